@@ -1,0 +1,1 @@
+"""Touch: everything outside the process. Adapters do not know each other."""

@@ -1,0 +1,1 @@
+"""HTTP around the fronts: checks, metadata, the API on the local socket."""

@@ -1,0 +1,1 @@
+"""Stores: one port, memory and SQLite, one behaviour suite."""

@@ -1,0 +1,1 @@
+"""Logs; nothing sensitive in them."""

@@ -1,0 +1,1 @@
+"""Upstream MCP servers over HTTP and stdio behind one port."""

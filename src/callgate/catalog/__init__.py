@@ -1,0 +1,1 @@
+"""Data: one manifest and one runbook per integration; no code per integration."""

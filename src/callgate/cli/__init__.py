@@ -1,0 +1,1 @@
+"""The callgate command: a client of the running gate."""

@@ -1,0 +1,1 @@
+"""Bytes and proofs of the ledger: canonical form, sealing, Merkle tree, checkpoints."""

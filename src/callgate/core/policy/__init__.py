@@ -1,0 +1,1 @@
+"""Cedar policies: load and validate, slice, evaluate as two sets, memoise exactly."""

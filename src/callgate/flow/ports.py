@@ -1,0 +1,196 @@
+"""The ports: what flow needs of the world. Adapters implement them; tests have fakes that pass the same suites.
+
+Every store handle belongs to one tenant, so no method takes a tenant and no key crosses one.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Protocol
+
+from callgate.core.jsonrpc import Message
+from callgate.model.base import Fact
+from callgate.model.identity import Account, Credential
+from callgate.model.store import (
+    CheckpointRow,
+    Committed,
+    Conflict,
+    Head,
+    Kind,
+    Leaf,
+    OpenCall,
+    Row,
+    SealedRow,
+    Unit,
+)
+from callgate.model.tool import Integration
+
+
+class Store(Protocol):
+    """Rows, counters and the ledger of one tenant. All faults are StoreError or IntegrityError."""
+
+    tenant: str
+
+    async def commit(self, unit: Unit) -> Committed | Conflict:
+        """Write all of the unit or nothing; durable when it returns Committed. Never cancelled half-way."""
+
+    async def get(self, kind: Kind, key: str) -> Row | None: ...
+
+    async def list(
+        self, kind: Kind, *, state: str = "", ref: str = "", after: str = "", limit: int = 1000
+    ) -> Sequence[Row]:
+        """Rows by key, ascending, after ``after``; filtered by ``state`` and ``ref`` when given."""
+
+    async def open_calls(self) -> Sequence[OpenCall]: ...
+
+    async def counter(self, name: str) -> int:
+        """Used amount; 0 when there is none."""
+
+    async def sealed(self, owner: str) -> Sequence[SealedRow]: ...
+
+    async def key(self, owner: str) -> bytes | None:
+        """The wrapped key; None: erased or never there."""
+
+    async def name(self, pseudonym: str) -> bytes | None:
+        """The sealed value behind a pseudonym."""
+
+    async def leaves(self, start: int, limit: int) -> Sequence[Leaf]: ...
+
+    async def leaves_of(self, call: str) -> Sequence[Leaf]: ...
+
+    async def leaf(self, event: str) -> Leaf | None: ...
+
+    async def head(self) -> Head: ...
+
+    async def tile(self, level: int, index: int) -> bytes | None:
+        """A full tile: 256 hashes of 32 bytes; level 0 holds leaf hashes (C2SP tlog-tiles)."""
+
+    async def checkpoint(self) -> CheckpointRow | None:
+        """The newest signed checkpoint."""
+
+    async def checkpoints(self, *, limit: int = 100_000) -> Sequence[CheckpointRow]:
+        """All of them, ascending by size."""
+
+    async def close(self) -> None: ...
+
+
+class Outbound(Fact, frozen=True):
+    """One JSON-RPC request to an upstream, encoded by us from what was judged."""
+
+    method: str
+    params: bytes
+    """JSON object."""
+    protocol: str = ""
+    """Protocol version to speak; empty: the newest handshake version the upstream takes."""
+    session: str = ""
+    """Upstream session id (HTTP, handshake eras)."""
+    name: str = ""
+    """``Mcp-Name`` for 2026-07-28."""
+    parameters: tuple[tuple[str, str], ...] = ()
+    """``Mcp-Param-*`` header names and values, from the pinned schema's ``x-mcp-header`` and the judged arguments."""
+    deadline_ms: int = 60_000
+    """Time left for the whole exchange."""
+
+
+class Exchange(Protocol):
+    """One request under way. Iterating yields the upstream's messages; the response with the request's id is
+    the last one. UpstreamError while iterating: nothing was sent; OutcomeUnknown: sent and no answer seen.
+    """
+
+    def __aiter__(self) -> AsyncIterator[Message]: ...
+
+    async def answer(self, message: bytes) -> None:
+        """Send a JSON-RPC response to a request the server made inside this exchange."""
+
+    async def cancel(self) -> None:
+        """Tell the server; the iterator goes on for at most 2 s and then raises OutcomeUnknown."""
+
+
+class Upstream(Protocol):
+    """One connected integration of one tenant and actor."""
+
+    integration: Integration
+
+    async def open(self, request: Outbound) -> Exchange: ...
+
+    async def initialize(self, params: bytes, protocol: str) -> "Opened":
+        """Start a session for one client (HTTP, handshake eras). Over stdio: the one session there is."""
+
+    async def end(self, session: str) -> None:
+        """End a session (HTTP DELETE); quiet when there is none."""
+
+    async def discover(self) -> "Discovered":
+        """Connect as ourselves and read everything that gets pinned."""
+
+    @property
+    def state(self) -> str:
+        """``ready``, ``starting``, ``backoff``, ``down``; for status pages."""
+
+    async def close(self) -> None: ...
+
+
+class Opened(Fact, frozen=True):
+    session: str
+    protocol: str
+    result: bytes
+    """JSON of the server's InitializeResult."""
+
+
+class Discovered(Fact, frozen=True):
+    """What a server says of itself and its tools; untrusted text."""
+
+    name: str
+    version: str
+    instructions: str
+    eras: tuple[str, ...]
+    tools: tuple[bytes, ...]
+    """Raw JSON of each tool object, in the server's order."""
+
+
+class Upstreams(Protocol):
+    def of(self, integration: Integration) -> Upstream:
+        """The one handle of this integration; made on first use, kept, replaced when the integration changed."""
+
+    async def drop(self, name: str) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class Clock(Protocol):
+    def now_ms(self) -> int:
+        """Wall clock, milliseconds since 1970."""
+
+    def monotonic_us(self) -> int: ...
+
+
+class Entropy(Protocol):
+    def bytes(self, size: int) -> bytes: ...
+
+
+class Passphrases(Protocol):
+    def make(self, passphrase: str) -> str: ...
+
+    def check(self, verifier: str, passphrase: str) -> bool:
+        """Constant-time in the verifier; as slow for an unknown account (verifier empty)."""
+
+
+class Issuer(Protocol):
+    """Our own token issuer."""
+
+    issuer: str
+
+    def issue(
+        self, account: Account, runtime: str, *, task: str, integrations: tuple[str, ...], now_ms: int, expires_ms: int
+    ) -> tuple[str, str]:
+        """(token, credential id)."""
+
+
+class Tokens(Protocol):
+    """Verifies bearer tokens of every known issuer."""
+
+    def verify(self, token: str, now_ms: int) -> Credential:
+        """AuthError with a code: ``expired``, ``not_yet``, ``bad_signature``, ``bad_issuer``, ``bad_audience``,
+        ``bad_algorithm``, ``unknown_runtime``, ``runtime_not_yours``, ``malformed``.
+        """
+
+
+Relay = Callable[[bytes], None]
+"""Takes one JSON-RPC notification for the client (progress of this call)."""

@@ -1,0 +1,60 @@
+"""What a front needs of the house: one protocol, implemented by flow, faked in the fronts' tests."""
+
+from typing import Protocol
+
+from callgate.flow.ports import Opened, Relay
+from callgate.model.answer import Answer, Request
+from callgate.model.base import Fact
+from callgate.model.identity import Credential
+
+
+class Listing(Fact, frozen=True):
+    """What a client is shown of one integration, made once per load."""
+
+    integration: str
+    tools: bytes
+    """JSON array: the pinned tools with our annotations, in a stable order, control tools last."""
+    server: bytes
+    """JSON object: name and version of the pinned server."""
+    instructions: str
+    eras: tuple[str, ...]
+    """Protocol versions offered for this integration, newest first. Over stdio the gate serves all it knows."""
+    bridged: bool
+    """True: the gate itself is the server in handshake eras (stdio). False: sessions are the upstream's."""
+    headers: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
+    """(tool, ((``Mcp-Param-…`` header, dotted argument path), …)) from ``x-mcp-header`` of pinned schemas."""
+
+
+class Serving(Protocol):
+    """The governed way in. Every method takes a verified credential; the tenant follows from it."""
+
+    def authenticate(self, token: str) -> Credential:
+        """AuthError with a code; revocation and expiry are checked each time."""
+
+    def listing(self, credential: Credential, integration: str) -> Listing | None:
+        """None: there is no such integration for this caller."""
+
+    async def call(self, request: Request, relay: Relay) -> Answer:
+        """tools/call. Never raises for anything the caller or the target did. Cancelling the awaiting task
+        is a cancel by the client.
+        """
+
+    async def await_approval(self, credential: Credential, hold: str, wait_ms: int, relay: Relay) -> Answer:
+        """Wait up to ``wait_ms`` (at most 45 s) and answer Pending, Refused, or the outcome of the one execution."""
+
+    async def explain(self, credential: Credential, decision: str) -> dict[str, object] | None:
+        """Findings of a decision of the same initiator; None: there is none."""
+
+    async def bind_task(self, credential: Credential, task: str) -> str:
+        """Narrow this credential to an open task; returns a sentence. InputError when it may not."""
+
+    async def open_session(self, credential: Credential, integration: str, params: bytes, protocol: str) -> Opened:
+        """Initialize an upstream session for this client (HTTP, handshake eras). UpstreamError."""
+
+    async def end_session(self, credential: Credential, integration: str, session: str) -> None: ...
+
+    def seal_session(self, credential: Credential, integration: str, session: str, protocol: str) -> str:
+        """The session id the client gets: bound to its initiator, runtime and integration."""
+
+    def open_sealed_session(self, credential: Credential, integration: str, sealed: str) -> tuple[str, str] | None:
+        """(upstream session, protocol); None: not ours, or somebody else's."""

@@ -1,0 +1,1 @@
+"""Nouns of the house: frozen structs, enums and the error tree. Imports nothing of ours."""

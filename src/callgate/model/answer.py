@@ -1,0 +1,87 @@
+"""What a front hands in and gets back. No protocol, era or transport here."""
+
+from typing import Any
+
+import msgspec
+
+from callgate.model.base import Fact
+from callgate.model.call import Claims
+from callgate.model.decision import Finding, Question
+from callgate.model.identity import Credential
+
+
+class Request(Fact, frozen=True):
+    """A tool call as parsed by a front."""
+
+    credential: Credential
+    integration: str
+    tool: str
+    arguments: dict[str, Any]
+    claims: Claims
+    named_tasks: tuple[str, ...] = ()
+    """Tasks named by header and URL; more than one different name is a conflict."""
+    session: str = ""
+    """Upstream session that belongs to this client, for HTTP upstreams in handshake eras."""
+    protocol: str = ""
+    progress: bool = False
+    """The client gave a progress token."""
+    same_host: bool = False
+
+
+class Served(Fact, frozen=True):
+    """The target answered; the outcome is durable."""
+
+    call_id: str
+    result: bytes
+    """JSON of the ``result`` member; empty when ``error`` is set."""
+    error: bytes
+    """JSON of the ``error`` member of a JSON-RPC error answer."""
+    events: tuple[str, ...]
+    receipt: tuple[tuple[str, str], ...] = ()
+
+
+class Refused(Fact, frozen=True):
+    """Not executed, and will not be."""
+
+    call_id: str
+    decision_id: str
+    findings: tuple[Finding, ...]
+    """The ones that count, strictest first."""
+    next: str
+    """What to do next, one sentence."""
+    retry_after_ms: int = 0
+
+
+class Pending(Fact, frozen=True):
+    """Frozen, waiting for people."""
+
+    call_id: str
+    decision_id: str
+    hold: str
+    questions: tuple[Question, ...]
+    findings: tuple[Finding, ...]
+    expires_ms: int
+    next: str
+
+
+class Failed(Fact, frozen=True):
+    """Allowed, then the target or our store failed. ``unknown``: the effect may have happened."""
+
+    call_id: str
+    code: str
+    reason: str
+    unknown: bool
+    next: str
+
+
+Answer = Served | Refused | Pending | Failed
+
+
+class ToolResult(msgspec.Struct, frozen=True):
+    """The members of an MCP CallToolResult that the gate looks at; the rest passes untouched."""
+
+    isError: bool = False  # noqa: N815 - the wire's name
+    resultType: str = ""  # noqa: N815
+    content: msgspec.Raw = msgspec.Raw(b"[]")
+    structuredContent: msgspec.Raw = msgspec.Raw(b"")  # noqa: N815
+    meta: msgspec.Raw = msgspec.field(default=msgspec.Raw(b""), name="_meta")

@@ -1,0 +1,48 @@
+"""One attempt to use one tool."""
+
+from typing import Any
+
+from callgate.model.base import Fact
+from callgate.model.identity import Principal
+from callgate.model.terms import Tier
+from callgate.model.tool import Target
+
+
+class Claims(Fact, frozen=True):
+    """What the client says of itself: recorded, never decided on."""
+
+    client: str = ""
+    client_version: str = ""
+    tool_use: str = ""
+    """``_meta.callId`` (Codex) or ``claudecode/toolUseId``."""
+    protocol: str = ""
+    traceparent: str = ""
+
+
+class Call(Fact, frozen=True):
+    """A parsed, resolved call. ``body`` is what is judged, digested and executed."""
+
+    id: str
+    """Time-ordered, unique: ``call-`` and 26 characters (ULID alphabet)."""
+    tenant: str
+    principal: Principal
+    credential: str
+    """Credential.id."""
+    contract: str
+    task: str
+    """Empty: everyday contract."""
+    integration: str
+    tool: str
+    tier: Tier
+    arguments: dict[str, Any]
+    body: bytes
+    """Canonical JSON of ``arguments`` (core.ledger.canonical)."""
+    targets: tuple[Target, ...]
+    pin: str
+    """ToolPin.digest; empty when the tool is not pinned."""
+    at_ms: int
+    deadline_ms: int
+    """When the execution must have ended."""
+    claims: Claims = Claims()
+    derived_from: str = ""
+    same_host: bool = False
