@@ -7,10 +7,9 @@ from callgate.model.event import NewEvent
 
 
 class Kind(enum.StrEnum):
-    """Kinds of rows. The struct of each stands in adapters/store/rows.py."""
+    """Kinds of rows. The struct of each stands in flow/rows.py."""
 
     ACCOUNT = "account"
-    RUNTIME_NOTE = "runtime_note"
     INTEGRATION = "integration"
     PIN = "pin"
     CONTRACT = "contract"

@@ -1,0 +1,203 @@
+"""Live state of one tenant: what decisions read, mirrored in memory from the rows and changed only by committed units."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from callgate.core.contract import ContractRules, compile_contract
+from callgate.core.decide import Rules, compile_rules
+from callgate.core.domains import DomainMap
+from callgate.core.toolbox import Toolbox
+from callgate.flow.rows import decode_body, noun
+from callgate.flow.serving import Listing
+from callgate.model.bundle import Bundle
+from callgate.model.call import Call
+from callgate.model.contract import Contract, Task
+from callgate.model.hold import Hold
+from callgate.model.identity import Account
+from callgate.model.record import Consent, Denial, Halt, Proposal, Revocation, TaskBinding
+from callgate.model.store import Delete, Kind, OpenCall, Put, Row
+from callgate.model.terms import HaltScope, HoldState, Tier
+from callgate.model.tool import Integration, IntegrationPin
+
+OPEN_HOLDS = (HoldState.OPEN, HoldState.APPROVED, HoldState.EXECUTING)
+LIVE_BUNDLE = "live_bundle"
+
+
+@dataclass
+class Connected:
+    """One integration as served: its pin, compiled tools, and what clients are shown."""
+
+    integration: Integration
+    pin: IntegrationPin | None
+    toolbox: Toolbox
+    listing: Listing
+    drifted: frozenset[str] = frozenset()
+    """Tools whose definition now differs from the pin."""
+
+
+@dataclass
+class Live:
+    """Plain dictionaries by key. ``epoch`` counts every change that may alter a verdict already taken."""
+
+    epoch: int = 0
+    versions: dict[tuple[Kind, str], int] = field(default_factory=dict)
+    accounts: dict[str, Account] = field(default_factory=dict)
+    integrations: dict[str, Integration] = field(default_factory=dict)
+    pins: dict[str, IntegrationPin] = field(default_factory=dict)
+    connected: dict[str, Connected] = field(default_factory=dict)
+    contracts: dict[str, ContractRules] = field(default_factory=dict)
+    consents: dict[str, dict[str, Consent]] = field(default_factory=dict)
+    tasks: dict[str, Task] = field(default_factory=dict)
+    bindings: dict[str, TaskBinding] = field(default_factory=dict)
+    denials: dict[str, Denial] = field(default_factory=dict)
+    halts: dict[str, Halt] = field(default_factory=dict)
+    revocations: dict[str, Revocation] = field(default_factory=dict)
+    proposals: dict[str, Proposal] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
+    holds: dict[str, Hold] = field(default_factory=dict)
+    """All that are not over, and executed ones until they are collected or expired."""
+    equal_holds: dict[str, str] = field(default_factory=dict)
+    open_calls: dict[str, OpenCall] = field(default_factory=dict)
+    equal_calls: dict[str, str] = field(default_factory=dict)
+    """Equal tag -> call id, for tools that are not idempotent."""
+    bundle: Bundle | None = None
+    rules: Rules | None = None
+    domains: DomainMap = field(default_factory=lambda: DomainMap(()))
+
+    def load(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            self.versions[row.kind, row.key] = row.version
+            self._set(row.kind, row.key, noun(row))
+
+    def apply(self, changes: Iterable[object]) -> None:
+        """Mirror the row changes of a committed unit. A change older than what is here is ignored."""
+        for change in changes:
+            if isinstance(change, Put):
+                known = self.versions.get((change.kind, change.key), 0)
+                version = known + 1 if change.expect is None else change.expect + 1
+                if version <= known:
+                    continue
+                self.versions[change.kind, change.key] = version
+                self._set(change.kind, change.key, decode_body(change.kind, change.body))
+            elif isinstance(change, Delete):
+                self.versions.pop((change.kind, change.key), None)
+                self._unset(change.kind, change.key)
+
+    def version(self, kind: Kind, key: str) -> int:
+        return self.versions.get((kind, key), 0)
+
+    def use(self, bundle: Bundle) -> None:
+        """Make a bundle the live one."""
+        self.rules = compile_rules(bundle)
+        self.domains = DomainMap(bundle.domains)
+        self.bundle = bundle
+        self.epoch += 1
+
+    def opened(self, call: OpenCall) -> None:
+        self.open_calls[call.call_id] = call
+        if not call.idempotent:
+            self.equal_calls[call.equal] = call.call_id
+
+    def closed(self, call_id: str) -> None:
+        call = self.open_calls.pop(call_id, None)
+        if call is not None and self.equal_calls.get(call.equal) == call_id:
+            del self.equal_calls[call.equal]
+
+    def halts_for(self, call: Call) -> tuple[str, ...]:
+        if not self.halts:
+            return ()
+        return tuple(halt.id for halt in self.halts.values() if _matches(halt, call))
+
+    def revoked(self, credential: str, subject: str, issued_ms: int) -> bool:
+        if not self.revocations:
+            return False
+        if credential in self.revocations:
+            return True
+        person = self.revocations.get(f"subject:{subject}")
+        return person is not None and issued_ms <= person.at_ms
+
+    def everyday(self) -> tuple[Contract, ...]:
+        return tuple(rules.contract for rules in self.contracts.values() if rules.contract.everyday)
+
+    def active(self, contract: str) -> bool:
+        """All consents are there."""
+        rules = self.contracts.get(contract)
+        if rules is None:
+            return False
+        given = self.consents.get(contract, {})
+        return all(capacity in given for capacity in capacities(rules.contract))
+
+    def _set(self, kind: Kind, key: str, value: Any) -> None:
+        self.epoch += kind is not Kind.HOLD
+        match kind:
+            case Kind.CONTRACT:
+                self.contracts[key] = compile_contract(value)
+            case Kind.CONSENT:
+                self.consents.setdefault(value.contract, {})[value.capacity] = value
+            case Kind.HOLD:
+                self._set_hold(value)
+            case Kind.SETTING:
+                self.settings[value.name] = value.value
+            case Kind.BUNDLE:
+                pass
+            case _:
+                self._table(kind)[key] = value
+
+    def _unset(self, kind: Kind, key: str) -> None:
+        self.epoch += 1
+        if kind is Kind.HOLD:
+            hold = self.holds.pop(key, None)
+            if hold is not None:
+                self.equal_holds.pop(hold.equal, None)
+        elif kind is Kind.CONTRACT:
+            self.contracts.pop(key, None)
+        else:
+            self._table(kind).pop(key, None)
+
+    def _set_hold(self, hold: Hold) -> None:
+        waiting = hold.state in OPEN_HOLDS or (hold.state is HoldState.EXECUTED and not hold.ended)
+        if waiting:
+            self.holds[hold.id] = hold
+            self.equal_holds[hold.equal] = hold.id
+        else:
+            self.holds.pop(hold.id, None)
+            if self.equal_holds.get(hold.equal) == hold.id:
+                del self.equal_holds[hold.equal]
+
+    def _table(self, kind: Kind) -> dict[str, Any]:
+        tables: dict[Kind, dict[str, Any]] = {
+            Kind.ACCOUNT: self.accounts,
+            Kind.INTEGRATION: self.integrations,
+            Kind.PIN: self.pins,
+            Kind.TASK: self.tasks,
+            Kind.BINDING: self.bindings,
+            Kind.DENIAL: self.denials,
+            Kind.HALT: self.halts,
+            Kind.REVOCATION: self.revocations,
+            Kind.PROPOSAL: self.proposals,
+        }
+        return tables[kind]
+
+
+def capacities(contract: Contract) -> tuple[str, ...]:
+    """Whose consent a contract needs: the owner of each domain, and Security for execute (DESIGN section 5)."""
+    from_domains = tuple(f"domain:{name}" for name in contract.domains)
+    return (*from_domains, "security") if contract.max_tier is Tier.EXECUTE else from_domains
+
+
+def _matches(halt: Halt, call: Call) -> bool:
+    principal = call.principal
+    match halt.scope:
+        case HaltScope.TENANT:
+            return True
+        case HaltScope.INTEGRATION:
+            return halt.what == call.integration
+        case HaltScope.TOOL:
+            return halt.what == f"{call.integration}/{call.tool}"
+        case HaltScope.INITIATOR:
+            return halt.what == principal.initiator.subject
+        case HaltScope.RUNTIME:
+            return halt.what == principal.runtime.id
+        case HaltScope.TASK:
+            return bool(call.task) and halt.what == call.task

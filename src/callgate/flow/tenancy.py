@@ -1,0 +1,60 @@
+"""Everything the flows of one tenant share: handles, live state, and the one way to write."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from callgate.core.ledger.seal import Sealer
+from callgate.flow.live import Live
+from callgate.flow.ports import Clock, Entropy, Store, Upstreams
+from callgate.model.event import EventBody, NewEvent, PrincipalRef
+from callgate.model.store import Committed, Conflict, NameRow, Unit
+from callgate.model.terms import Profile
+
+KNOWN_NAMES = 100_000
+"""Pseudonyms remembered as stored, so that a name row is written once per process."""
+
+
+@dataclass
+class Tenancy:
+    """Built by app.py, one per tenant."""
+
+    tenant: str
+    store: Store
+    live: Live
+    sealer: Sealer
+    clock: Clock
+    entropy: Entropy
+    upstreams: Upstreams
+    profile: Profile
+    log: Callable[[str, dict[str, object]], None]
+    """Structured log: an event name and fields without values of calls."""
+
+    def __post_init__(self) -> None:
+        self._named: set[str] = set()
+
+    def new_id(self, prefix: str) -> str:
+        """Time-ordered id: prefix, 12 hex digits of milliseconds, 14 random ones."""
+        return f"{prefix}-{self.clock.now_ms():012x}{self.entropy.bytes(7).hex()}"
+
+    def event(self, body: EventBody, *, call: str = "", who: PrincipalRef | None = None, same_host: bool = False) -> NewEvent:
+        return NewEvent(
+            id=self.new_id("ev"), at_ms=self.clock.now_ms(), body=body, call=call, principal=who, same_host=same_host
+        )
+
+    async def write(self, unit: Unit) -> Committed | Conflict:
+        """Commit, then mirror what was committed. The only way flows write."""
+        outcome = await self.store.commit(unit)
+        if isinstance(outcome, Committed):
+            self.live.apply(unit.changes)
+        return outcome
+
+    def name(self, kind: str, value: str, names: list[NameRow]) -> str:
+        """The pseudonym of a value; adds the sealed row that resolves it the first time it is seen."""
+        pseudonym = self.sealer.pseudonym(kind, value)
+        if pseudonym not in self._named:
+            if len(self._named) >= KNOWN_NAMES:
+                self._named.clear()
+            self._named.add(pseudonym)
+            sealed = self.sealer.seal_name(pseudonym, value.encode(), self.entropy.bytes(12))
+            names.append(NameRow(pseudonym=pseudonym, kind=kind, data=sealed))
+        return pseudonym
