@@ -14,10 +14,10 @@ from callgate.model.bundle import Bundle
 from callgate.model.call import Call
 from callgate.model.contract import Contract, Task
 from callgate.model.hold import Hold
-from callgate.model.identity import Account
+from callgate.model.identity import Account, Runtime
 from callgate.model.record import Consent, Denial, Halt, Proposal, Revocation, TaskBinding
 from callgate.model.store import Delete, Kind, OpenCall, Put, Row
-from callgate.model.terms import HaltScope, HoldState, Tier
+from callgate.model.terms import HaltScope, HoldState, Stage, Tier
 from callgate.model.tool import Integration, IntegrationPin
 
 OPEN_HOLDS = (HoldState.OPEN, HoldState.APPROVED, HoldState.EXECUTING)
@@ -47,6 +47,7 @@ class Live:
     pins: dict[str, IntegrationPin] = field(default_factory=dict)
     connected: dict[str, Connected] = field(default_factory=dict)
     contracts: dict[str, ContractRules] = field(default_factory=dict)
+    templates: dict[str, Contract] = field(default_factory=dict)
     consents: dict[str, dict[str, Consent]] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
     bindings: dict[str, TaskBinding] = field(default_factory=dict)
@@ -64,6 +65,9 @@ class Live:
     bundle: Bundle | None = None
     rules: Rules | None = None
     domains: DomainMap = field(default_factory=lambda: DomainMap(()))
+    stages: dict[str, Stage] = field(default_factory=dict)
+    runtimes: dict[str, Runtime] = field(default_factory=dict)
+    """Registered runtimes by id."""
 
     def load(self, rows: Iterable[Row]) -> None:
         for row in rows:
@@ -91,8 +95,14 @@ class Live:
         """Make a bundle the live one."""
         self.rules = compile_rules(bundle)
         self.domains = DomainMap(bundle.domains)
+        self.stages = {name: Stage(stage) for name, stage in bundle.stages}
+        self.runtimes = {runtime.id: runtime for runtime in bundle.runtimes}
         self.bundle = bundle
         self.epoch += 1
+
+    def stage(self, integration: str) -> Stage:
+        """A missing stage is read."""
+        return self.stages.get(integration, self.stages.get("*", Stage.READ))
 
     def opened(self, call: OpenCall) -> None:
         self.open_calls[call.call_id] = call
@@ -121,16 +131,21 @@ class Live:
         return tuple(rules.contract for rules in self.contracts.values() if rules.contract.everyday)
 
     def active(self, contract: str) -> bool:
-        """All consents are there."""
+        """All consents are there. An instance of a template is covered by the template's."""
         rules = self.contracts.get(contract)
-        if rules is None:
+        found = rules.contract if rules is not None else self.templates.get(contract)
+        if found is None:
             return False
         given = self.consents.get(contract, {})
-        return all(capacity in given for capacity in capacities(rules.contract))
+        if all(capacity in given for capacity in capacities(found)):
+            return True
+        return found.parent in self.templates and self.active(found.parent)
 
     def _set(self, kind: Kind, key: str, value: Any) -> None:
         self.epoch += kind is not Kind.HOLD
         match kind:
+            case Kind.CONTRACT if value.parameters:
+                self.templates[key] = value
             case Kind.CONTRACT:
                 self.contracts[key] = compile_contract(value)
             case Kind.CONSENT:
@@ -152,6 +167,7 @@ class Live:
                 self.equal_holds.pop(hold.equal, None)
         elif kind is Kind.CONTRACT:
             self.contracts.pop(key, None)
+            self.templates.pop(key, None)
         else:
             self._table(kind).pop(key, None)
 

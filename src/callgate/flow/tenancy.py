@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from callgate.core.ledger.seal import Sealer
 from callgate.flow.live import Live
 from callgate.flow.ports import Clock, Entropy, Store, Upstreams
+from callgate.model.errors import StoreError
 from callgate.model.event import EventBody, NewEvent, PrincipalRef
 from callgate.model.store import Committed, Conflict, NameRow, Unit
 from callgate.model.terms import Profile
@@ -43,7 +44,11 @@ class Tenancy:
 
     async def write(self, unit: Unit) -> Committed | Conflict:
         """Commit, then mirror what was committed. The only way flows write."""
-        outcome = await self.store.commit(unit)
+        try:
+            outcome = await self.store.commit(unit)
+        except StoreError:
+            self._named.clear()
+            raise
         if isinstance(outcome, Committed):
             self.live.apply(unit.changes)
         return outcome

@@ -1,0 +1,286 @@
+"""From a durable permission to a durable outcome: send, wait, record, answer.
+
+INVARIANT: nothing is sent before its Decided event is durable, and nothing is answered before its outcome is.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+
+from callgate import __version__
+from callgate.core.jsonrpc import Message
+from callgate.core.toolbox import ToolProfile
+from callgate.flow.ports import Exchange, Outbound, Relay
+from callgate.flow.scribe import Scribe
+from callgate.flow.tenancy import Tenancy
+from callgate.model.answer import Answer, Failed, Served, ToolResult
+from callgate.model.call import Call
+from callgate.model.errors import IntegrityError, OutcomeUnknown, StoreError, UpstreamError
+from callgate.model.event import CallUnknown
+from callgate.model.store import OpenCall, Put, SealedRow, Unit
+from callgate.model.terms import Outcome, Tier
+
+MODERN = "2026-07-28"
+CANCEL_GRACE_S = 2.0
+_encode = msgspec.json.encode
+_result = msgspec.json.Decoder(ToolResult)
+_MODERN_META = (
+    b'"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},'
+    b'"io.modelcontextprotocol/clientInfo":' + _encode({"name": "callgate", "version": __version__})
+)
+
+Epilogue = Callable[[Served | Failed], tuple[tuple[Put, ...], tuple[SealedRow, ...]]]
+"""What else is written with the outcome (a hold's end and what it sealed)."""
+
+
+class Flight:
+    """One execution under way."""
+
+    def __init__(  # noqa: PLR0913
+        self,
+        call: Call,
+        tool: ToolProfile,
+        scribe: Scribe,
+        opened: OpenCall,
+        decided: tuple[str, ...],
+        *,
+        session: str = "",
+        protocol: str = "",
+        progress: bool = False,
+        epilogue: Epilogue | None = None,
+    ) -> None:
+        self.call = call
+        self.tool = tool
+        self.scribe = scribe
+        self.opened = opened
+        self.decided = decided
+        self.session = session
+        self.protocol = protocol
+        self.progress = progress
+        self.epilogue = epilogue
+        self.exchange: Exchange | None = None
+        self.cancelled = False
+
+
+class Executor:
+    """Runs flights of one tenant."""
+
+    def __init__(self, tenancy: Tenancy) -> None:
+        self._tenancy = tenancy
+        self._clock = tenancy.clock
+
+    async def run(self, flight: Flight, relay: Relay) -> Served | Failed:
+        """Send, and record how it ended. Never raises for what the target did."""
+        started = self._clock.monotonic_us()
+        try:
+            response = await self._attempts(flight, relay)
+        except OutcomeUnknown as fault:
+            return await self._unknown(flight, "cancelled" if flight.cancelled else fault.code)
+        except UpstreamError as fault:
+            outcome = Outcome.TOO_LARGE if fault.code == "too_large" else Outcome.NOT_SENT
+            return await self._failed(flight, outcome, fault, self._clock.monotonic_us() - started)
+        return await self._finished(flight, response, self._clock.monotonic_us() - started)
+
+    async def cancel(self, flight: Flight) -> None:
+        """The client gave up. Before the send nothing is executed; after it the target is told and given 2 s."""
+        flight.cancelled = True
+        if flight.exchange is not None:
+            try:
+                async with asyncio.timeout(CANCEL_GRACE_S):
+                    await flight.exchange.cancel()
+            except (TimeoutError, UpstreamError):
+                return
+
+    async def read(self, call: Call, tool: ToolProfile) -> str:
+        """Keyed digest of the tool's state_pin reads; empty when it has none. UpstreamError: could not be read."""
+        reads = tool.state_reads(call.arguments)
+        if not reads:
+            return ""
+        contents: list[bytes] = []
+        for name, arguments in reads:
+            outbound = self._outbound(call, name, _encode(arguments), "", "", progress=False)
+            message = await self._exchange(call, outbound, None, _drop)
+            if message.error or _result.decode(message.result).isError:
+                raise UpstreamError("The state that the approval would be bound to cannot be read.", code="state_unreadable")
+            contents.append(bytes(_result.decode(message.result).content))
+        return self._tenancy.sealer.equal_tag("state-pin", *(content.hex() for content in contents))
+
+    async def _attempts(self, flight: Flight, relay: Relay) -> Message:
+        call, tool = flight.call, flight.tool
+        rules = self._tenancy.live.contracts[call.contract].contract.retry
+        outbound = self._outbound(
+            call, call.tool, call.body, flight.session, flight.protocol, progress=flight.progress, tool_profile=tool
+        )
+        attempt = 1
+        while True:
+            if flight.cancelled:
+                raise UpstreamError("The client cancelled before anything was sent.", code="cancelled")
+            try:
+                return await self._exchange(call, outbound, flight, relay)
+            except OutcomeUnknown:
+                raise
+            except UpstreamError as fault:
+                if attempt >= rules.attempts or fault.code != "not_sent" or not _may_retry(tool):
+                    raise
+            await asyncio.sleep(rules.backoff_ms * attempt / 1000)
+            attempt += 1
+
+    async def _exchange(self, call: Call, outbound: Outbound, flight: Flight | None, relay: Relay) -> Message:
+        integration = self._tenancy.live.integrations.get(call.integration)
+        if integration is None:
+            raise UpstreamError("The integration was removed.", code="not_sent")
+        exchange = await self._tenancy.upstreams.of(integration).open(outbound)
+        if flight is not None:
+            flight.exchange = exchange
+        async for message in exchange:
+            if message.is_response:
+                return message
+            if message.id is not None:
+                await exchange.answer(_refusal(message))
+            elif message.method == "notifications/progress":
+                relay(message.params)
+        raise OutcomeUnknown("The server ended the answer before the result.", code="lost")
+
+    def _outbound(
+        self,
+        call: Call,
+        tool: str,
+        arguments: bytes,
+        session: str,
+        protocol: str,
+        *,
+        progress: bool,
+        tool_profile: ToolProfile | None = None,
+    ) -> Outbound:
+        members: list[bytes] = []
+        if protocol == MODERN:
+            members.append(_MODERN_META)
+        if progress:
+            members.append(b'"progressToken":' + _encode(call.id))
+        meta = b',"_meta":{' + b",".join(members) + b"}" if members else b""
+        return Outbound(
+            method="tools/call",
+            params=b'{"name":' + _encode(tool) + b',"arguments":' + arguments + meta + b"}",
+            protocol=protocol,
+            session=session,
+            name=tool,
+            parameters=() if tool_profile is None else mirrored(tool_profile, call),
+            deadline_ms=max(1, call.deadline_ms - self._clock.now_ms()),
+        )
+
+    async def _finished(self, flight: Flight, response: Message, duration_us: int) -> Served | Failed:
+        call, tool = flight.call, flight.tool
+        outcome, problem = _outcome(response)
+        receipt = None
+        if call.tier is Tier.EXECUTE:
+            receipt = tool.receipt_of(call.arguments, response.result) if outcome is Outcome.OK else ()
+        delivered = response.error or response.result
+        event = flight.scribe.finished(call, outcome, delivered, duration_us, receipt)
+        answer: Served | Failed
+        if problem:
+            answer = Failed(call_id=call.id, code="not_governed", reason=problem, unknown=False, next="Tell the operator of this gate.")
+        else:
+            answer = Served(
+                call_id=call.id,
+                result=response.result,
+                error=response.error,
+                events=(*flight.decided, event.id),
+                receipt=receipt or (),
+            )
+        changes, sealed = flight.epilogue(answer) if flight.epilogue else ((), ())
+        unit = Unit(events=(event,), changes=changes, closed=(call.id,), sealed=sealed, names=tuple(flight.scribe.names))
+        return await self._record(flight, unit, answer)
+
+    async def _failed(self, flight: Flight, outcome: Outcome, fault: UpstreamError, duration_us: int) -> Served | Failed:
+        call = flight.call
+        event = flight.scribe.finished(call, outcome, b"", duration_us, () if call.tier is Tier.EXECUTE else None)
+        sent = outcome is not Outcome.NOT_SENT
+        answer = Failed(
+            call_id=call.id,
+            code=fault.code,
+            reason=fault.message,
+            unknown=False,
+            next="The call was sent; its answer could not be delivered." if sent else "Nothing was sent. It may be tried again.",
+        )
+        changes, sealed = flight.epilogue(answer) if flight.epilogue else ((), ())
+        unit = Unit(events=(event,), changes=changes, closed=(call.id,), sealed=sealed, names=tuple(flight.scribe.names))
+        return await self._record(flight, unit, answer)
+
+    async def _unknown(self, flight: Flight, reason: str) -> Served | Failed:
+        call = flight.call
+        event = self._tenancy.event(CallUnknown(reason=reason), call=call.id)
+        answer = in_doubt(call.id, "outcome_unknown", "The request was sent and no answer came. The effect may have happened.")
+        changes, sealed = flight.epilogue(answer) if flight.epilogue else ((), ())
+        doubt = msgspec.structs.replace(flight.opened, unknown=True)
+        unit = Unit(events=(event,), changes=changes, opened=(doubt,), sealed=sealed, names=tuple(flight.scribe.names))
+        return await self._record(flight, unit, answer, doubt=doubt)
+
+    async def _record(
+        self, flight: Flight, unit: Unit, answer: Served | Failed, doubt: OpenCall | None = None
+    ) -> Served | Failed:
+        live = self._tenancy.live
+        try:
+            await self._tenancy.write(unit)
+        except (StoreError, IntegrityError):
+            live.opened(msgspec.structs.replace(flight.opened, unknown=True))
+            return in_doubt(
+                flight.call.id, "store_failed", "The call ran, but its outcome could not be recorded, so it is not shown."
+            )
+        if doubt is None:
+            live.closed(flight.call.id)
+        else:
+            live.opened(doubt)
+        return answer
+
+
+def in_doubt(call_id: str, code: str, reason: str) -> Failed:
+    return Failed(
+        call_id=call_id,
+        code=code,
+        reason=reason,
+        unknown=True,
+        next="Do not repeat it blindly: look in the target first. The call is listed by `callgate status`.",
+    )
+
+
+def mirrored(tool: ToolProfile, call: Call) -> tuple[tuple[str, str], ...]:
+    """``Mcp-Param-*`` headers from the judged arguments (MCP 2026-07-28, x-mcp-header)."""
+    if not tool.headers:
+        return ()
+    pairs: list[tuple[str, str]] = []
+    for header, path in tool.headers:
+        value: object = call.arguments
+        for step in path.split("."):
+            value = value.get(step) if isinstance(value, dict) else None
+        if isinstance(value, bool):
+            pairs.append((header, "true" if value else "false"))
+        elif isinstance(value, str | int | float):
+            pairs.append((header, str(value)))
+    return tuple(pairs)
+
+
+def _drop(_: bytes) -> None:
+    """Relay for exchanges that nobody watches."""
+
+
+def _may_retry(tool: ToolProfile) -> bool:
+    return tool.tier is Tier.READ or (tool.manifest is not None and tool.manifest.idempotent)
+
+
+def _refusal(message: Message) -> bytes:
+    error = {"code": -32601, "message": "This gate does not pass server requests to the assistant."}
+    return _encode({"jsonrpc": "2.0", "id": message.id, "error": error})
+
+
+def _outcome(response: Message) -> tuple[Outcome, str]:
+    """(how it ended, why it may not be delivered)."""
+    if response.error:
+        return Outcome.PROTOCOL_ERROR, ""
+    try:
+        result = _result.decode(response.result)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return Outcome.PROTOCOL_ERROR, "The server's answer is not a tool result."
+    if result.resultType not in ("", "complete"):
+        return Outcome.PROTOCOL_ERROR, "The server asked for further input, which is off at this gate."
+    return (Outcome.TOOL_ERROR if result.isError else Outcome.OK), ""

@@ -1,0 +1,224 @@
+"""From a front's request to a Call and the facts it is judged on."""
+
+import msgspec
+
+from callgate.core.binding import Binding, bind
+from callgate.core.contract import ContractRules
+from callgate.core.ledger.canonical import body_bytes
+from callgate.core.toolbox import ToolProfile
+from callgate.flow.live import Connected
+from callgate.flow.tenancy import Tenancy
+from callgate.model.answer import Request
+from callgate.model.base import Fact
+from callgate.model.call import Call
+from callgate.model.contract import Contract
+from callgate.model.facts import Facts
+from callgate.model.hold import Approval
+from callgate.model.identity import Actor, Credential, Principal
+from callgate.model.store import Reserve
+from callgate.model.terms import Tier
+
+MINUTE_MS = 60_000
+
+
+class Prepared(Fact, frozen=True):
+    """One resolved call and what was found wrong on the way; still judged by every gate."""
+
+    call: Call
+    binding: Binding
+    credential: Credential
+    equal: str
+    sticky: str
+
+
+def prepare(tenancy: Tenancy, request: Request, connected: Connected) -> tuple[Prepared, ToolProfile | None, ContractRules | None]:
+    live, sealer = tenancy.live, tenancy.sealer
+    credential = request.credential
+    initiator, runtime = credential.initiator, credential.runtime
+    now = tenancy.clock.now_ms()
+    bound = live.bindings.get(credential.id)
+    binding = bind(
+        credential.task,
+        request.named_tasks,
+        bound.task if bound else "",
+        live.tasks.get,
+        everyday(tenancy, credential),
+        issuer=initiator.issuer,
+        initiator=initiator.subject,
+        runtime=runtime.id,
+        now_ms=now,
+        contracts=lambda contract: _contract(live.contracts.get(contract)),
+    )
+    rules = live.contracts.get(binding.contract)
+    tool = connected.toolbox.tools.get(request.tool)
+    body = body_bytes(request.arguments)
+    timeout = rules.contract.call_timeout_ms if rules else MINUTE_MS
+    task = live.tasks.get(binding.task) if binding.task else None
+    deadline = min(now + timeout, task.deadline_ms) if task else now + timeout
+    call = Call(
+        id=tenancy.new_id("call"),
+        tenant=tenancy.tenant,
+        principal=Principal(
+            initiator=initiator,
+            runtime=runtime,
+            actor=Actor(integration=request.integration, name=connected.integration.actor),
+            chain=credential.chain,
+        ),
+        credential=credential.id,
+        contract=binding.contract,
+        task=binding.task,
+        integration=request.integration,
+        tool=request.tool,
+        tier=tool.tier_of(request.arguments) if tool else Tier.EXECUTE,
+        arguments=request.arguments,
+        body=body,
+        targets=tool.targets_of(request.arguments) if tool else (),
+        pin=tool.pin.digest if tool else "",
+        at_ms=now,
+        deadline_ms=deadline,
+        claims=request.claims,
+        same_host=request.same_host,
+    )
+    scope = (initiator.issuer, initiator.subject, runtime.id, binding.task or binding.contract)
+    tool_name = f"{call.integration}/{call.tool}"
+    return (
+        Prepared(
+            call=call,
+            binding=binding,
+            credential=credential,
+            equal=sealer.equal_tag("equal", *scope, tool_name, body.hex()) if call.tier is not Tier.READ else "",
+            sticky=sticky(tenancy, call) if call.tier is not Tier.READ else "",
+        ),
+        tool,
+        rules,
+    )
+
+
+def sticky(tenancy: Tenancy, call: Call) -> str:
+    """What a denial sticks to: that task, person, tool and targets."""
+    who = call.principal.initiator
+    return tenancy.sealer.equal_tag(
+        "sticky",
+        who.issuer,
+        who.subject,
+        call.task or call.contract,
+        f"{call.integration}/{call.tool}",
+        *(target.text for target in call.targets),
+    )
+
+
+def everyday(tenancy: Tenancy, credential: Credential) -> str:
+    """Id of the everyday contract of the initiator's team that is active; empty: none."""
+    account = tenancy.live.accounts.get(credential.initiator.subject)
+    for contract in tenancy.live.everyday():
+        if tenancy.live.active(contract.id) and (account is None or account.team in ("", contract.team)):
+            return contract.id
+    return ""
+
+
+def gather(  # noqa: PLR0913
+    tenancy: Tenancy,
+    prepared: Prepared,
+    tool: ToolProfile | None,
+    connected: Connected,
+    *,
+    exhausted: tuple[str, ...] = (),
+    twin: str = "",
+    approval: Approval | None = None,
+) -> Facts:
+    """Everything outside the call that the verdict may depend on, read at one instant."""
+    live, call, binding = tenancy.live, prepared.call, prepared.binding
+    now = tenancy.clock.now_ms()
+    denial = live.denials.get(prepared.sticky) if prepared.sticky else None
+    bundle = live.bundle
+    assert bundle is not None
+    return Facts(
+        now_ms=now,
+        stage=live.stage(call.integration),
+        profile=bundle.profile,
+        bundle=bundle.digest,
+        pinned=tool.pin.digest if tool and connected.pin else "",
+        drifted=call.tool in connected.drifted,
+        contract_problem=contract_problem(tenancy, call),
+        task=live.tasks.get(binding.task) if binding.task else None,
+        task_problem=binding.problem,
+        credential_problem=credential_problem(tenancy, prepared.credential, call.integration),
+        halts=live.halts_for(call),
+        exhausted=exhausted,
+        retry_after_ms=MINUTE_MS - now % MINUTE_MS if exhausted else 0,
+        twin=twin,
+        denied_until_ms=denial.until_ms if denial is not None and denial.until_ms > now else 0,
+        approval=approval,
+    )
+
+
+def credential_problem(tenancy: Tenancy, credential: Credential, integration: str) -> str:
+    """Read per call, so that a revocation bites on the next send."""
+    live = tenancy.live
+    subject = credential.initiator.subject
+    if credential.expires_ms <= tenancy.clock.now_ms():
+        return "expired"
+    if live.revoked(credential.id, subject, credential.issued_ms):
+        return "revoked"
+    account = live.accounts.get(subject)
+    if account is not None and account.disabled:
+        return "account_disabled"
+    if credential.integrations and integration and integration not in credential.integrations:
+        return "not_this_integration"
+    return ""
+
+
+def contract_problem(tenancy: Tenancy, call: Call) -> str:
+    live = tenancy.live
+    if not call.contract:
+        return "unknown"
+    rules = live.contracts.get(call.contract)
+    if rules is None:
+        return "is_template" if call.contract in live.templates else "unknown"
+    if not live.active(call.contract):
+        return "awaiting_consent"
+    contract, principal = rules.contract, call.principal
+    if "*" not in contract.initiators and principal.initiator.subject not in contract.initiators:
+        return "not_yours"
+    if "*" not in contract.runtimes and principal.runtime.id not in contract.runtimes:
+        return "not_this_runtime"
+    return ""
+
+
+def reservations(tenancy: Tenancy, call: Call) -> tuple[Reserve, ...]:
+    """What an allowed call uses up, in the deciding unit."""
+    bundle = tenancy.live.bundle
+    assert bundle is not None
+    minute = call.at_ms // MINUTE_MS
+    ends = (minute + 2) * MINUTE_MS
+    found: list[Reserve] = []
+    who = call.principal
+    if bundle.rates.initiator:
+        person = tenancy.sealer.pseudonym("person", f"{who.initiator.issuer}|{who.initiator.subject}")
+        found.append(
+            Reserve(counter=f"rate:initiator:{person}:{minute}", amount=1, limit=bundle.rates.initiator, expires_ms=ends)
+        )
+    found.extend(
+        Reserve(counter=f"rate:kind:{kind.value}:{minute}", amount=1, limit=limit, expires_ms=ends)
+        for kind, limit in bundle.rates.kinds
+        if kind is who.runtime.kind and limit
+    )
+    if call.task:
+        limit = tenancy.live.contracts[call.contract].contract.max_calls
+        if limit:
+            found.append(Reserve(counter=f"calls:{call.task}", amount=1, limit=limit))
+    return tuple(found)
+
+
+def _contract(rules: ContractRules | None) -> Contract | None:
+    return rules.contract if rules is not None else None
+
+
+def renewed(tenancy: Tenancy, call: Call) -> Call:
+    """A frozen call as it is judged again at execution: same bytes, new deadline."""
+    now = tenancy.clock.now_ms()
+    rules = tenancy.live.contracts.get(call.contract)
+    timeout = rules.contract.call_timeout_ms if rules else MINUTE_MS
+    task = tenancy.live.tasks.get(call.task) if call.task else None
+    deadline = min(now + timeout, task.deadline_ms) if task else now + timeout
+    return msgspec.structs.replace(call, deadline_ms=deadline)
