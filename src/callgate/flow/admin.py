@@ -1,0 +1,225 @@
+"""What a person can see and do at the gate of one tenant: implemented by flow, served by the local API.
+
+Acts take a Presence, which only ``present`` makes. Reads take none: who may open the socket may read. All methods
+raise InputError (the request), AuthError (who or role), ConfigError (a file), StoreError or IntegrityError.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from callgate.flow.views import (
+    AccountView,
+    CasesView,
+    CheckpointView,
+    CheckView,
+    ContractCheckView,
+    ContractView,
+    DiscoveryView,
+    EventsView,
+    ExplainView,
+    ExportView,
+    HaltView,
+    HoldDetail,
+    HoldView,
+    IntegrationView,
+    PolicyView,
+    ProofView,
+    ProposalView,
+    StatusView,
+    TaskView,
+    TokenView,
+    ToolView,
+    VerifyEnd,
+    VerifyStep,
+    VoteView,
+)
+from callgate.model.base import Fact
+from callgate.model.identity import Presence
+from callgate.model.terms import HaltScope, Role
+from callgate.model.tool import Integration
+
+
+class Peer(Fact, frozen=True):
+    """The process at the other end of the local socket, as the kernel says (SO_PEERCRED)."""
+
+    uid: int
+    pid: int
+
+
+class TokenRequest(Fact, frozen=True):
+    runtime: str
+    task: str = ""
+    integrations: tuple[str, ...] = ()
+    """Empty: all."""
+    hours: int = 8
+
+
+class NewAccount(Fact, frozen=True):
+    subject: str
+    passphrase: str
+    name: str = ""
+    roles: tuple[Role, ...] = ()
+    team: str = ""
+
+    def __repr__(self) -> str:
+        return f"NewAccount({self.subject!r})"
+
+
+class NewPassphrase(Fact, frozen=True):
+    passphrase: str
+
+    def __repr__(self) -> str:
+        return "NewPassphrase()"
+
+
+class ContractText(Fact, frozen=True):
+    text: str
+    """TOML."""
+    file: str = "contract.toml"
+    """For messages only; never opened."""
+
+
+class TaskRequest(Fact, frozen=True):
+    contract: str
+    """Id or name of a contract or template."""
+    parameters: dict[str, str] = {}
+    runtime: str = "*"
+    title: str = ""
+    minutes: int = 0
+    """0: the contract's longest."""
+    parent: str = ""
+    """Task to narrow."""
+
+
+class Ballot(Fact, frozen=True):
+    """An answer to a hold. ``digest`` is the one that was shown."""
+
+    digest: str
+    questions: tuple[str, ...] = ()
+    """Question ids; empty: every open one this person may answer."""
+    reason: str = ""
+    """Code of a no, lower snake case."""
+
+
+class HaltRequest(Fact, frozen=True):
+    scope: HaltScope
+    what: str = ""
+    """``integration``, ``integration/tool``, account, runtime or task id; empty for the whole tenant."""
+    reason: str = ""
+
+
+class EventFilter(Fact, frozen=True):
+    kind: str = ""
+    call: str = ""
+    since_ms: int = 0
+    after: int = -1
+    """Only events with a higher index; -1: the newest ``limit`` ones."""
+    limit: int = 100
+    """1 to 1000."""
+    wait_ms: int = 0
+    """How long to wait for the first one, at most 20,000."""
+
+
+class Admin(Protocol):
+    async def present(self, account: str, passphrase: str, peer: Peer) -> Presence:
+        """AuthError: ``bad_passphrase`` (unknown and disabled accounts too), ``too_many_tries``."""
+
+    async def status(self) -> StatusView: ...
+
+    async def doctor(self) -> tuple[CheckView, ...]: ...
+
+    async def issue_token(self, by: Presence, want: TokenRequest) -> TokenView: ...
+
+    async def revoke_token(self, credential: str, peer: Peer) -> None:
+        """Needs no presence, as ``halt``. Quiet when it is revoked or unknown."""
+
+    async def accounts(self) -> tuple[AccountView, ...]: ...
+
+    async def add_account(self, by: Presence, account: NewAccount) -> AccountView: ...
+
+    async def disable_account(self, by: Presence, subject: str) -> AccountView: ...
+
+    async def change_passphrase(self, by: Presence, subject: str, new: NewPassphrase) -> AccountView: ...
+
+    async def integrations(self) -> tuple[IntegrationView, ...]: ...
+
+    async def add_integration(self, by: Presence, integration: Integration) -> DiscoveryView:
+        """Connect and read; nothing is offered to assistants before ``confirm_integration``.
+
+        ``manifest`` empty: the catalogue's manifest of that name if there is one; ``none``: no manifest.
+        ``created_ms`` and ``stage`` are the gate's to set.
+        """
+
+    async def refresh_integration(self, name: str) -> DiscoveryView: ...
+
+    async def confirm_integration(self, by: Presence, name: str, digest: str) -> IntegrationView:
+        """InputError ``stale_digest`` when the server says something else by now."""
+
+    async def remove_integration(self, by: Presence, name: str) -> None: ...
+
+    async def tools(self, integration: str) -> tuple[ToolView, ...]:
+        """All integrations when ``integration`` is empty."""
+
+    async def check_contract(self, contract: ContractText) -> ContractCheckView: ...
+
+    async def add_contract(self, by: Presence, contract: ContractText) -> ContractView: ...
+
+    async def consent_contract(self, by: Presence, contract: str, capacity: str) -> ContractView:
+        """``capacity`` empty: every one this person has."""
+
+    async def contracts(self) -> tuple[ContractView, ...]: ...
+
+    async def contract(self, name: str) -> ContractView:
+        """By id or name."""
+
+    async def open_task(self, by: Presence, task: TaskRequest) -> TaskView: ...
+
+    async def close_task(self, by: Presence, task: str) -> TaskView: ...
+
+    async def tasks(self, state: str) -> tuple[TaskView, ...]:
+        """``open``, ``closed``, or empty for all."""
+
+    async def task(self, task: str) -> TaskView: ...
+
+    async def holds(self, state: str) -> tuple[HoldView, ...]:
+        """Oldest first; ``state`` empty: all."""
+
+    async def hold(self, hold: str, viewer: str) -> HoldDetail:
+        """``viewer``: the account that reads it, so that review time is known; may be empty."""
+
+    async def approve_hold(self, by: Presence, hold: str, ballot: Ballot) -> VoteView:
+        """InputError: ``stale_digest``, ``not_open``, ``unknown_question``. AuthError: ``not_yours``."""
+
+    async def deny_hold(self, by: Presence, hold: str, ballot: Ballot) -> VoteView: ...
+
+    async def events(self, which: EventFilter) -> EventsView: ...
+
+    async def explain(self, id_: str) -> ExplainView:
+        """By decision (event) id, call id or hold id."""
+
+    async def halt(self, want: HaltRequest, peer: Peer) -> HaltView:
+        """Needs no presence: stopping is the safe direction."""
+
+    async def resume(self, by: Presence, halt: str) -> HaltView: ...
+
+    async def halts(self) -> tuple[HaltView, ...]: ...
+
+    async def policy(self) -> PolicyView: ...
+
+    async def test_policy(self) -> CasesView:
+        """The cases over the files as they are on disk."""
+
+    async def propose_policy(self, by: Presence) -> ProposalView: ...
+
+    async def approve_policy(self, by: Presence, digest: str) -> ProposalView: ...
+
+    def verify_ledger(self, note: str) -> AsyncIterator[VerifyStep | VerifyEnd]:
+        """Steps, then one end. ``note``: a checkpoint its holder kept elsewhere; may be empty."""
+
+    async def checkpoint(self) -> CheckpointView:
+        """The newest; signs one now when events came after it."""
+
+    async def proof(self, event: str) -> ProofView: ...
+
+    async def export_ledger(self, folder: str) -> ExportView:
+        """``folder``: absolute, empty or not there yet."""

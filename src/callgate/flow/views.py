@@ -1,0 +1,435 @@
+"""What people are shown: one struct per screen of the local API, made by flow, drawn by the command and the console.
+
+Times are milliseconds since 1970, 0 for never. Tiers, effects and states are words (``read``, ``hold``, ``open``).
+Bodies of answers only grow: a field is never renamed, a new one comes last with a default.
+"""
+
+from typing import Any
+
+from callgate.model.base import Fact
+
+
+class TokenView(Fact, frozen=True):
+    """A token just issued: the only time it is seen."""
+
+    token: str
+    credential: str
+    account: str
+    runtime: str
+    expires_ms: int
+    endpoint: str
+    """URL of the gate up to the integration's name, e.g. ``http://127.0.0.1:8700/mcp``."""
+    task: str = ""
+    integrations: tuple[str, ...] = ()
+
+
+class AccountView(Fact, frozen=True):
+    subject: str
+    name: str
+    roles: tuple[str, ...]
+    team: str
+    created_ms: int
+    disabled: bool = False
+
+
+class ToolView(Fact, frozen=True):
+    integration: str
+    tool: str
+    tier: str
+    say: str
+    """The manifest's sentence with its ``{argument}`` places; empty without one."""
+    manifest: str
+    """Name of the manifest that classifies it; empty: none, so it counts as execute."""
+    pinned: bool
+    drifted: bool = False
+    irreversible: bool = False
+
+
+class DiscoveryView(Fact, frozen=True):
+    """What a server offers, before a person confirms it. ``digest`` is what ``confirm`` must name."""
+
+    integration: str
+    digest: str
+    server_name: str
+    server_version: str
+    instructions: str
+    """Untrusted text that a model would read."""
+    eras: tuple[str, ...]
+    tools: tuple[ToolView, ...]
+    confined: bool
+    changes: tuple[str, ...] = ()
+    """Against the confirmed definitions, one sentence each; empty on a first look or when nothing changed."""
+    warnings: tuple[str, ...] = ()
+    confirmed: bool = False
+    """This very digest is already confirmed."""
+
+
+class IntegrationView(Fact, frozen=True):
+    name: str
+    kind: str
+    """``http`` or ``stdio``."""
+    where: str
+    """Origin of the URL, or the program's name."""
+    actor: str
+    state: str
+    """Of the connection: ``ready``, ``starting``, ``backoff``, ``down``."""
+    tools: int
+    confirmed_ms: int
+    stage: str
+    manifest: str = ""
+    confined: bool = True
+    drifted: bool = False
+
+
+class ContractProblem(Fact, frozen=True):
+    key: str
+    """Dotted TOML key; empty: the file as a whole."""
+    message: str
+    file: str = ""
+
+
+class ConsentView(Fact, frozen=True):
+    capacity: str
+    """``domain:<name>`` or ``security``."""
+    who: tuple[str, ...]
+    """Accounts that may give it."""
+    by: str = ""
+    """Account that gave it; empty: open."""
+    at_ms: int = 0
+    alone: bool = False
+
+
+class ContractView(Fact, frozen=True):
+    id: str
+    name: str
+    objective: str
+    team: str
+    owner: str
+    state: str
+    """``active``, ``awaiting_consent`` or ``template``."""
+    max_tier: str
+    everyday: bool = False
+    integrations: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
+    consents: tuple[ConsentView, ...] = ()
+    preview: tuple[str, ...] = ()
+    """What it allows and forbids, one sentence each."""
+    text: str = ""
+    """Its TOML; only in the view of one contract."""
+
+
+class ContractCheckView(Fact, frozen=True):
+    problems: tuple[ContractProblem, ...]
+    contract: ContractView | None
+    """How it would look; None when there is a problem."""
+
+
+class TaskView(Fact, frozen=True):
+    id: str
+    title: str
+    contract: str
+    contract_name: str
+    initiator: str
+    runtime: str
+    state: str
+    opened_ms: int
+    deadline_ms: int
+    calls: int = 0
+    max_calls: int = 0
+    parent: str = ""
+    closed_ms: int = 0
+
+
+class QuestionView(Fact, frozen=True):
+    id: str
+    ask: str
+    """``meant``, ``domain`` or ``acceptable``."""
+    text: str
+    who: tuple[str, ...]
+    """Accounts that may answer it."""
+    quorum: int
+    yes: tuple[str, ...] = ()
+    """Accounts that said yes."""
+    open: bool = True
+
+
+class ArgumentView(Fact, frozen=True):
+    path: str
+    value: str
+    """JSON."""
+    shown: bool = False
+    """The sentence holds it already."""
+
+
+class HoldView(Fact, frozen=True):
+    id: str
+    state: str
+    sentence: str
+    """The call in one sentence, with its values."""
+    integration: str
+    tool: str
+    tier: str
+    asked_by: str
+    runtime: str
+    opened_ms: int
+    expires_ms: int
+    why: tuple[str, ...]
+    waiting_for: tuple[str, ...]
+    """Accounts whose answer is missing."""
+    task: str = ""
+    ended: str = ""
+
+
+class HoldDetail(Fact, frozen=True):
+    """What an approver reads. ``digest`` binds a vote to exactly this."""
+
+    hold: HoldView
+    digest: str
+    undo: str
+    """Can it be undone, one sentence."""
+    questions: tuple[QuestionView, ...]
+    arguments: tuple[ArgumentView, ...]
+    targets: tuple[str, ...]
+    actor: str
+    contract: str
+    """Its name."""
+    task_title: str
+    risk: int
+    call: str
+    decision: str
+    state_pin: str = ""
+    """What of the target's state is bound, one sentence; empty: nothing."""
+
+
+class VoteView(Fact, frozen=True):
+    hold: str
+    state: str
+    answered: tuple[str, ...]
+    """Ids of the questions this act answered."""
+    open: tuple[QuestionView, ...]
+    alone: bool
+    """The same person asked and answered for another (profile ``solo``)."""
+    next: str
+
+
+class EventView(Fact, frozen=True):
+    index: int
+    id: str
+    at_ms: int
+    kind: str
+    summary: str
+    """One sentence; pseudonyms resolved as far as they are not erased."""
+    call: str = ""
+    who: str = ""
+    what: str = ""
+    """``integration/tool``, or the thing changed."""
+    effect: str = ""
+    event: dict[str, Any] = {}
+    """The event as the ledger holds it."""
+
+
+class EventsView(Fact, frozen=True):
+    events: tuple[EventView, ...]
+    """Ascending by index."""
+    next: int
+    """Ask with ``after`` set to this for what came later."""
+
+
+class FindingView(Fact, frozen=True):
+    gate: str
+    code: str
+    effect: str
+    reason: str
+    path: str = ""
+    discharged: bool = False
+    shadow: bool = False
+
+
+class ExplainView(Fact, frozen=True):
+    decision: str
+    call: str
+    at_ms: int
+    effect: str
+    integration: str
+    tool: str
+    tier: str
+    asked_by: str
+    runtime: str
+    actor: str
+    contract: str
+    task: str
+    risk: int
+    risk_parts: tuple[tuple[str, int], ...]
+    findings: tuple[FindingView, ...]
+    questions: tuple[QuestionView, ...]
+    bundle: str
+    outcome: str
+    """State of the call now: ``finished``, ``unknown``, ``held``, ``refused`` …"""
+    next: str
+    events: tuple[EventView, ...] = ()
+    """Everything the ledger holds of this call, ascending."""
+    hold: str = ""
+
+
+class HaltView(Fact, frozen=True):
+    id: str
+    scope: str
+    what: str
+    reason: str
+    by: str
+    at_ms: int
+
+
+class PolicyFileView(Fact, frozen=True):
+    name: str
+    state: str
+    """``live``, or against the live bundle ``added``, ``changed``, ``removed``, ``broken``."""
+    problem: str = ""
+
+
+class CaseView(Fact, frozen=True):
+    name: str
+    file: str
+    passed: bool
+    want: str
+    got: str
+
+
+class CasesView(Fact, frozen=True):
+    cases: tuple[CaseView, ...]
+    passed: int
+    failed: int
+    problem: str = ""
+    """The files cannot be loaded, so no case ran."""
+
+
+class ProposalView(Fact, frozen=True):
+    digest: str
+    base: str
+    by: str
+    at_ms: int
+    changes: tuple[str, ...]
+    """One sentence each."""
+    state: str
+    """``open``, ``approved``, ``void``."""
+    who: tuple[str, ...] = ()
+    """Accounts that may approve it."""
+    cases: CasesView | None = None
+
+
+class PolicyView(Fact, frozen=True):
+    digest: str
+    profile: str
+    files: tuple[PolicyFileView, ...]
+    proposals: tuple[ProposalView, ...]
+
+
+class VerifyStep(Fact, frozen=True, tag_field="kind", tag="step"):
+    """Progress of a verification."""
+
+    checked: int
+    of: int
+
+
+class VerifyEnd(Fact, frozen=True, tag_field="kind", tag="end"):
+    ok: bool
+    events: int
+    root: str
+    """Hex."""
+    consistency: str
+    """What was compared: ``internal consistency only``, or the size of the checkpoint given."""
+    bad_index: int = -1
+    bad_event: str = ""
+    problem: str = ""
+
+
+class CheckpointView(Fact, frozen=True):
+    """A signed tree head. ``note`` is the C2SP signed note to keep elsewhere."""
+
+    origin: str
+    size: int
+    root: str
+    at_ms: int
+    note: str
+
+
+class ProofView(Fact, frozen=True):
+    """Inclusion of one event, for the offline verifier."""
+
+    event: str
+    index: int
+    size: int
+    leaf: str
+    """The event's canonical bytes, as text."""
+    hashes: tuple[str, ...]
+    """Hex, from the leaf up (RFC 6962 section 2.1.1)."""
+    note: str
+
+
+class ExportView(Fact, frozen=True):
+    folder: str
+    events: int
+    files: int
+    size: int
+    """Tree size of the checkpoint in it."""
+
+
+class DoubtView(Fact, frozen=True):
+    """A call whose effect may have happened."""
+
+    call: str
+    integration: str
+    tool: str
+    at_ms: int
+    task: str = ""
+
+
+class WarningView(Fact, frozen=True):
+    code: str
+    text: str
+    todo: str = ""
+
+
+class StatusView(Fact, frozen=True):
+    version: str
+    tenant: str
+    profile: str
+    started_ms: int
+    home: str
+    endpoint: str
+    """URL of the gate up to the integration's name."""
+    bundle: str
+    pending_files: tuple[str, ...]
+    """Policy files that differ from the live bundle."""
+    integrations: tuple[IntegrationView, ...]
+    open_holds: int
+    doubts: tuple[DoubtView, ...]
+    halts: tuple[HaltView, ...]
+    events: int
+    checkpoint_size: int
+    checkpoint_ms: int
+    warnings: tuple[WarningView, ...]
+    same_host: bool
+    """Assistants may run as the gate's own operating-system user: acts over the socket are marked."""
+
+
+class CheckView(Fact, frozen=True):
+    code: str
+    state: str
+    """``ok``, ``warn`` or ``fail``."""
+    text: str
+    todo: str = ""
+
+
+class InitReport(Fact, frozen=True):
+    """What ``init`` made, for the person to read."""
+
+    home: str
+    account: str
+    profile: str
+    endpoint: str
+    made: tuple[str, ...]
+    """One sentence each; empty: everything was there already."""
+    next: tuple[str, ...] = ()
+    """What to do now, one line each."""
