@@ -1,0 +1,87 @@
+"""Events to bytes and back. The bytes are what the tree hashes; golden files hold them per tag."""
+
+import datetime as dt
+import functools
+import typing
+
+import msgspec
+
+from callgate.core.ledger.profile import check_integer, check_texts, compile_check, refuse
+from callgate.model.errors import IntegrityError
+from callgate.model.event import Event, EventBody, EventData, NewEvent, PrincipalRef
+
+SPEC_VERSION = "1.0"
+CONTENT_TYPE = "application/json"
+_LAST_MS = 253_402_300_799_999
+"""9999-12-31T23:59:59.999Z, the end of RFC 3339."""
+
+_encoder = msgspec.json.Encoder(order="sorted")
+_decoder = msgspec.json.Decoder(Event)
+
+
+def type_of(body: type[msgspec.Struct]) -> str:
+    """The CloudEvents type of a body's class: ``callgate.<kind>.v1``."""
+    return f"callgate.{body.__struct_config__.tag}.v1"
+
+
+KINDS: tuple[type[msgspec.Struct], ...] = typing.get_args(EventBody)
+"""Every body, in the order of the model."""
+
+_bodies = {body: (type_of(body), compile_check(body)) for body in KINDS}
+_check_principal = compile_check(PrincipalRef)
+
+
+def encode_event(new: NewEvent, tenant: str, writer: str, seq: int) -> bytes:
+    """Canonical bytes (RFC 8785) of the stored form. ``seq`` is 1, 2, 3 … per writer.
+
+    Raises IntegrityError for a value outside the profile: wrong type, integer beyond 2**53 - 1, lone surrogate.
+    """
+    body, principal = new.body, new.principal
+    known = _bodies.get(type(body))
+    if known is None or type(new.same_host) is not bool:
+        refuse()
+    event_type, check = known
+    check(body)
+    check_integer(seq)
+    check_texts((new.id, new.call, tenant, writer))
+    if principal is not None:
+        _check_principal(principal)
+    data = EventData(writer, seq, tenant, new.call, principal, new.same_host, body)
+    event = Event(SPEC_VERSION, new.id, f"callgate/{tenant}", event_type, utc(new.at_ms), CONTENT_TYPE, data)
+    try:
+        return _encoder.encode(event)
+    except (TypeError, ValueError) as fault:
+        raise IntegrityError("An event cannot be written in canonical form.", code="not_canonical") from fault
+
+
+def decode_event(data: bytes) -> Event:
+    """Raises IntegrityError when the bytes are not one event of a known kind."""
+    try:
+        return _decoder.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
+        raise IntegrityError("A ledger entry is not a readable event.", code="bad_event") from fault
+
+
+def utc(at_ms: int) -> str:
+    """RFC 3339 in UTC with milliseconds, from milliseconds since 1970. Raises IntegrityError outside 1970 to 9999."""
+    if type(at_ms) is not int or not 0 <= at_ms <= _LAST_MS:
+        raise IntegrityError("A time is outside the years 1970 to 9999.", code="bad_time")
+    seconds, millis = divmod(at_ms, 1000)
+    return f"{_second(seconds)}.{millis:03d}Z"
+
+
+def from_utc(text: str) -> int:
+    """Milliseconds since 1970 of what ``utc`` wrote; IntegrityError for any other text."""
+    try:
+        since = dt.datetime.fromisoformat(text) - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+        at_ms = since // dt.timedelta(milliseconds=1)
+    except (TypeError, ValueError) as fault:
+        raise IntegrityError("A time is not RFC 3339.", code="bad_time") from fault
+    if utc(at_ms) != text:
+        raise IntegrityError("A time is not in the ledger's form.", code="bad_time")
+    return at_ms
+
+
+@functools.lru_cache(maxsize=64)
+def _second(seconds: int) -> str:
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%dT%H:%M:%S")
