@@ -14,7 +14,7 @@ from callgate.core.toolbox import ToolProfile
 from callgate.flow.ports import Exchange, Outbound, Relay
 from callgate.flow.scribe import Scribe
 from callgate.flow.tenancy import Tenancy
-from callgate.model.answer import Answer, Failed, Served, ToolResult
+from callgate.model.answer import Failed, Served, ToolResult
 from callgate.model.call import Call
 from callgate.model.errors import IntegrityError, OutcomeUnknown, StoreError, UpstreamError
 from callgate.model.event import CallUnknown
@@ -37,7 +37,7 @@ Epilogue = Callable[[Served | Failed], tuple[tuple[Put, ...], tuple[SealedRow, .
 class Flight:
     """One execution under way."""
 
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self,
         call: Call,
         tool: ToolProfile,
@@ -102,7 +102,9 @@ class Executor:
             outbound = self._outbound(call, name, _encode(arguments), "", "", progress=False)
             message = await self._exchange(call, outbound, None, _drop)
             if message.error or _result.decode(message.result).isError:
-                raise UpstreamError("The state that the approval would be bound to cannot be read.", code="state_unreadable")
+                raise UpstreamError(
+                    "The state that the approval would be bound to cannot be read.", code="state_unreadable"
+                )
             contents.append(bytes(_result.decode(message.result).content))
         return self._tenancy.sealer.equal_tag("state-pin", *(content.hex() for content in contents))
 
@@ -179,7 +181,13 @@ class Executor:
         event = flight.scribe.finished(call, outcome, delivered, duration_us, receipt)
         answer: Served | Failed
         if problem:
-            answer = Failed(call_id=call.id, code="not_governed", reason=problem, unknown=False, next="Tell the operator of this gate.")
+            answer = Failed(
+                call_id=call.id,
+                code="not_governed",
+                reason=problem,
+                unknown=False,
+                next="Tell the operator of this gate.",
+            )
         else:
             answer = Served(
                 call_id=call.id,
@@ -189,10 +197,14 @@ class Executor:
                 receipt=receipt or (),
             )
         changes, sealed = flight.epilogue(answer) if flight.epilogue else ((), ())
-        unit = Unit(events=(event,), changes=changes, closed=(call.id,), sealed=sealed, names=tuple(flight.scribe.names))
+        unit = Unit(
+            events=(event,), changes=changes, closed=(call.id,), sealed=sealed, names=tuple(flight.scribe.names)
+        )
         return await self._record(flight, unit, answer)
 
-    async def _failed(self, flight: Flight, outcome: Outcome, fault: UpstreamError, duration_us: int) -> Served | Failed:
+    async def _failed(
+        self, flight: Flight, outcome: Outcome, fault: UpstreamError, duration_us: int
+    ) -> Served | Failed:
         call = flight.call
         event = flight.scribe.finished(call, outcome, b"", duration_us, () if call.tier is Tier.EXECUTE else None)
         sent = outcome is not Outcome.NOT_SENT
@@ -201,16 +213,22 @@ class Executor:
             code=fault.code,
             reason=fault.message,
             unknown=False,
-            next="The call was sent; its answer could not be delivered." if sent else "Nothing was sent. It may be tried again.",
+            next="The call was sent; its answer could not be delivered."
+            if sent
+            else "Nothing was sent. It may be tried again.",
         )
         changes, sealed = flight.epilogue(answer) if flight.epilogue else ((), ())
-        unit = Unit(events=(event,), changes=changes, closed=(call.id,), sealed=sealed, names=tuple(flight.scribe.names))
+        unit = Unit(
+            events=(event,), changes=changes, closed=(call.id,), sealed=sealed, names=tuple(flight.scribe.names)
+        )
         return await self._record(flight, unit, answer)
 
     async def _unknown(self, flight: Flight, reason: str) -> Served | Failed:
         call = flight.call
         event = self._tenancy.event(CallUnknown(reason=reason), call=call.id)
-        answer = in_doubt(call.id, "outcome_unknown", "The request was sent and no answer came. The effect may have happened.")
+        answer = in_doubt(
+            call.id, "outcome_unknown", "The request was sent and no answer came. The effect may have happened."
+        )
         changes, sealed = flight.epilogue(answer) if flight.epilogue else ((), ())
         doubt = msgspec.structs.replace(flight.opened, unknown=True)
         unit = Unit(events=(event,), changes=changes, opened=(doubt,), sealed=sealed, names=tuple(flight.scribe.names))
@@ -225,7 +243,9 @@ class Executor:
         except (StoreError, IntegrityError):
             live.opened(msgspec.structs.replace(flight.opened, unknown=True))
             return in_doubt(
-                flight.call.id, "store_failed", "The call ran, but its outcome could not be recorded, so it is not shown."
+                flight.call.id,
+                "store_failed",
+                "The call ran, but its outcome could not be recorded, so it is not shown.",
             )
         if doubt is None:
             live.closed(flight.call.id)

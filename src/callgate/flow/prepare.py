@@ -28,10 +28,12 @@ class Prepared(Fact, frozen=True):
     binding: Binding
     credential: Credential
     equal: str
-    sticky: str
+    """Keyed tag of (person, runtime, task or contract, tool, body)."""
 
 
-def prepare(tenancy: Tenancy, request: Request, connected: Connected) -> tuple[Prepared, ToolProfile | None, ContractRules | None]:
+def prepare(
+    tenancy: Tenancy, request: Request, connected: Connected
+) -> tuple[Prepared, ToolProfile | None, ContractRules | None]:
     live, sealer = tenancy.live, tenancy.sealer
     credential = request.credential
     initiator, runtime = credential.initiator, credential.runtime
@@ -86,8 +88,7 @@ def prepare(tenancy: Tenancy, request: Request, connected: Connected) -> tuple[P
             call=call,
             binding=binding,
             credential=credential,
-            equal=sealer.equal_tag("equal", *scope, tool_name, body.hex()) if call.tier is not Tier.READ else "",
-            sticky=sticky(tenancy, call) if call.tier is not Tier.READ else "",
+            equal=sealer.equal_tag("equal", *scope, tool_name, body.hex()),
         ),
         tool,
         rules,
@@ -116,7 +117,7 @@ def everyday(tenancy: Tenancy, credential: Credential) -> str:
     return ""
 
 
-def gather(  # noqa: PLR0913
+def gather(
     tenancy: Tenancy,
     prepared: Prepared,
     tool: ToolProfile | None,
@@ -129,7 +130,7 @@ def gather(  # noqa: PLR0913
     """Everything outside the call that the verdict may depend on, read at one instant."""
     live, call, binding = tenancy.live, prepared.call, prepared.binding
     now = tenancy.clock.now_ms()
-    denial = live.denials.get(prepared.sticky) if prepared.sticky else None
+    denial = live.denials.get(sticky(tenancy, call)) if live.denials else None
     bundle = live.bundle
     assert bundle is not None
     return Facts(
@@ -196,7 +197,9 @@ def reservations(tenancy: Tenancy, call: Call) -> tuple[Reserve, ...]:
     if bundle.rates.initiator:
         person = tenancy.sealer.pseudonym("person", f"{who.initiator.issuer}|{who.initiator.subject}")
         found.append(
-            Reserve(counter=f"rate:initiator:{person}:{minute}", amount=1, limit=bundle.rates.initiator, expires_ms=ends)
+            Reserve(
+                counter=f"rate:initiator:{person}:{minute}", amount=1, limit=bundle.rates.initiator, expires_ms=ends
+            )
         )
     found.extend(
         Reserve(counter=f"rate:kind:{kind.value}:{minute}", amount=1, limit=limit, expires_ms=ends)

@@ -1,6 +1,5 @@
 """Which struct each kind of row holds: the one place where rows become nouns."""
 
-
 from typing import Any
 
 import msgspec
@@ -37,7 +36,6 @@ _decoders: dict[Kind, msgspec.json.Decoder[Any]] = {
 _encoder = msgspec.json.Encoder(order="sorted")
 
 
-
 def noun(row: Row) -> Any:
     """The struct of a row. Raises msgspec.ValidationError when the row is not what its kind says."""
     return _decoders[row.kind].decode(row.body)
@@ -47,9 +45,7 @@ def decode_body(kind: Kind, body: bytes) -> Any:
     return _decoders[kind].decode(body)
 
 
-def put(  # noqa: PLR0913
-    key: str, value: Fact, *, expect: int | None, state: str = "", ref: str = "", at_ms: int = 0
-) -> Put:
+def put(key: str, value: Fact, *, expect: int | None, state: str = "", ref: str = "", at_ms: int = 0) -> Put:
     """The change that writes a noun under ``key``."""
     return Put(
         kind=_KINDS[type(value)],

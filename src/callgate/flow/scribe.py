@@ -113,6 +113,10 @@ class Scribe:
         data = self._sealer.seal(self.key, self._tenancy.tenant, event, field, plaintext, nonce)
         return SealedRow(owner=self.call_id, event=event, field=field, data=data)
 
+    def open(self, row: SealedRow) -> bytes:
+        """IntegrityError when the row was changed or belongs elsewhere."""
+        return self._sealer.open(self.key, self._tenancy.tenant, row.event, row.field, row.data)
+
     def context(self, event: str, call: Call, facts: Facts, decision: Decision) -> SealedRow:
         kept = None if decision.log_depth is LogDepth.METADATA else call
         return self.seal(

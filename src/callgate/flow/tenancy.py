@@ -37,7 +37,9 @@ class Tenancy:
         """Time-ordered id: prefix, 12 hex digits of milliseconds, 14 random ones."""
         return f"{prefix}-{self.clock.now_ms():012x}{self.entropy.bytes(7).hex()}"
 
-    def event(self, body: EventBody, *, call: str = "", who: PrincipalRef | None = None, same_host: bool = False) -> NewEvent:
+    def event(
+        self, body: EventBody, *, call: str = "", who: PrincipalRef | None = None, same_host: bool = False
+    ) -> NewEvent:
         return NewEvent(
             id=self.new_id("ev"), at_ms=self.clock.now_ms(), body=body, call=call, principal=who, same_host=same_host
         )

@@ -136,6 +136,7 @@ class Attached(Body, frozen=True, tag="attached"):
 class DenialsCounted(Body, frozen=True, tag="denials_counted"):
     """Repeated denials of one credential beyond the limit, counted instead of recorded one by one."""
 
+    credential: str
     count: int
     from_ms: int
     to_ms: int

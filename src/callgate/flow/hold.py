@@ -1,0 +1,363 @@
+"""Holds: freeze a call, let people find it, give its author the outcome. Votes are in vote.py, execution in redeem.py."""
+
+import asyncio
+
+import msgspec
+
+from callgate.core.ledger.canonical import canonical, digest
+from callgate.core.toolbox import ToolProfile
+from callgate.flow.execute import Executor, Flight
+from callgate.flow.prepare import Prepared, sticky
+from callgate.flow.rows import noun, put
+from callgate.flow.scribe import Scribe, question_ref
+from callgate.flow.tenancy import Tenancy
+from callgate.model.answer import Answer, Failed, Pending, Refused, Served
+from callgate.model.call import Call
+from callgate.model.decision import Decision, Finding
+from callgate.model.errors import InputError, UpstreamError
+from callgate.model.event import Asked, HoldEnded, NewEvent
+from callgate.model.facts import Facts
+from callgate.model.hold import FrozenCall, Hold
+from callgate.model.identity import Credential
+from callgate.model.record import Collected
+from callgate.model.store import Conflict, Kind, NameRow, Put, Release, Reserve, Unit
+from callgate.model.terms import Effect, HoldState
+
+WAIT_AT_MOST_MS = 45_000
+_encode = msgspec.json.Encoder(order="sorted").encode
+_collected = msgspec.json.Decoder(Collected)
+_PENDING_NEXT = (
+    "The call is frozen exactly as it is and runs once after approval. "
+    "Call callgate_await_approval with this approval_id, or go on with other work; do not repeat or vary the call."
+)
+_ENDED = {
+    HoldState.DENIED: "A person said no. Do not try another way to the same end.",
+    HoldState.EXPIRED: "Nobody answered in time; nothing was executed. Ask the person before calling again.",
+    HoldState.WITHDRAWN: "The call was withdrawn; nothing was executed.",
+    HoldState.VOID: "Something the approval was bound to changed; nothing was executed. Look again, then call again.",
+}
+
+
+class Inflight:
+    """Where a call stands, for a client that gives up."""
+
+    def __init__(self) -> None:
+        self.cancelled = False
+        self.flight: Flight | None = None
+        self.hold = ""
+
+
+class Holds:
+    """Frozen calls of one tenant."""
+
+    def __init__(self, tenancy: Tenancy, executor: Executor) -> None:
+        self._tenancy = tenancy
+        self._executor = executor
+        self._changed: dict[str, asyncio.Event] = {}
+
+    async def open(
+        self,
+        prepared: Prepared,
+        tool: ToolProfile,
+        decision: Decision,
+        facts: Facts,
+        scribe: Scribe,
+        attempt: int,
+        inflight: Inflight,
+    ) -> Answer:
+        """Freeze the call with its questions; wait a short grace; answer Pending or what came of it."""
+        call = prepared.call
+        try:
+            pin = await self._executor.read(call, tool)
+        except UpstreamError as fault:
+            return Failed(
+                call_id=call.id,
+                code=fault.code,
+                reason=fault.message,
+                unknown=False,
+                next="Nothing was executed. Try again later.",
+            )
+        hold = self._make(prepared, decision, pin)
+        unit = self._unit(prepared, tool, decision, facts, scribe, attempt, hold)
+        hold = msgspec.structs.replace(hold, decision_id=unit.events[0].id)
+        outcome = await self._tenancy.write(unit)
+        if isinstance(outcome, Conflict):
+            return self._too_many(prepared)
+        scribe.names = []
+        inflight.hold = hold.id
+        bundle = self._tenancy.live.bundle
+        grace = bundle.waiting.grace_ms if bundle else 0
+        if grace and not inflight.cancelled:
+            await self._wait(hold.id, grace)
+        if inflight.cancelled:
+            await self.withdraw(hold.id)
+        return await self.answer(hold.id)
+
+    async def join(self, hold_id: str) -> Answer:
+        """An equal call arrived: same approval. What was executed and not yet collected is given once."""
+        answer = await self.answer(hold_id)
+        hold = self._tenancy.live.holds.get(hold_id)
+        if hold is not None and hold.state is HoldState.EXECUTED:
+            done = msgspec.structs.replace(hold, ended="collected", version=hold.version + 1)
+            await self._tenancy.write(Unit(changes=(row(done, hold.version),)))
+        return answer
+
+    async def await_(self, credential: Credential, hold_id: str, wait_ms: int) -> Answer:
+        """For ``callgate_await_approval``. InputError when the hold is not this caller's."""
+        hold = await self.find(hold_id)
+        who = credential.initiator
+        mine = hold is not None and (hold.initiator, hold.issuer, hold.runtime) == (
+            who.subject,
+            who.issuer,
+            credential.runtime.id,
+        )
+        if hold is None or not mine or (credential.task and credential.task != hold.task):
+            raise InputError("There is no such approval for this login.", code="unknown_approval")
+        if hold.state in (HoldState.OPEN, HoldState.APPROVED, HoldState.EXECUTING):
+            await self._wait(hold_id, min(wait_ms, WAIT_AT_MOST_MS))
+        return await self.answer(hold_id)
+
+    async def find(self, hold_id: str) -> Hold | None:
+        live = self._tenancy.live.holds.get(hold_id)
+        if live is not None:
+            return live
+        stored = await self._tenancy.store.get(Kind.HOLD, hold_id)
+        found: Hold | None = noun(stored) if stored else None
+        return found
+
+    async def answer(self, hold_id: str) -> Answer:
+        """What the author of a frozen call is told now."""
+        hold = await self.find(hold_id)
+        if hold is None:
+            return Failed(
+                call_id="", code="unknown_approval", reason="There is no such approval.", unknown=False, next=""
+            )
+        match hold.state:
+            case HoldState.OPEN | HoldState.APPROVED | HoldState.EXECUTING:
+                return pending(hold)
+            case HoldState.EXECUTED:
+                return await self._outcome(hold)
+            case _:
+                finding = Finding(
+                    gate="hold", code=hold.state.value, effect=Effect.DENY, reason=_ENDED[hold.state], path=hold.ended
+                )
+                return Refused(
+                    call_id=hold.call_id, decision_id=hold.decision_id, findings=(finding,), next=_ENDED[hold.state]
+                )
+
+    async def withdraw(self, hold_id: str) -> None:
+        """The client cancelled inside the grace wait."""
+        hold = self._tenancy.live.holds.get(hold_id)
+        if hold is not None and hold.state is HoldState.OPEN:
+            await self.end(hold, HoldState.WITHDRAWN, "cancelled")
+
+    async def end(
+        self,
+        hold: Hold,
+        state: HoldState,
+        reason: str,
+        *more: NewEvent,
+        changes: tuple[Put, ...] = (),
+        names: tuple[NameRow, ...] = (),
+    ) -> bool:
+        """Compare-and-set into a final state; False: somebody else was first."""
+        done = msgspec.structs.replace(hold, state=state, ended=reason, version=hold.version + 1)
+        event = self._tenancy.event(HoldEnded(hold=hold.id, state=state.value, reason=reason), call=hold.call_id)
+        unit = Unit(events=(*more, event), changes=(row(done, hold.version), release(hold), *changes), names=names)
+        outcome = await self._tenancy.write(unit)
+        self.wake(hold.id)
+        return not isinstance(outcome, Conflict)
+
+    async def expire(self) -> None:
+        """End what is over. Called by the second loop."""
+        now = self._tenancy.clock.now_ms()
+        for hold in tuple(self._tenancy.live.holds.values()):
+            if hold.expires_ms <= now and hold.state is HoldState.OPEN:
+                await self.end(hold, HoldState.EXPIRED, "expired")
+
+    async def halt(self, matches: tuple[str, ...]) -> int:
+        """A kill switch cancels what is held. ``matches`` are hold ids."""
+        ended = 0
+        for hold_id in matches:
+            hold = self._tenancy.live.holds.get(hold_id)
+            if hold is not None and hold.state in (HoldState.OPEN, HoldState.APPROVED):
+                ended += await self.end(hold, HoldState.VOID, "halted")
+        return ended
+
+    def wake(self, hold_id: str) -> None:
+        changed = self._changed.pop(hold_id, None)
+        if changed is not None:
+            changed.set()
+
+    async def _wait(self, hold_id: str, wait_ms: int) -> None:
+        changed = self._changed.setdefault(hold_id, asyncio.Event())
+        try:
+            async with asyncio.timeout(wait_ms / 1000):
+                await changed.wait()
+        except TimeoutError:
+            return
+
+    def _make(self, prepared: Prepared, decision: Decision, pin: str) -> Hold:
+        call, live, now = prepared.call, self._tenancy.live, self._tenancy.clock.now_ms()
+        bundle = live.bundle
+        assert bundle is not None
+        who = call.principal.initiator
+        return Hold(
+            id=self._tenancy.new_id("hold"),
+            call_id=call.id,
+            decision_id="",
+            state=HoldState.OPEN,
+            digest=hold_digest(call, decision, pin, endpoint=_endpoint(self._tenancy, call)),
+            equal=prepared.equal,
+            sticky=sticky(self._tenancy, call),
+            questions=decision.questions,
+            votes=(),
+            initiator=who.subject,
+            issuer=who.issuer,
+            runtime=call.principal.runtime.id,
+            contract=call.contract,
+            task=call.task,
+            integration=call.integration,
+            tool=call.tool,
+            bundle=decision.bundle,
+            state_pin=pin,
+            opened_ms=now,
+            expires_ms=now + bundle.waiting.expires_ms,
+            version=1,
+        )
+
+    def _unit(
+        self,
+        prepared: Prepared,
+        tool: ToolProfile,
+        decision: Decision,
+        facts: Facts,
+        scribe: Scribe,
+        attempt: int,
+        hold: Hold,
+    ) -> Unit:
+        call = prepared.call
+        bundle = self._tenancy.live.bundle
+        assert bundle is not None
+        decided = scribe.decided(call, decision, attempt=attempt)
+        asked = self._tenancy.event(
+            Asked(
+                hold=hold.id,
+                questions=tuple(map(question_ref, hold.questions)),
+                digest=hold.digest,
+                state_pin=hold.state_pin,
+                expires_ms=hold.expires_ms,
+            ),
+            call=call.id,
+        )
+        counted = tuple(
+            finding.key for finding in decision.findings if finding.effect is Effect.HOLD and not finding.shadow
+        )
+        frozen = FrozenCall(call=call, definition=tool.pin.digest, findings=counted)
+        hold = msgspec.structs.replace(hold, decision_id=decided.id)
+        return Unit(
+            events=(decided, asked),
+            guards=(Reserve(counter=_counter(hold), amount=1, limit=bundle.waiting.max_open),),
+            changes=(row(hold, 0),),
+            sealed=(
+                scribe.context(decided.id, call, facts, decision),
+                scribe.seal(hold.id, "frozen", _encode(frozen)),
+            ),
+            keys=scribe.keys,
+            names=tuple(scribe.names),
+        )
+
+    def _too_many(self, prepared: Prepared) -> Refused:
+        finding = Finding(
+            gate="rate",
+            code="too_many_holds",
+            effect=Effect.DENY,
+            reason="Too many calls of this task are waiting for people already.",
+        )
+        return Refused(
+            call_id=prepared.call.id,
+            decision_id="",
+            findings=(finding,),
+            next="Wait until some of them are answered; do not ask for more.",
+        )
+
+    async def _outcome(self, hold: Hold) -> Served | Failed:
+        key = await self._tenancy.store.key(hold.call_id)
+        sealed = [found for found in await self._tenancy.store.sealed(hold.call_id) if found.field == "collected"]
+        if key is None or not sealed:
+            return Failed(
+                call_id=hold.call_id,
+                code="erased",
+                reason="The call ran once; its result is no longer kept.",
+                unknown=False,
+                next="",
+            )
+        scribe = Scribe.resume(self._tenancy, hold.call_id, key)
+        kept = _collected.decode(scribe.open(sealed[-1]))
+        if kept.outcome == "served":
+            return Served(
+                call_id=hold.call_id, result=kept.result, error=kept.error, events=kept.events, receipt=kept.receipt
+            )
+        return Failed(
+            call_id=hold.call_id,
+            code=kept.outcome,
+            reason="The approved call was sent once and did not end well.",
+            unknown=kept.outcome == "outcome_unknown",
+            next="It will not be sent again under this approval. Look in the target before calling again.",
+        )
+
+
+def pending(hold: Hold) -> Pending:
+    return Pending(
+        call_id=hold.call_id,
+        decision_id=hold.decision_id,
+        hold=hold.id,
+        questions=hold.questions,
+        findings=(),
+        expires_ms=hold.expires_ms,
+        next=_PENDING_NEXT,
+    )
+
+
+def row(hold: Hold, expect: int) -> Put:
+    return put(
+        hold.id, hold, expect=expect, state=hold.state.value, ref=hold.task or hold.contract, at_ms=hold.expires_ms
+    )
+
+
+def release(hold: Hold) -> Release:
+    return Release(counter=_counter(hold), amount=1)
+
+
+def _counter(hold: Hold) -> str:
+    return f"holds:{hold.task}" if hold.task else f"holds:{hold.contract}:{hold.issuer}:{hold.initiator}:{hold.runtime}"
+
+
+def hold_digest(call: Call, decision: Decision, pin: str, *, endpoint: str) -> str:
+    """What an approval is bound to (DESIGN section 9). Any change of any part voids it."""
+    who = call.principal
+    return digest(
+        canonical(
+            {
+                "tenant": call.tenant,
+                "initiator": [who.initiator.issuer, who.initiator.subject],
+                "runtime": who.runtime.id,
+                "actor": [who.actor.integration, who.actor.name],
+                "task": call.task,
+                "contract": call.contract,
+                "endpoint": endpoint,
+                "tool": call.tool,
+                "definition": call.pin,
+                "targets": [target.text for target in call.targets],
+                "body": digest(call.body),
+                "effect": decision.effect.name,
+                "questions": [[question.id, question.ask.value, question.ask_of] for question in decision.questions],
+                "state_pin": pin,
+            }
+        )
+    )
+
+
+def _endpoint(tenancy: Tenancy, call: Call) -> str:
+    pin = tenancy.live.pins.get(call.integration)
+    return pin.origin if pin else ""

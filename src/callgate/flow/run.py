@@ -1,0 +1,275 @@
+"""One call, from request to answer: judge, commit, execute. The order of DESIGN section 3."""
+
+import asyncio
+
+import msgspec
+
+from callgate.core.contract import ContractRules
+from callgate.core.decide import Rules, decide
+from callgate.core.toolbox import ToolProfile
+from callgate.flow.denials import DenialLimit
+from callgate.flow.execute import Executor, Flight
+from callgate.flow.hold import Holds, Inflight
+from callgate.flow.live import Connected
+from callgate.flow.ports import Relay
+from callgate.flow.prepare import Prepared, gather, prepare, reservations
+from callgate.flow.scribe import Scribe
+from callgate.flow.tenancy import Tenancy
+from callgate.model.answer import Answer, Failed, Refused, Request
+from callgate.model.decision import Decision, Finding
+from callgate.model.errors import IntegrityError, StoreError
+from callgate.model.event import Attached
+from callgate.model.facts import Facts
+from callgate.model.store import Conflict, OpenCall, Unit
+from callgate.model.terms import Effect, Outcome, Tier
+
+ATTEMPTS = 3
+_NEXT = "Do not try another way to the same end: the rule is about the effect. `callgate explain` shows every finding."
+
+
+class Runner:
+    """Governs the calls of one tenant."""
+
+    def __init__(self, tenancy: Tenancy, executor: Executor, holds: Holds) -> None:
+        self._tenancy = tenancy
+        self._executor = executor
+        self._holds = holds
+        self._denials = DenialLimit(tenancy)
+        self._running: dict[str, asyncio.Task[Answer]] = {}
+        self._tasks: set[asyncio.Task[Answer]] = set()
+
+    async def call(self, request: Request, relay: Relay) -> Answer:
+        """Runs in a task of its own, so that a client that leaves cancels the call, never a commit."""
+        inflight = Inflight()
+        task = asyncio.get_running_loop().create_task(self._guarded(request, relay, inflight))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            inflight.cancelled = True
+            if inflight.flight is not None:
+                await self._executor.cancel(inflight.flight)
+            elif inflight.hold:
+                await self._holds.withdraw(inflight.hold)
+            raise
+
+    async def drain(self) -> None:
+        """Wait for what runs. New calls are no longer let in by the caller."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _guarded(self, request: Request, relay: Relay, inflight: Inflight) -> Answer:
+        try:
+            return await self._govern(request, relay, inflight)
+        except StoreError as fault:
+            self._tenancy.log("call_refused_store", {"code": fault.code})
+            return _not_recorded("store_failed", "The gate cannot record the call, so it is not executed.")
+        except IntegrityError as fault:
+            self._tenancy.log("call_refused_integrity", {"code": fault.code})
+            return _not_recorded("integrity", "The ledger of this gate does not verify, so nothing is executed.")
+
+    async def _govern(self, request: Request, relay: Relay, inflight: Inflight) -> Answer:
+        connected = self._tenancy.live.connected.get(request.integration)
+        if connected is None:
+            return _not_recorded("unknown_integration", "This gate has no such integration.")
+        prepared, tool, rules = prepare(self._tenancy, request, connected)
+        scribe = Scribe.begin(self._tenancy, prepared.call.id)
+        joined = await self._join(prepared, scribe)
+        if joined is not None:
+            return joined
+        return await self._decide(request, prepared, tool, rules, connected, scribe, relay, inflight)
+
+    async def _decide(
+        self,
+        request: Request,
+        prepared: Prepared,
+        tool: ToolProfile | None,
+        rules: ContractRules | None,
+        connected: Connected,
+        scribe: Scribe,
+        relay: Relay,
+        inflight: Inflight,
+    ) -> Answer:
+        exhausted: tuple[str, ...] = ()
+        for attempt in range(1, ATTEMPTS + 1):
+            facts = gather(
+                self._tenancy, prepared, tool, connected, exhausted=exhausted, twin=self._twin(prepared, tool)
+            )
+            epoch = self._tenancy.live.epoch
+            decision = decide(prepared.call, tool, rules, compiled(self._tenancy), facts)
+            if decision.effect is Effect.DENY or tool is None:
+                return await self._refuse(prepared, decision, facts, scribe, attempt)
+            if decision.effect is not Effect.ALLOW:
+                return await self._holds.open(prepared, tool, decision, facts, scribe, attempt, inflight)
+            unit, opened, event = self._permission(prepared, tool, decision, facts, scribe, attempt)
+            self._tenancy.live.opened(opened)
+            try:
+                outcome = await self._tenancy.write(unit)
+            except (StoreError, IntegrityError):
+                self._tenancy.live.closed(prepared.call.id)
+                raise
+            if isinstance(outcome, Conflict):
+                self._tenancy.live.closed(prepared.call.id)
+                if outcome.which.startswith("counter:"):
+                    exhausted = (*exhausted, outcome.which.removeprefix("counter:"))
+                continue
+            flight = Flight(
+                prepared.call,
+                tool,
+                scribe,
+                opened,
+                (event,),
+                session=request.session,
+                protocol=request.protocol,
+                progress=request.progress,
+            )
+            flight.cancelled = inflight.cancelled
+            inflight.flight = flight
+            if self._tenancy.live.epoch != epoch:
+                facts = gather(self._tenancy, prepared, tool, connected)
+                again = decide(prepared.call, tool, rules, compiled(self._tenancy), facts)
+                if again.effect is not Effect.ALLOW:
+                    return await self._stopped(flight, prepared, again, facts)
+            return await self._fly(flight, prepared, relay)
+        contended = Finding(
+            gate="rate",
+            code="contended",
+            effect=Effect.DENY,
+            reason="Other calls changed the same counters three times.",
+        )
+        decision = msgspec.structs.replace(decision, effect=Effect.DENY, findings=(contended, *decision.findings))
+        return await self._refuse(prepared, decision, facts, scribe, ATTEMPTS)
+
+    async def _fly(self, flight: Flight, prepared: Prepared, relay: Relay) -> Answer:
+        if flight.opened.idempotent:
+            return await self._executor.run(flight, relay)
+        task: asyncio.Task[Answer] | None = asyncio.current_task()
+        assert task is not None
+        self._running[prepared.equal] = task
+        try:
+            return await self._executor.run(flight, relay)
+        finally:
+            self._running.pop(prepared.equal, None)
+
+    def _permission(
+        self, prepared: Prepared, tool: ToolProfile, decision: Decision, facts: Facts, scribe: Scribe, attempt: int
+    ) -> tuple[Unit, OpenCall, str]:
+        call = prepared.call
+        event = scribe.decided(call, decision, attempt=attempt)
+        opened = open_call(prepared, tool)
+        unit = Unit(
+            events=(event,),
+            guards=reservations(self._tenancy, call),
+            opened=(opened,),
+            sealed=(scribe.context(event.id, call, facts, decision),),
+            keys=scribe.keys,
+            names=tuple(scribe.names),
+        )
+        scribe.names = []
+        return unit, opened, event.id
+
+    async def _refuse(
+        self, prepared: Prepared, decision: Decision, facts: Facts, scribe: Scribe, attempt: int
+    ) -> Refused:
+        call = prepared.call
+        if self._denials.over(prepared.credential.id):
+            self._denials.beyond(prepared.credential.id)
+            return refusal(call.id, "", decision, facts)
+        event = scribe.decided(call, decision, attempt=attempt)
+        unit = Unit(
+            events=(event,),
+            sealed=(scribe.context(event.id, call, facts, decision),),
+            keys=scribe.keys,
+            names=tuple(scribe.names),
+        )
+        await self._tenancy.write(unit)
+        self._denials.count(prepared.credential.id)
+        return refusal(call.id, event.id, decision, facts)
+
+    async def _stopped(self, flight: Flight, prepared: Prepared, decision: Decision, facts: Facts) -> Refused:
+        """Something that counts changed between the commit and the send: the permission is taken back."""
+        call = prepared.call
+        event = flight.scribe.decided(call, decision, attempt=ATTEMPTS + 1)
+        ended = flight.scribe.finished(call, Outcome.NOT_SENT, b"", 0)
+        await self._tenancy.write(Unit(events=(event, ended), closed=(call.id,), names=tuple(flight.scribe.names)))
+        self._tenancy.live.closed(call.id)
+        return refusal(call.id, event.id, decision, facts)
+
+    def _twin(self, prepared: Prepared, tool: ToolProfile | None) -> str:
+        if tool is None or is_idempotent(tool):
+            return ""
+        other = self._tenancy.live.equal_calls.get(prepared.equal)
+        if other is None:
+            return ""
+        call = self._tenancy.live.open_calls.get(other)
+        return "" if call is None else ("unknown" if call.unknown else "started")
+
+    async def _join(self, prepared: Prepared, scribe: Scribe) -> Answer | None:
+        """An equal call of the same person, runtime and task is not executed twice: it gets the first one's answer."""
+        running = self._running.get(prepared.equal)
+        waiting = self._tenancy.live.equal_holds.get(prepared.equal)
+        if running is None and waiting is None:
+            return None
+        to_call = (
+            self._tenancy.live.holds[waiting].call_id
+            if waiting is not None
+            else self._tenancy.live.equal_calls.get(prepared.equal, "")
+        )
+        who = scribe.who(prepared.call.principal, prepared.call.credential)
+        event = self._tenancy.event(Attached(to_call=to_call), call=prepared.call.id, who=who)
+        await self._tenancy.write(Unit(events=(event,), names=tuple(scribe.names)))
+        if waiting is not None:
+            return await self._holds.join(waiting)
+        assert running is not None
+        return await asyncio.shield(running)
+
+
+def open_call(prepared: Prepared, tool: ToolProfile, hold: str = "") -> OpenCall:
+    call = prepared.call
+    return OpenCall(
+        call_id=call.id,
+        equal=prepared.equal,
+        integration=call.integration,
+        tool=call.tool,
+        task=call.task,
+        at_ms=call.at_ms,
+        hold=hold,
+        idempotent=is_idempotent(tool),
+    )
+
+
+def is_idempotent(tool: ToolProfile) -> bool:
+    return tool.tier is Tier.READ or (tool.manifest is not None and tool.manifest.idempotent)
+
+
+def refusal(call_id: str, decision_id: str, decision: Decision, facts: Facts) -> Refused:
+    counting = tuple(
+        finding
+        for finding in decision.findings
+        if not finding.shadow and not finding.discharged and finding.effect is decision.effect
+    )
+    return Refused(
+        call_id=call_id,
+        decision_id=decision_id,
+        findings=counting,
+        next=_NEXT,
+        retry_after_ms=facts.retry_after_ms,
+    )
+
+
+def _not_recorded(code: str, reason: str) -> Failed:
+    return Failed(
+        call_id="",
+        code=code,
+        reason=reason,
+        unknown=False,
+        next="Nothing was executed. Tell the operator of this gate.",
+    )
+
+
+def compiled(tenancy: Tenancy) -> Rules:
+    rules = tenancy.live.rules
+    if rules is None:
+        raise StoreError("No policy bundle is live.", code="no_bundle")
+    return rules
