@@ -19,6 +19,8 @@ class ToolProfile:
     """Tier without a look at the arguments; also for listings and grants."""
     manifest: ToolManifest | None
     pin: ToolPin
+    verified: bool
+    """The manifest was verified against the real server; False without a manifest."""
     quarantine: str
     """Why the tool is neither listed nor callable; empty: it is."""
     listed: bytes

@@ -1,0 +1,162 @@
+"""Judges policies: permits and forbids as two sets, sliced per action and tool, remembered exactly.
+
+Without a matching permit a call is denied whatever the forbids say; each matching forbid is a finding; a policy that
+cannot be evaluated denies. Shadowed forbids, their faults included, are recorded and never count: the engine is asked
+which policies match, so nothing has to be subtracted from a verdict afterwards.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+import cedarpy
+import msgspec
+
+from callgate.core.policy.load import Policy, load_policies
+from callgate.core.policy.schema import NAMESPACE, PolicyContext
+from callgate.core.policy.slice import Slice, can_match, named_resource
+from callgate.model.base import Fact
+from callgate.model.bundle import Bundle
+from callgate.model.decision import Finding
+from callgate.model.terms import Ask, Effect, Tier
+
+GATE = "policy"
+REMEMBERED = 16_384
+"""Verdicts kept, the least recently used one goes first."""
+
+_FORBIDDEN = {Effect.DENY: "policy_deny", Effect.HOLD: "policy_hold", Effect.DRAFT: "policy_draft"}
+_NOBODY = {"type": f"{NAMESPACE}::Initiator", "id": ""}
+_NOTHING = {"type": f"{NAMESPACE}::Tool", "id": ""}
+
+
+class Verdict(Fact, frozen=True):
+    """What the policies say. ``permitted``: at least one permit matched."""
+
+    permitted: bool
+    findings: tuple[Finding, ...]
+
+
+class Policies:
+    """The policies of one bundle, compiled."""
+
+    __slots__ = ("_evaluate", "_named", "_no_parents", "_policies", "_roles", "_slices")
+
+    def __init__(
+        self, policies: tuple[Policy, ...], roles: dict[str, tuple[str, ...]], remembered: int = REMEMBERED
+    ) -> None:
+        """``roles``: subject to names of the roles the bundle binds."""
+        self._policies = policies
+        self._roles = roles
+        self._named = frozenset(name for name in map(named_resource, policies) if name is not None)
+        self._slices = {(tier, ""): self._cut(tier, "") for tier in Tier}
+        self._no_parents = cedarpy.Entities.from_json_str("[]")
+        # Equal keys mean equal requests: each value's type is fixed by its place in the slice.
+        self._evaluate = lru_cache(maxsize=remembered)(self._ask)
+
+    def judge(self, tier: Tier, integration: str, tool: str, subject: str, context: PolicyContext) -> Verdict:
+        resource = f"{integration}/{tool}"
+        place = (tier, resource if resource in self._named else "")
+        part = self._slices.get(place)
+        if part is None:
+            part = self._slices[place] = self._cut(tier, resource)
+        return self._evaluate(
+            part,
+            subject if part.principal else "",
+            resource if part.resource else "",
+            integration if part.resource else "",
+            part.values(context),
+        )
+
+    def _cut(self, tier: Tier, resource: str) -> Slice:
+        return Slice(tier, tuple(policy for policy in self._policies if can_match(policy, tier, resource)))
+
+    def _ask(self, part: Slice, subject: str, resource: str, integration: str, values: tuple[Any, ...]) -> Verdict:
+        context = {name: value for name, value in zip(part.names, values, strict=True) if value is not None}
+        request = {
+            "principal": {"type": f"{NAMESPACE}::Initiator", "id": subject} if subject else _NOBODY,
+            "action": part.action,
+            "resource": {"type": f"{NAMESPACE}::Tool", "id": resource} if resource else _NOTHING,
+            "context": msgspec.json.encode(context).decode(),
+        }
+        entities = self._parents(subject, resource, integration) if part.parents else self._no_parents
+        answer = cedarpy.is_authorized(request, part.engine, entities, part.schema)
+        if answer.decision is cedarpy.Decision.NoDecision:
+            return Verdict(permitted=False, findings=(_fault(None),))
+        return _verdict(part, frozenset(answer.diagnostics.reasons), tuple(answer.diagnostics.errors))
+
+    def _parents(self, subject: str, resource: str, integration: str) -> cedarpy.Entities:
+        tool = {"type": f"{NAMESPACE}::Tool", "id": resource}
+        person = {"type": f"{NAMESPACE}::Initiator", "id": subject}
+        roles = [{"type": f"{NAMESPACE}::Role", "id": role} for role in self._roles.get(subject, ())]
+        inside = [{"type": f"{NAMESPACE}::Integration", "id": integration}]
+        return cedarpy.Entities.from_json_str(
+            msgspec.json.encode(
+                [{"uid": tool, "attrs": {}, "parents": inside}, {"uid": person, "attrs": {}, "parents": roles}]
+            ).decode()
+        )
+
+
+def compile_policies(bundle: Bundle) -> Policies:
+    """Raises ConfigError, as loading does."""
+    roles: dict[str, tuple[str, ...]] = {}
+    for binding in bundle.roles:
+        for subject in binding.subjects:
+            roles[subject] = (*roles.get(subject, ()), binding.role.value)
+    return Policies(load_policies(bundle.policies), roles)
+
+
+def _verdict(part: Slice, matched: frozenset[str], errors: tuple[str, ...]) -> Verdict:
+    """Findings in the bundle's order of policies: forbids, faults, then permits."""
+    broken = _broken(part, errors)
+    forbids = [_forbidden(p, part.tier) for p in part.policies if not p.permit and p.id in matched]
+    permits = [_permitted(p) for p in part.policies if p.permit and p.id in matched]
+    if not permits:
+        permits = [
+            Finding(gate=GATE, code="no_permit", effect=Effect.DENY, reason="No policy permits this kind of call.")
+        ]
+    return Verdict(
+        permitted=permits[0].effect is Effect.ALLOW,
+        findings=(*forbids, *map(_fault, broken), *permits),
+    )
+
+
+def _broken(part: Slice, errors: tuple[str, ...]) -> list[Policy | None]:
+    """The policies that could not be evaluated; None for an error that names none of them."""
+    if not errors:
+        return []
+    found: list[Policy | None] = [p for p in part.policies if any(f"policy `{p.id}`" in error for error in errors)]
+    if len(found) < len(errors):
+        found.append(None)
+    return found
+
+
+def _fault(policy: Policy | None) -> Finding:
+    return Finding(
+        gate=GATE,
+        code="policy_error",
+        effect=Effect.DENY,
+        path=policy.id if policy else "",
+        reason="A policy could not be evaluated, so nothing is allowed.",
+        shadow=policy.shadow if policy else False,
+    )
+
+
+def _permitted(policy: Policy) -> Finding:
+    return Finding(gate=GATE, code="permit", effect=Effect.ALLOW, path=policy.id, reason=policy.reason)
+
+
+def _forbidden(policy: Policy, tier: Tier) -> Finding:
+    """``draft`` asks for no more than a draft: a call that changes nothing is one already, and where no draft lane
+    exists the frozen call is the draft, run when the initiator says so (DESIGN sections 9 and 10).
+    """
+    effect, ask = policy.effect, policy.ask
+    if effect is Effect.DRAFT:
+        effect, ask = (Effect.HOLD, Ask.MEANT) if tier is Tier.EXECUTE else (Effect.ALLOW, None)
+    return Finding(
+        gate=GATE,
+        code=_FORBIDDEN[policy.effect],
+        effect=effect,
+        path=policy.id,
+        reason=policy.reason,
+        ask=ask,
+        shadow=policy.shadow,
+    )
