@@ -1,0 +1,1 @@
+"""The home folder: where the gate keeps its configuration, keys and data."""

@@ -1,0 +1,149 @@
+"""Reading ``config.toml``: strictly, once, with errors that say file, key and what is allowed."""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+from callgate.core.settings import check_config
+from callgate.model.config import Config
+from callgate.model.errors import ConfigError
+from callgate.model.terms import Profile
+
+MAX_BYTES = 1 << 20
+_SHAPE = inspect.type_info(Config)
+_WHERE = re.compile(r"(?P<what>.*) - at `\$(?P<path>[^`]*)`\Z", re.DOTALL)
+
+
+def read_config(path: Path) -> Config:
+    """Raises ConfigError."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError as fault:
+        raise ConfigError("There is no configuration; run `callgate init`.", file=str(path)) from fault
+    except OSError as fault:
+        raise ConfigError(f"The configuration cannot be read: {fault.strerror}.", file=str(path)) from fault
+    return parse_config(data, str(path))
+
+
+def parse_config(data: bytes, file: str) -> Config:
+    """``file`` stands in the errors. Raises ConfigError."""
+    if len(data) > MAX_BYTES:
+        raise ConfigError(f"The configuration is larger than {MAX_BYTES} bytes.", file=file)
+    try:
+        raw = tomllib.loads(data.decode())
+    except UnicodeDecodeError as fault:
+        raise ConfigError("The file is not UTF-8.", file=file) from fault
+    except (tomllib.TOMLDecodeError, RecursionError) as fault:
+        raise ConfigError(f"This is not TOML: {fault}", file=file) from fault
+    for key, message in _unknown(raw, _SHAPE, ""):
+        raise ConfigError(message, file=file, key=key)
+    try:
+        config = msgspec.convert(raw, Config, strict=True)
+    except msgspec.ValidationError as fault:
+        key, message = _explained(str(fault))
+        raise ConfigError(message, file=file, key=key) from fault
+    check_config(config, file)
+    return config
+
+
+def _unknown(value: Any, shape: inspect.Type, path: str) -> Iterator[tuple[str, str]]:
+    """(key, message) of every key the shape does not have."""
+    if isinstance(shape, inspect.StructType) and isinstance(value, dict):
+        fields = {field.encode_name: field.type for field in shape.fields}
+        for key, inner in value.items():
+            here = f"{path}.{key}" if path else key
+            if key in fields:
+                yield from _unknown(inner, fields[key], here)
+            else:
+                yield here, _suggestion(key, list(fields))
+    elif isinstance(shape, inspect.VarTupleType) and isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield from _unknown(inner, shape.item_type, f"{path}[{place}]")
+
+
+def _suggestion(word: str, allowed: list[str]) -> str:
+    near = difflib.get_close_matches(word, allowed, n=1)
+    meant = f"Did you mean {near[0]}? " if near else ""
+    return f"There is no such key. {meant}Allowed: {', '.join(sorted(allowed))}."
+
+
+def _explained(message: str) -> tuple[str, str]:
+    """(key, message for people) of a msgspec error."""
+    found = _WHERE.match(message)
+    what, path = (found["what"], found["path"].lstrip(".")) if found else (message, "")
+    shape = _at(path)
+    if isinstance(shape, inspect.EnumType):
+        return path, f"Allowed: {', '.join(str(one.value) for one in shape.cls)}."
+    if isinstance(shape, inspect.StrType) and shape.pattern and "matching" in what:
+        return path, "Allowed: small letters, digits and dashes, beginning with a letter or digit, at most 32."
+    return path, f"{what.replace('`', '')}."
+
+
+def _at(path: str) -> inspect.Type | None:
+    shape: inspect.Type | None = _SHAPE
+    for step in re.findall(r"[^.\[\]]+", path):
+        if isinstance(shape, inspect.VarTupleType) and step.isdigit():
+            shape = shape.item_type
+        elif isinstance(shape, inspect.StructType):
+            shape = next((field.type for field in shape.fields if field.encode_name == step), None)
+        else:
+            return None
+    return shape
+
+
+def default_config_text(*, host: str = "127.0.0.1", port: int = 8700, profile: Profile = Profile.SOLO) -> str:
+    """A starter file: what is set, and what could be, as comments."""
+    return _STARTER.format(host=host, port=port, profile=profile.value)
+
+
+_STARTER = """\
+# Configuration of the gate. Every key is optional; a typo is refused with its line of what is allowed.
+# Keys and passphrases never stand here. After a change, start the gate again.
+
+# Profile of the first policy bundle: solo (one person) or team. Later the live bundle's own profile counts.
+profile = "{profile}"
+
+# URL under which assistants reach the gate: OAuth resource and issuer of its own tokens. Needed, with https, when
+# the gate listens beyond this host (put a TLS proxy in front). Changing it ends every token that was issued.
+# base_url = "https://callgate.example"
+
+# Further values taken in the Host header, and origins of web pages that may call.
+# allowed_hosts = ["callgate.internal:8700"]
+# allowed_origins = ["https://tools.example"]
+
+# Tenants: strictly separate, each with its own ledger. The gate's own accounts live in the first.
+tenants = ["main"]
+
+[listen]
+host = "{host}"
+port = {port}
+
+[log]
+format = "plain"  # or "json"
+level = "info"  # debug, info, warning, error
+
+# [limits]
+# body_bytes = 4194304  # one request
+# header_bytes = 32768
+# result_bytes = 10485760  # one answer of a target system
+# results_bytes = 268435456  # all answers held at one time
+# calls = 1024  # in flight
+# body_seconds = 30
+
+# A company issuer whose tokens are taken too (RFC 9068 access tokens). Its people belong to its tenant, whatever
+# their tokens say; their subjects get the prefix, so that corp:ana and the local account ana stay two people.
+# [[issuers]]
+# issuer = "https://login.example"
+# tenant = "main"
+# subject_prefix = "corp:"
+# jwks_url = "https://login.example/keys"  # or jwks_file = "login-keys.json"
+# algorithms = ["RS256", "ES256"]
+# audiences = ["api://callgate"]  # beside the gate's own URL
+"""

@@ -1,0 +1,106 @@
+"""What a configuration must hold beyond its types. Pure: reads no file and no name service."""
+
+import ipaddress
+import re
+from urllib.parse import urlsplit
+
+from callgate.model.config import Config, IssuerConfig
+from callgate.model.errors import ConfigError
+
+_PREFIX = re.compile(r"[a-z0-9][a-z0-9-]{0,31}:\Z")
+
+
+def is_loopback(host: str) -> bool:
+    """An address of this host alone, or ``localhost`` (RFC 6761 section 6.3)."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_url(url: str, key: str, *, allow_http: bool, file: str = "") -> None:
+    """ConfigError unless ``url`` is ``https``, or ``http`` on a loopback address where that is allowed."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        odd = parts.port == 0
+    except ValueError:
+        host, odd = "", True
+    if not host or odd or not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
+        raise ConfigError("This is no URL; write it as https://host[:port]/path.", file=file, key=key)
+    if parts.username is not None or parts.password is not None or parts.fragment or "#" in url:
+        raise ConfigError("The URL must have no user name, password or fragment.", file=file, key=key)
+    if parts.scheme == "https" or (parts.scheme == "http" and allow_http and is_loopback(host)):
+        return
+    raise ConfigError("The URL must be https; http is taken only for a loopback address.", file=file, key=key)
+
+
+def check_config(config: Config, file: str) -> None:
+    """ConfigError with file, key and what is allowed, for the first thing that does not fit."""
+    _check_addresses(config, file)
+    if len(set(config.tenants)) != len(config.tenants):
+        raise ConfigError("A tenant is listed twice.", file=file, key="tenants")
+    for place, issuer in enumerate(config.issuers):
+        _check_issuer(issuer, config, file, f"issuers[{place}]")
+    _check_prefixes(config, file)
+
+
+def _check_addresses(config: Config, file: str) -> None:
+    local = is_loopback(config.listen.host)
+    if not config.base_url:
+        if not local:
+            raise ConfigError(
+                "A gate that listens beyond this host needs its public https URL here.", file=file, key="base_url"
+            )
+        return
+    check_url(config.base_url, "base_url", allow_http=local, file=file)
+    if config.base_url.endswith("/") or "?" in config.base_url:
+        raise ConfigError("The URL must have no query and no slash at its end.", file=file, key="base_url")
+    for place, origin in enumerate(config.allowed_origins):
+        parts = urlsplit(origin)
+        if not parts.scheme or not parts.netloc or f"{parts.scheme}://{parts.netloc}" != origin:
+            raise ConfigError(
+                "An origin is scheme://host[:port], without a path.", file=file, key=f"allowed_origins[{place}]"
+            )
+
+
+def _check_issuer(issuer: IssuerConfig, config: Config, file: str, key: str) -> None:
+    check_url(issuer.issuer, f"{key}.issuer", allow_http=issuer.allow_http, file=file)
+    if issuer.tenant not in config.tenants:
+        allowed = ", ".join(config.tenants)
+        raise ConfigError(f"There is no such tenant; allowed: {allowed}.", file=file, key=f"{key}.tenant")
+    if bool(issuer.jwks_file) == bool(issuer.jwks_url):
+        raise ConfigError("Give exactly one of jwks_file and jwks_url.", file=file, key=key)
+    if issuer.jwks_url:
+        check_url(issuer.jwks_url, f"{key}.jwks_url", allow_http=issuer.allow_http, file=file)
+    if "" in issuer.audiences:
+        raise ConfigError("An audience must not be empty.", file=file, key=f"{key}.audiences")
+    if issuer.issuer == config.resource or issuer.issuer.startswith(f"{config.resource}/"):
+        raise ConfigError("This is the gate's own issuer; it needs no entry.", file=file, key=f"{key}.issuer")
+    if issuer.subject_prefix and not _PREFIX.match(issuer.subject_prefix):
+        raise ConfigError(
+            "A prefix is small letters, digits and dashes and ends with a colon, such as corp:.",
+            file=file,
+            key=f"{key}.subject_prefix",
+        )
+
+
+def _check_prefixes(config: Config, file: str) -> None:
+    """Two issuers of one tenant never vouch for the same subject. The gate's own accounts have no prefix."""
+    named: set[str] = set()
+    taken = {(config.tenants[0], "")}
+    for place, issuer in enumerate(config.issuers):
+        key = f"issuers[{place}]"
+        if issuer.issuer in named:
+            raise ConfigError("This issuer is listed twice.", file=file, key=f"{key}.issuer")
+        if (issuer.tenant, issuer.subject_prefix) in taken:
+            raise ConfigError(
+                "Another issuer of this tenant (the gate's own one included) has the same prefix; choose another, "
+                "such as corp:, so that equal subjects stay two people.",
+                file=file,
+                key=f"{key}.subject_prefix",
+            )
+        named.add(issuer.issuer)
+        taken.add((issuer.tenant, issuer.subject_prefix))
