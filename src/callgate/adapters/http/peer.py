@@ -1,0 +1,105 @@
+"""Serves the local API on the Unix socket, to the gate's own user and root only.
+
+uvicorn hands each connection to a protocol object; ours asks the kernel who is at the other end (SO_PEERCRED, unix(7))
+before a byte is read and puts the answer in the connection's ASGI state.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from callgate.adapters.http.local_socket import bind
+from callgate.flow.admin import Peer
+
+_UCRED = struct.Struct("3i")
+_DRAIN_SECONDS = 2
+
+
+def peer_of(transport: asyncio.BaseTransport) -> Peer | None:
+    """None for a transport that is no Unix socket."""
+    link = transport.get_extra_info("socket")
+    if link is None or link.family != socket.AF_UNIX:
+        return None
+    pid, uid, _ = _UCRED.unpack(link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
+    return Peer(uid=uid, pid=pid)
+
+
+class PeerProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP protocol that serves known peers only. ``scope["state"]["peer"]`` is the Peer."""
+
+    _known = False
+
+    @staticmethod
+    def serves(peer: Peer | None) -> bool:
+        return peer is not None and peer.uid in {0, os.geteuid()}
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        peer = peer_of(transport)
+        self._known = self.serves(peer)
+        if self._known:
+            self.app_state = {**self.app_state, "peer": peer}
+        else:
+            transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        if self._known:
+            super().data_received(data)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server as a part of ours: signals are the composition root's."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+
+class LocalApi:
+    """The API's server: ``start`` when the home is open, ``stop`` before it closes."""
+
+    def __init__(self, app: ASGIApp, path: Path, *, protocol: type[asyncio.Protocol] = PeerProtocol) -> None:
+        self._path = path
+        self._link: socket.socket | None = None
+        self._task: asyncio.Task[None] | None = None
+        settings: dict[str, Any] = {"lifespan": "off", "ws": "none", "log_config": None, "access_log": False}
+        config = uvicorn.Config(
+            app, http=protocol, timeout_graceful_shutdown=_DRAIN_SECONDS, server_header=False, **settings
+        )
+        self._server = _Server(config)
+
+    async def start(self) -> None:
+        """Returns when it listens. ConfigError: the socket's place is taken."""
+        self._link = bind(self._path)
+        self._task = asyncio.create_task(self._server.serve(sockets=[self._link]))
+        ready = asyncio.create_task(self._server.ready.wait())
+        done, _ = await asyncio.wait({self._task, ready}, return_when=asyncio.FIRST_COMPLETED)
+        if self._task in done:
+            ready.cancel()
+            self._task.result()
+
+    async def stop(self) -> None:
+        """Ends after the requests under way, at most 2 s, and removes the socket."""
+        if self._task is None:
+            return
+        self._server.should_exit = True
+        await self._task
+        self._task = None
+        self._path.unlink(missing_ok=True)

@@ -1,0 +1,454 @@
+"""An Admin with a small, fixed world: one gate, two people, a held commit. It remembers the acts it was asked for."""
+
+from collections.abc import AsyncIterator
+
+from callgate.flow.admin import (
+    Ballot,
+    ContractText,
+    EventFilter,
+    HaltRequest,
+    NewAccount,
+    NewPassphrase,
+    Peer,
+    TaskRequest,
+    TokenRequest,
+)
+from callgate.flow.views import (
+    AccountView,
+    ArgumentView,
+    CasesView,
+    CaseView,
+    CheckpointView,
+    CheckView,
+    ConsentView,
+    ContractCheckView,
+    ContractProblem,
+    ContractView,
+    DiscoveryView,
+    DoubtView,
+    EventsView,
+    EventView,
+    ExplainView,
+    ExportView,
+    FindingView,
+    HaltView,
+    HoldDetail,
+    HoldView,
+    IntegrationView,
+    PolicyFileView,
+    PolicyView,
+    ProofView,
+    ProposalView,
+    QuestionView,
+    StatusView,
+    TaskView,
+    TokenView,
+    ToolView,
+    VerifyEnd,
+    VerifyStep,
+    VoteView,
+    WarningView,
+)
+from callgate.model.errors import AuthError, ConfigError, InputError, StoreError
+from callgate.model.identity import Presence
+from callgate.model.tool import Integration
+
+NOW = 1_750_000_000_000
+PASSPHRASE = "correct horse"
+DIGEST = "d" * 64
+
+QUESTION = QuestionView(id="q-1", ask="meant", text="Did you mean this?", who=("ana",), quorum=1)
+OTHER = QuestionView(id="q-2", ask="acceptable", text="Is this acceptable?", who=("ben",), quorum=1)
+HOLD = HoldView(
+    id="hold-1",
+    state="open",
+    sentence='Commit to /srv/app with the message "Fix the typo"',
+    integration="git",
+    tool="git_commit",
+    tier="execute",
+    asked_by="Ana",
+    runtime="codex",
+    opened_ms=NOW - 60_000,
+    expires_ms=NOW + 8 * 3_600_000,
+    why=("The commit changes things and has no tested way back.",),
+    waiting_for=("ana", "ben"),
+    task="task-1",
+)
+DETAIL = HoldDetail(
+    hold=HOLD,
+    digest=DIGEST,
+    undo="Yes, by git_reset; nobody has rehearsed it.",
+    questions=(QUESTION, OTHER),
+    arguments=(
+        ArgumentView(path="message", value='"Fix the typo"', shown=True),
+        ArgumentView(path="repo_path", value='"/srv/app"', shown=True),
+        ArgumentView(path="sign", value="false"),
+    ),
+    targets=("git.repository:/srv/app",),
+    actor="local",
+    contract="everyday",
+    task_title="Typos",
+    risk=40,
+    call="call-1",
+    decision="ev-1",
+    state_pin="The repository's status and head commit.",
+)
+TOOLS = (
+    ToolView(
+        integration="git",
+        tool="git_commit",
+        tier="execute",
+        say="Commit to {repo_path} with the message {message}",
+        manifest="git",
+        pinned=True,
+    ),
+    ToolView(integration="git", tool="git_status", tier="read", say="Look at {repo_path}", manifest="git", pinned=True),
+)
+DISCOVERY = DiscoveryView(
+    integration="git",
+    digest=DIGEST,
+    server_name="mcp-git",
+    server_version="1.0",
+    instructions="",
+    eras=("2025-06-18",),
+    tools=TOOLS,
+    confined=True,
+)
+INTEGRATION = IntegrationView(
+    name="git",
+    kind="stdio",
+    where="mcp-server-git",
+    actor="local",
+    state="ready",
+    tools=2,
+    confirmed_ms=NOW,
+    stage="production",
+    manifest="git",
+)
+CONTRACT = ContractView(
+    id="c-" + "1" * 32,
+    name="everyday",
+    objective="Everyday work on our repositories",
+    team="web",
+    owner="ana",
+    state="active",
+    max_tier="execute",
+    everyday=True,
+    integrations=("git",),
+    domains=("eng-code",),
+    consents=(ConsentView(capacity="domain:eng-code", who=("ana",), by="ana", at_ms=NOW, alone=True),),
+    preview=("Calls to git may change things.", "Anything else waits for a person."),
+    text='name = "everyday"\n',
+)
+TASK = TaskView(
+    id="task-1",
+    title="Typos",
+    contract=CONTRACT.id,
+    contract_name="everyday",
+    initiator="ana",
+    runtime="codex",
+    state="open",
+    opened_ms=NOW,
+    deadline_ms=NOW + 3_600_000,
+    calls=3,
+    max_calls=50,
+)
+EVENTS = tuple(
+    EventView(
+        index=index,
+        id=f"ev-{index}",
+        at_ms=NOW + index,
+        kind=kind,
+        summary=summary,
+        call="call-1",
+        who="Ana",
+        what="git/git_commit",
+        effect=effect,
+        event={"id": f"ev-{index}"},
+    )
+    for index, (kind, summary, effect) in enumerate(
+        [("decided", "git/git_commit waits for Ana and Ben", "hold"), ("asked", "Two questions were asked", "")]
+    )
+)
+EXPLAIN = ExplainView(
+    decision="ev-0",
+    call="call-1",
+    at_ms=NOW,
+    effect="hold",
+    integration="git",
+    tool="git_commit",
+    tier="execute",
+    asked_by="Ana",
+    runtime="codex",
+    actor="local",
+    contract="everyday",
+    task="task-1",
+    risk=40,
+    risk_parts=(("irreversible", 40),),
+    findings=(
+        FindingView(gate="duty", code="approval", effect="hold", reason="The commit changes things."),
+        FindingView(gate="schema", code="ok", effect="allow", reason=""),
+    ),
+    questions=(QUESTION, OTHER),
+    bundle="b" * 64,
+    outcome="held",
+    next="Wait for Ana and Ben, or withdraw the call.",
+    events=EVENTS,
+    hold="hold-1",
+)
+HALT = HaltView(id="halt-1", scope="integration", what="git", reason="odd commits", by="ana", at_ms=NOW)
+CASES = CasesView(
+    cases=(
+        CaseView(name="reads are allowed", file="git.cases.toml", passed=True, want="allow", got="allow"),
+        CaseView(name="pushes wait", file="git.cases.toml", passed=False, want="hold", got="allow"),
+    ),
+    passed=1,
+    failed=1,
+)
+PROPOSAL = ProposalView(
+    digest="e" * 64,
+    base="b" * 64,
+    by="ana",
+    at_ms=NOW,
+    changes=("git.cedar changed.",),
+    state="open",
+    who=("ben",),
+    cases=CasesView(cases=(), passed=2, failed=0),
+)
+CHECKPOINT = CheckpointView(
+    origin="callgate/main", size=2, root="a" * 64, at_ms=NOW, note="callgate/main\n2\nqqqq\n\n— callgate/main AAAA\n"
+)
+STATUS = StatusView(
+    version="0.1.0",
+    tenant="main",
+    profile="solo",
+    started_ms=NOW - 3_600_000,
+    home="/srv/home",
+    endpoint="http://127.0.0.1:8700/mcp",
+    bundle="b" * 64,
+    pending_files=("git.cedar",),
+    integrations=(INTEGRATION,),
+    open_holds=1,
+    doubts=(DoubtView(call="call-9", integration="git", tool="git_commit", at_ms=NOW),),
+    halts=(HALT,),
+    events=2,
+    checkpoint_size=2,
+    checkpoint_ms=NOW,
+    warnings=(WarningView(code="checkpoint_stays", text="No checkpoint has left this machine.", todo="Copy one."),),
+    same_host=True,
+)
+
+
+class FakeAdmin:
+    """``acts`` holds (name, arguments) of everything that changes something."""
+
+    def __init__(self) -> None:
+        self.acts: list[tuple[object, ...]] = []
+        self.tries: list[tuple[str, Peer]] = []
+        self.account_list: tuple[AccountView, ...] = (
+            AccountView(subject="ana", name="Ana", roles=("security",), team="web", created_ms=NOW),
+        )
+        self.hold_list: tuple[HoldView, ...] = (HOLD,)
+        self.vote = VoteView(
+            hold="hold-1", state="open", answered=("q-1",), open=(OTHER,), alone=False, next="Wait for Ben."
+        )
+        self.endpoint = STATUS.endpoint
+        self.verify_fault: Exception | None = None
+        self.verify_ok = True
+
+    async def present(self, account: str, passphrase: str, peer: Peer) -> Presence:
+        self.tries.append((account, peer))
+        if passphrase != PASSPHRASE:
+            raise AuthError("The account or the passphrase is wrong.", code="bad_passphrase")
+        return Presence(subject=account, issuer="local", method="passphrase", at_ms=NOW, same_host=True)
+
+    async def status(self) -> StatusView:
+        return STATUS
+
+    async def doctor(self) -> tuple[CheckView, ...]:
+        return (
+            CheckView(code="clock", state="ok", text="The clock runs forward."),
+            CheckView(code="keys", state="fail", text="A key is readable by others.", todo="chmod 600 keys/*"),
+        )
+
+    async def issue_token(self, by: Presence, want: TokenRequest) -> TokenView:
+        self.acts.append(("issue_token", by.subject, want))
+        return TokenView(
+            token="head.body.sign",
+            credential="c" * 32,
+            account=by.subject,
+            runtime=want.runtime,
+            expires_ms=4_000_000_000_000,
+            endpoint=self.endpoint,
+            task=want.task,
+            integrations=want.integrations,
+        )
+
+    async def revoke_token(self, credential: str, peer: Peer) -> None:
+        self.acts.append(("revoke_token", credential))
+
+    async def accounts(self) -> tuple[AccountView, ...]:
+        return self.account_list
+
+    async def add_account(self, by: Presence, account: NewAccount) -> AccountView:
+        self.acts.append(("add_account", by.subject, account))
+        roles = tuple(str(role) for role in account.roles)
+        return AccountView(subject=account.subject, name=account.name, roles=roles, team=account.team, created_ms=NOW)
+
+    async def disable_account(self, by: Presence, subject: str) -> AccountView:
+        self.acts.append(("disable_account", by.subject, subject))
+        return AccountView(subject=subject, name="Ana", roles=(), team="", created_ms=NOW, disabled=True)
+
+    async def change_passphrase(self, by: Presence, subject: str, new: NewPassphrase) -> AccountView:
+        self.acts.append(("change_passphrase", by.subject, subject, new))
+        return self.account_list[0]
+
+    async def integrations(self) -> tuple[IntegrationView, ...]:
+        return (INTEGRATION,)
+
+    async def add_integration(self, by: Presence, integration: Integration) -> DiscoveryView:
+        self.acts.append(("add_integration", by.subject, integration))
+        return DISCOVERY
+
+    async def refresh_integration(self, name: str) -> DiscoveryView:
+        self.acts.append(("refresh_integration", name))
+        return DISCOVERY
+
+    async def confirm_integration(self, by: Presence, name: str, digest: str) -> IntegrationView:
+        self.acts.append(("confirm_integration", by.subject, name, digest))
+        return INTEGRATION
+
+    async def remove_integration(self, by: Presence, name: str) -> None:
+        self.acts.append(("remove_integration", by.subject, name))
+
+    async def tools(self, integration: str) -> tuple[ToolView, ...]:
+        return tuple(tool for tool in TOOLS if integration in {"", tool.integration})
+
+    async def check_contract(self, contract: ContractText) -> ContractCheckView:
+        if "problem" in contract.text:
+            wrong = ContractProblem(key="max_teir", message="unknown key; did you mean max_tier?", file=contract.file)
+            return ContractCheckView(problems=(wrong,), contract=None)
+        return ContractCheckView(problems=(), contract=CONTRACT)
+
+    async def add_contract(self, by: Presence, contract: ContractText) -> ContractView:
+        self.acts.append(("add_contract", by.subject, contract))
+        return CONTRACT
+
+    async def consent_contract(self, by: Presence, contract: str, capacity: str) -> ContractView:
+        self.acts.append(("consent_contract", by.subject, contract, capacity))
+        return CONTRACT
+
+    async def contracts(self) -> tuple[ContractView, ...]:
+        return (CONTRACT,)
+
+    async def contract(self, name: str) -> ContractView:
+        if name not in {CONTRACT.id, CONTRACT.name}:
+            raise InputError("There is no such contract.", code="not_found", hint="List them: callgate contract list")
+        return CONTRACT
+
+    async def open_task(self, by: Presence, task: TaskRequest) -> TaskView:
+        self.acts.append(("open_task", by.subject, task))
+        return TASK
+
+    async def close_task(self, by: Presence, task: str) -> TaskView:
+        self.acts.append(("close_task", by.subject, task))
+        return TASK
+
+    async def tasks(self, state: str) -> tuple[TaskView, ...]:
+        return tuple(task for task in (TASK,) if state in {"", task.state})
+
+    async def task(self, task: str) -> TaskView:
+        return TASK
+
+    async def holds(self, state: str) -> tuple[HoldView, ...]:
+        return tuple(hold for hold in self.hold_list if state in {"", hold.state})
+
+    async def hold(self, hold: str, viewer: str) -> HoldDetail:
+        self.acts.append(("hold", hold, viewer))
+        if hold != HOLD.id:
+            raise InputError("There is no such hold.", code="not_found", hint="List them: callgate holds list")
+        return DETAIL
+
+    async def approve_hold(self, by: Presence, hold: str, ballot: Ballot) -> VoteView:
+        self.acts.append(("approve_hold", by.subject, hold, ballot))
+        if ballot.digest != DIGEST:
+            raise InputError("The hold changed since it was shown.", code="stale_digest", hint="Show it again.")
+        return self.vote
+
+    async def deny_hold(self, by: Presence, hold: str, ballot: Ballot) -> VoteView:
+        self.acts.append(("deny_hold", by.subject, hold, ballot))
+        return VoteView(hold=hold, state="denied", answered=("q-1",), open=(), alone=False, next="Nothing will run.")
+
+    async def events(self, which: EventFilter) -> EventsView:
+        found = tuple(event for event in EVENTS if event.index > which.after and which.kind in {"", event.kind})
+        return EventsView(events=found[: which.limit], next=max((event.index for event in found), default=which.after))
+
+    async def explain(self, id_: str) -> ExplainView:
+        if id_ == "leak":
+            raise ValueError("secret value 12345")
+        if id_ == "store":
+            raise StoreError("The store does not answer.")
+        return EXPLAIN
+
+    async def halt(self, want: HaltRequest, peer: Peer) -> HaltView:
+        self.acts.append(("halt", want))
+        return HALT
+
+    async def resume(self, by: Presence, halt: str) -> HaltView:
+        self.acts.append(("resume", by.subject, halt))
+        return HALT
+
+    async def halts(self) -> tuple[HaltView, ...]:
+        return (HALT,)
+
+    async def policy(self) -> PolicyView:
+        return PolicyView(
+            digest="b" * 64,
+            profile="solo",
+            files=(
+                PolicyFileView(name="base.cedar", state="live"),
+                PolicyFileView(name="git.cedar", state="changed"),
+            ),
+            proposals=(PROPOSAL,),
+        )
+
+    async def test_policy(self) -> CasesView:
+        return CASES
+
+    async def propose_policy(self, by: Presence) -> ProposalView:
+        self.acts.append(("propose_policy", by.subject))
+        return PROPOSAL
+
+    async def approve_policy(self, by: Presence, digest: str) -> ProposalView:
+        self.acts.append(("approve_policy", by.subject, digest))
+        if digest != PROPOSAL.digest:
+            raise ConfigError("The files changed since.", file="git.cedar", key="@id", hint="Propose again.")
+        return PROPOSAL
+
+    async def verify_ledger(self, note: str) -> AsyncIterator[VerifyStep | VerifyEnd]:
+        yield VerifyStep(checked=1, of=2)
+        if self.verify_fault is not None:
+            raise self.verify_fault
+        consistency = "a checkpoint of size 2" if note else "internal consistency only"
+        if self.verify_ok:
+            yield VerifyEnd(ok=True, events=2, root="a" * 64, consistency=consistency)
+        else:
+            yield VerifyEnd(
+                ok=False,
+                events=2,
+                root="a" * 64,
+                consistency=consistency,
+                bad_index=1,
+                bad_event="ev-1",
+                problem="The event was changed.",
+            )
+
+    async def checkpoint(self) -> CheckpointView:
+        return CHECKPOINT
+
+    async def proof(self, event: str) -> ProofView:
+        return ProofView(event=event, index=1, size=2, leaf="{}", hashes=("f" * 64,), note=CHECKPOINT.note)
+
+    async def export_ledger(self, folder: str) -> ExportView:
+        self.acts.append(("export_ledger", folder))
+        return ExportView(folder=folder, events=2, files=3, size=2)
