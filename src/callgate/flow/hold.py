@@ -6,7 +6,7 @@ import msgspec
 
 from callgate.core.ledger.canonical import canonical, digest
 from callgate.core.toolbox import ToolProfile
-from callgate.flow.execute import Executor, Flight
+from callgate.flow.execute import Executor, Flight, in_doubt
 from callgate.flow.prepare import Prepared, sticky
 from callgate.flow.rows import noun, put
 from callgate.flow.scribe import Scribe, question_ref
@@ -282,6 +282,8 @@ class Holds:
         )
 
     async def _outcome(self, hold: Hold) -> Served | Failed:
+        if hold.ended == "in_doubt":
+            return in_doubt(hold.call_id, "outcome_unknown", "The approved call was sent and no answer came.")
         key = await self._tenancy.store.key(hold.call_id)
         sealed = [found for found in await self._tenancy.store.sealed(hold.call_id) if found.field == "collected"]
         if key is None or not sealed:

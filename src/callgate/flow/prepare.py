@@ -2,7 +2,7 @@
 
 import msgspec
 
-from callgate.core.binding import Binding, bind
+from callgate.core.binding import Binding, bind, contract_problem, task_problem
 from callgate.core.contract import ContractRules
 from callgate.core.ledger.canonical import body_bytes
 from callgate.core.toolbox import ToolProfile
@@ -49,7 +49,7 @@ def prepare(
         initiator=initiator.subject,
         runtime=runtime.id,
         now_ms=now,
-        contracts=lambda contract: _contract(live.contracts.get(contract)),
+        contracts=lambda contract: _contract(tenancy, contract),
     )
     rules = live.contracts.get(binding.contract)
     tool = connected.toolbox.tools.get(request.tool)
@@ -140,7 +140,7 @@ def gather(
         bundle=bundle.digest,
         pinned=tool.pin.digest if tool and connected.pin else "",
         drifted=call.tool in connected.drifted,
-        contract_problem=contract_problem(tenancy, call),
+        contract_problem=why_not_contract(tenancy, call),
         task=live.tasks.get(binding.task) if binding.task else None,
         task_problem=binding.problem,
         credential_problem=credential_problem(tenancy, prepared.credential, call.integration),
@@ -169,21 +169,12 @@ def credential_problem(tenancy: Tenancy, credential: Credential, integration: st
     return ""
 
 
-def contract_problem(tenancy: Tenancy, call: Call) -> str:
-    live = tenancy.live
-    if not call.contract:
-        return "unknown"
-    rules = live.contracts.get(call.contract)
-    if rules is None:
-        return "is_template" if call.contract in live.templates else "unknown"
-    if not live.active(call.contract):
-        return "awaiting_consent"
-    contract, principal = rules.contract, call.principal
-    if "*" not in contract.initiators and principal.initiator.subject not in contract.initiators:
-        return "not_yours"
-    if "*" not in contract.runtimes and principal.runtime.id not in contract.runtimes:
-        return "not_this_runtime"
-    return ""
+def why_not_contract(tenancy: Tenancy, call: Call) -> str:
+    """Why the call's contract cannot be used now; empty: it can."""
+    live, principal = tenancy.live, call.principal
+    found = _contract(tenancy, call.contract)
+    problem = contract_problem(found, principal.initiator.subject, principal.runtime.id)
+    return problem or ("" if live.active(call.contract) else "awaiting_consent")
 
 
 def reservations(tenancy: Tenancy, call: Call) -> tuple[Reserve, ...]:
@@ -213,8 +204,19 @@ def reservations(tenancy: Tenancy, call: Call) -> tuple[Reserve, ...]:
     return tuple(found)
 
 
-def _contract(rules: ContractRules | None) -> Contract | None:
-    return rules.contract if rules is not None else None
+def _contract(tenancy: Tenancy, contract: str) -> Contract | None:
+    rules = tenancy.live.contracts.get(contract)
+    return rules.contract if rules is not None else tenancy.live.templates.get(contract)
+
+
+def rebound(tenancy: Tenancy, call: Call, now_ms: int) -> Binding:
+    """The binding of a frozen call, looked at again: its task may have ended since."""
+    who = call.principal
+    problem = ""
+    if call.task:
+        task = tenancy.live.tasks.get(call.task)
+        problem = task_problem(task, who.initiator.issuer, who.initiator.subject, who.runtime.id, now_ms)
+    return Binding(contract=call.contract, task=call.task, problem=problem)
 
 
 def renewed(tenancy: Tenancy, call: Call) -> Call:

@@ -4,13 +4,12 @@ import asyncio
 
 import msgspec
 
-from callgate.core.binding import Binding
 from callgate.core.decide import decide
 from callgate.core.toolbox import ToolProfile
 from callgate.flow.execute import Executor, Flight
 from callgate.flow.hold import Holds, release, row
 from callgate.flow.live import Connected
-from callgate.flow.prepare import Prepared, gather, renewed, reservations
+from callgate.flow.prepare import Prepared, gather, rebound, renewed, reservations
 from callgate.flow.run import ATTEMPTS, compiled, open_call
 from callgate.flow.scribe import Scribe
 from callgate.flow.tenancy import Tenancy
@@ -88,7 +87,7 @@ class Redeemer:
             return
         prepared = Prepared(
             call=call,
-            binding=Binding(contract=call.contract, task=call.task),
+            binding=rebound(self._tenancy, call, self._tenancy.clock.now_ms()),
             credential=_credential(frozen, self._tenancy.clock.now_ms()),
             equal=hold.equal,
         )
@@ -110,9 +109,7 @@ class Redeemer:
             exhausted = (*exhausted, outcome.which.removeprefix("counter:"))
         await self._holds.end(hold, HoldState.VOID, "contended")
 
-    async def _void(
-        self, hold: Hold, prepared: Prepared, decision: Decision, scribe: Scribe, attempt: int
-    ) -> None:
+    async def _void(self, hold: Hold, prepared: Prepared, decision: Decision, scribe: Scribe, attempt: int) -> None:
         event = scribe.decided(prepared.call, decision, attempt=attempt, hold=hold.id)
         reason = "refused" if decision.effect is Effect.DENY else "new_findings"
         await self._holds.end(hold, HoldState.VOID, reason, event, names=tuple(scribe.names))

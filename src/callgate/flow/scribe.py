@@ -24,6 +24,7 @@ class Context(msgspec.Struct, frozen=True):
     """None at log depth METADATA."""
     principal: Principal
     tool: str
+    decision: Decision
 
 
 class Scribe:
@@ -120,7 +121,9 @@ class Scribe:
     def context(self, event: str, call: Call, facts: Facts, decision: Decision) -> SealedRow:
         kept = None if decision.log_depth is LogDepth.METADATA else call
         return self.seal(
-            event, "context", _encode(Context(facts=facts, call=kept, principal=call.principal, tool=call.tool))
+            event,
+            "context",
+            _encode(Context(facts=facts, call=kept, principal=call.principal, tool=call.tool, decision=decision)),
         )
 
 

@@ -19,7 +19,7 @@ from callgate.model.terms import Ask, HoldState, Profile, Role
 ATTEMPTS = 3
 
 
-class Ballot:
+class Voting:
     """Takes votes. ``approved`` is called with the hold's id once every question has its answers."""
 
     def __init__(self, tenancy: Tenancy, holds: Holds, approved: Callable[[str], None]) -> None:
@@ -59,9 +59,7 @@ class Ballot:
                 return done
         raise StoreError("Others changed this hold three times in a row. Look at it again.", code="contended")
 
-    def _chosen(
-        self, hold: Hold, questions: tuple[str, ...], digest: str, presence: Presence
-    ) -> tuple[Question, ...]:
+    def _chosen(self, hold: Hold, questions: tuple[str, ...], digest: str, presence: Presence) -> tuple[Question, ...]:
         if hold.state is not HoldState.OPEN or hold.expires_ms <= self._tenancy.clock.now_ms():
             raise InputError(f"This hold is over ({hold.state.value}).", code="hold_over")
         if digest != hold.digest:

@@ -1,0 +1,45 @@
+"""Session ids that clients of handshake eras hold: sealed to their owner, so that nobody else can use them."""
+
+import base64
+import binascii
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+_NONCE = 12
+MAX_SEALED = 2048
+
+
+class _Inside(msgspec.Struct, frozen=True, array_like=True):
+    session: str
+    protocol: str
+
+
+_decode = msgspec.json.Decoder(_Inside).decode
+
+
+class SessionSealer:
+    """AES-256-GCM under one key; the owner is the associated data, so a foreign session does not open."""
+
+    def __init__(self, key: bytes) -> None:
+        self._aead = AESGCM(key)
+
+    def seal(self, owner: tuple[str, ...], session: str, protocol: str, nonce: bytes) -> str:
+        inside = msgspec.json.encode(_Inside(session, protocol))
+        return base64.urlsafe_b64encode(nonce + self._aead.encrypt(nonce, inside, _owner(owner))).decode().rstrip("=")
+
+    def open(self, owner: tuple[str, ...], sealed: str) -> tuple[str, str] | None:
+        """(session, protocol); None: not ours or not this owner's."""
+        if len(sealed) > MAX_SEALED:
+            return None
+        try:
+            data = base64.urlsafe_b64decode(sealed + "=" * (-len(sealed) % 4))
+            inside = _decode(self._aead.decrypt(data[:_NONCE], data[_NONCE:], _owner(owner)))
+        except (InvalidTag, ValueError, binascii.Error, msgspec.MsgspecError):
+            return None
+        return inside.session, inside.protocol
+
+
+def _owner(parts: tuple[str, ...]) -> bytes:
+    return msgspec.json.encode(parts)

@@ -1,0 +1,124 @@
+"""The governed way in, over all tenants: what the fronts call (flow/serving.py)."""
+
+import msgspec
+
+from callgate.core.binding import task_problem
+from callgate.core.sessions import SessionSealer
+from callgate.flow.explain import explained
+from callgate.flow.house import Rooms
+from callgate.flow.ports import Clock, Entropy, Opened, Relay, Tokens
+from callgate.flow.prepare import credential_problem
+from callgate.flow.rows import put
+from callgate.flow.serving import Listing
+from callgate.model.answer import Answer, Failed, Request
+from callgate.model.errors import AuthError, InputError, UpstreamError
+from callgate.model.event import TaskBound
+from callgate.model.identity import Credential
+from callgate.model.record import TaskBinding
+from callgate.model.store import Kind, Unit
+
+_REASONS = {
+    "expired": "The token has expired. Sign in again with: callgate login",
+    "revoked": "The token was revoked. Sign in again with: callgate login",
+    "account_disabled": "The account is disabled.",
+}
+
+
+class Gatehouse:
+    """Implements Serving. Each credential carries its tenant; nothing of another tenant is reachable from it."""
+
+    def __init__(
+        self,
+        houses: dict[str, Rooms],
+        tokens: Tokens,
+        sessions: SessionSealer,
+        clock: Clock,
+        entropy: Entropy,
+        *,
+        same_host: bool,
+    ) -> None:
+        self._houses = houses
+        self._tokens = tokens
+        self._sessions = sessions
+        self._clock = clock
+        self._entropy = entropy
+        self._same_host = same_host
+        self.closing = False
+
+    def authenticate(self, token: str) -> Credential:
+        credential = self._tokens.verify(token, self._clock.now_ms())
+        rooms = self._houses.get(credential.initiator.tenant)
+        if rooms is None:
+            raise AuthError("The token's issuer has no tenant at this gate.", code="bad_issuer")
+        problem = credential_problem(rooms.tenancy, credential, "")
+        if problem:
+            raise AuthError(_REASONS[problem], code=problem)
+        return credential
+
+    def listing(self, credential: Credential, integration: str) -> Listing | None:
+        connected = self._rooms(credential).tenancy.live.connected.get(integration)
+        return connected.listing if connected is not None and connected.pin is not None else None
+
+    async def call(self, request: Request, relay: Relay) -> Answer:
+        if self.closing:
+            return Failed(
+                call_id="",
+                code="closing",
+                reason="The gate is stopping.",
+                unknown=False,
+                next="Nothing was executed. Try again in a moment.",
+            )
+        if self._same_host and not request.same_host:
+            request = msgspec.structs.replace(request, same_host=True)
+        return await self._rooms(request.credential).runner.call(request, relay)
+
+    async def await_approval(self, credential: Credential, hold: str, wait_ms: int, relay: Relay) -> Answer:  # noqa: ARG002 - the port's
+        return await self._rooms(credential).holds.await_(credential, hold, wait_ms)
+
+    async def explain(self, credential: Credential, decision: str) -> dict[str, object] | None:
+        return await explained(self._rooms(credential).tenancy, credential, decision)
+
+    async def bind_task(self, credential: Credential, task: str) -> str:
+        tenancy = self._rooms(credential).tenancy
+        who = credential.initiator
+        found = tenancy.live.tasks.get(task)
+        problem = task_problem(found, who.issuer, who.subject, credential.runtime.id, self._clock.now_ms())
+        if problem or found is None:
+            raise InputError("There is no such open task for this login.", code=problem or "unknown_task")
+        former = tenancy.live.bindings.get(credential.id)
+        if (former is not None and former.task != task) or credential.task not in ("", task):
+            raise InputError(
+                "This login works under another task already; a task is never widened or changed.", code="wider_task"
+            )
+        binding = TaskBinding(credential=credential.id, task=task, at_ms=self._clock.now_ms())
+        event = tenancy.event(TaskBound(credential=credential.id, task=task))
+        change = put(credential.id, binding, expect=tenancy.live.version(Kind.BINDING, credential.id))
+        await tenancy.write(Unit(events=(event,), changes=(change,)))
+        return f"Calls of this login now belong to the task {found.title or found.id}."
+
+    async def open_session(self, credential: Credential, integration: str, params: bytes, protocol: str) -> Opened:
+        tenancy = self._rooms(credential).tenancy
+        connected = tenancy.live.connected.get(integration)
+        if connected is None:
+            raise UpstreamError("This gate has no such integration.", code="unknown_integration")
+        return await tenancy.upstreams.of(connected.integration).initialize(params, protocol)
+
+    async def end_session(self, credential: Credential, integration: str, session: str) -> None:
+        tenancy = self._rooms(credential).tenancy
+        connected = tenancy.live.connected.get(integration)
+        if connected is not None and session:
+            await tenancy.upstreams.of(connected.integration).end(session)
+
+    def seal_session(self, credential: Credential, integration: str, session: str, protocol: str) -> str:
+        return self._sessions.seal(_owner(credential, integration), session, protocol, self._entropy.bytes(12))
+
+    def open_sealed_session(self, credential: Credential, integration: str, sealed: str) -> tuple[str, str] | None:
+        return self._sessions.open(_owner(credential, integration), sealed)
+
+    def _rooms(self, credential: Credential) -> Rooms:
+        return self._houses[credential.initiator.tenant]
+
+
+def _owner(credential: Credential, integration: str) -> tuple[str, ...]:
+    who = credential.initiator
+    return (who.tenant, who.issuer, who.subject, credential.runtime.id, integration)

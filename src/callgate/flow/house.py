@@ -1,0 +1,34 @@
+"""The rooms of one tenant, put together."""
+
+from dataclasses import dataclass
+
+from callgate.flow.execute import Executor
+from callgate.flow.hold import Holds
+from callgate.flow.redeem import Redeemer
+from callgate.flow.run import Runner
+from callgate.flow.tenancy import Tenancy
+from callgate.flow.vote import Voting
+
+
+@dataclass
+class Rooms:
+    tenancy: Tenancy
+    executor: Executor
+    holds: Holds
+    runner: Runner
+    redeemer: Redeemer
+    voting: Voting
+
+
+def rooms(tenancy: Tenancy) -> Rooms:
+    executor = Executor(tenancy)
+    holds = Holds(tenancy, executor)
+    redeemer = Redeemer(tenancy, executor, holds)
+    return Rooms(
+        tenancy=tenancy,
+        executor=executor,
+        holds=holds,
+        runner=Runner(tenancy, executor, holds),
+        redeemer=redeemer,
+        voting=Voting(tenancy, holds, redeemer.start),
+    )
