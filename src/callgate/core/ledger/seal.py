@@ -198,10 +198,10 @@ class Sealer:
         """Raises IntegrityError when the data or any of tenant, event and field is not what was sealed."""
         return _open(key.cipher, data, _joined(_text(tenant), _text(event), _text(field)))
 
-    def seal_name(self, pseudonym: str, kind: str, value: str, nonce: bytes) -> bytes:
+    def seal_name(self, pseudonym: str, value: bytes, nonce: bytes) -> bytes:
         """What a pseudonym stands for, for its erasable row."""
-        return _seal(self._names, nonce, _text(value), _joined(_text(pseudonym), _text(kind)))
+        return _seal(self._names, nonce, value, _text(pseudonym))
 
-    def open_name(self, pseudonym: str, kind: str, data: bytes) -> str:
+    def open_name(self, pseudonym: str, data: bytes) -> bytes:
         """Raises IntegrityError when it is not this pseudonym's row."""
-        return _open(self._names, data, _joined(_text(pseudonym), _text(kind))).decode("utf-8", "surrogatepass")
+        return _open(self._names, data, _text(pseudonym))
