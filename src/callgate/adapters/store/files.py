@@ -1,0 +1,116 @@
+"""The two database files of a tenant: made private, opened with the settings that durability needs, recognised later."""
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from callgate.adapters.store import schema
+from callgate.model.errors import ConfigError, IntegrityError
+
+Connect = Callable[[Path], sqlite3.Connection]
+BUSY_S = 2.0
+"""How long a statement waits for a lock. Nobody else writes while the gate holds its home."""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a database that exists; transactions are ours to begin and end.
+
+    ``synchronous=FULL`` makes a commit wait for the disk. WAL frames are moved into the database by ``WalSweeper``,
+    never inside somebody's commit, so the automatic checkpoint is off.
+    """
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=BUSY_S,
+        cached_statements=256,
+    )
+    try:
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=0", "cache_size=-8192"):
+            connection.execute(f"PRAGMA {pragma}").fetchall()
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+class StoreFiles:
+    """``ledger.db`` and ``keys.db`` in a folder that only its owner can enter."""
+
+    def __init__(self, folder: Path) -> None:
+        self.ledger = folder / "ledger.db"
+        self.keys = folder / "keys.db"
+        self._folder = folder
+        self._identity: tuple[tuple[int, int], ...] = ()
+
+    def prepare(
+        self, meta: dict[str, str], connect: Connect, *, create: bool
+    ) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+        """Make what is missing, check what is there; (ledger, keys). ConfigError says what is wrong with which file."""
+        if not create and not self.ledger.exists():
+            raise ConfigError("there is no ledger here", file=str(self.ledger))
+        try:
+            self._make_private()
+        except OSError as error:
+            raise ConfigError(f"it cannot be used: {error.strerror}", file=str(error.filename)) from error
+        with contextlib.ExitStack() as undo:
+            keys = undo.enter_context(contextlib.closing(self._attempt(self.keys, connect)))
+            ledger = undo.enter_context(contextlib.closing(self._attempt(self.ledger, connect)))
+            self._fill(ledger, keys, meta)
+            undo.pop_all()
+        self._identity = self._stat()
+        return ledger, keys
+
+    def unchanged(self) -> bool:
+        """The paths still name the files that were prepared."""
+        try:
+            return self._stat() == self._identity
+        except FileNotFoundError:
+            return False
+
+    def require_unchanged(self) -> None:
+        if not self.unchanged():
+            raise IntegrityError("the store's files were removed or replaced while the gate was running")
+
+    def _stat(self) -> tuple[tuple[int, int], ...]:
+        ledger, keys = self.ledger.stat(), self.keys.stat()
+        return ((ledger.st_dev, ledger.st_ino), (keys.st_dev, keys.st_ino))
+
+    def _make_private(self) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder.chmod(0o700)
+        for path in (self.keys, self.ledger):
+            # SQLite gives its -wal and -shm files the mode of the database.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
+            path.chmod(0o600)
+        # A new name is only durable when its folder is.
+        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def _attempt(self, path: Path, connect: Connect) -> sqlite3.Connection:
+        try:
+            return connect(path)
+        except sqlite3.Error as error:
+            raise ConfigError(f"it cannot be opened as a database: {error}", file=str(path)) from error
+
+    def _fill(self, ledger: sqlite3.Connection, keys: sqlite3.Connection, meta: dict[str, str]) -> None:
+        try:
+            keys_new, ledger_new = schema.is_new(keys), schema.is_new(ledger)
+            if keys_new and not ledger_new:
+                raise ConfigError("the key database is missing or empty beside a ledger", file=str(self.keys))
+            if keys_new:
+                schema.create(keys, schema.KEYS, meta)
+            schema.check(keys, meta, str(self.keys))
+            if ledger_new:
+                if keys.execute("SELECT 1 FROM keys UNION ALL SELECT 1 FROM names LIMIT 1").fetchone() is not None:
+                    raise ConfigError("the ledger is missing or empty beside used keys", file=str(self.ledger))
+                schema.create(ledger, schema.LEDGER, meta)
+            schema.check(ledger, meta, str(self.ledger))
+        except sqlite3.Error as error:
+            raise ConfigError(f"it cannot be read as a store: {error}", file=str(self._folder)) from error
