@@ -1,0 +1,90 @@
+"""What every part of the administration shares."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from callgate.core.attempts import Attempts
+from callgate.flow.house import Rooms
+from callgate.flow.ports import Issuer, Passphrases
+from callgate.flow.tenancy import Tenancy
+from callgate.model.errors import AuthError, InputError
+from callgate.model.identity import Presence
+from callgate.model.store import NameRow
+from callgate.model.terms import Profile, Role
+
+
+@dataclass(frozen=True)
+class GateInfo:
+    """Facts about the running process, fixed at start."""
+
+    version: str
+    started_ms: int
+    home: str
+    endpoint: str
+    """URL of the gate up to the integration's name."""
+    origin: str
+    """Origin line of the tenant's checkpoints."""
+    uid: int
+    writer: str
+
+
+@dataclass
+class DeskTools:
+    """Handles the administration needs beside the rooms."""
+
+    rooms: Rooms
+    issuer: Issuer
+    passphrases: Passphrases
+    attempts: Attempts
+    info: GateInfo
+    bundle_files: Callable[[], Mapping[str, bytes]]
+    """The policy files as they are on disk now."""
+    case_files: Callable[[], Mapping[str, bytes]]
+    sign_checkpoint: Callable[[], object]
+    """Asks the store for a checkpoint now; awaited by the caller."""
+    write_export: Callable[[str, Mapping[str, bytes]], None]
+    """Creates an empty folder and writes files into it, or raises InputError."""
+    hygiene: Callable[[], tuple[tuple[str, str, str, str], ...]]
+    """Checks of the machine for ``doctor``: (code, state, text, todo)."""
+
+
+class Desk:
+    """Base of the parts."""
+
+    def __init__(self, tools: DeskTools) -> None:
+        self._tools = tools
+        self._rooms = tools.rooms
+        self._tenancy: Tenancy = tools.rooms.tenancy
+        self._live = self._tenancy.live
+
+    def _person(self, subject: str, names: list[NameRow]) -> str:
+        """The pseudonym of a local account."""
+        return self._tenancy.name("person", f"{self._tools.issuer.issuer}|{subject}", names)
+
+    def _profile(self) -> Profile:
+        return self._live.bundle.profile if self._live.bundle else Profile.TEAM
+
+    def _alone(self, by: Presence, asked_by: str) -> bool:
+        """May this person answer for a second one? Raises AuthError when two are needed and these are not two."""
+        if self._profile() is Profile.SOLO:
+            return by.subject == asked_by
+        if by.subject == asked_by:
+            raise AuthError("Another person must do this: the one who asked for it cannot.", code="second_person")
+        if by.same_host:
+            raise AuthError(
+                "This comes from the gate's own operating-system user, which never counts as a second person.",
+                code="same_host",
+                hint="Act from your own user of this machine: docs/how-to/two-people.md",
+            )
+        return False
+
+
+def need(by: Presence, *roles: Role) -> None:
+    """AuthError unless the person has one of the roles."""
+    if not any(role in by.roles for role in roles):
+        words = " or ".join(role.value for role in roles)
+        raise AuthError(f"This needs somebody in the role {words}.", code="missing_role")
+
+
+def missing(what: str, listing: str) -> InputError:
+    return InputError(f"There is no such {what}.", code=f"unknown_{what}", hint=f"List them with: callgate {listing}")

@@ -1,0 +1,212 @@
+"""Adding, confirming, refreshing and removing integrations."""
+
+import msgspec
+
+from callgate.catalog.loader import known_manifests
+from callgate.core.ledger.canonical import canonical, digest
+from callgate.core.names import integration_name_problem
+from callgate.core.toolbox import Toolbox
+from callgate.flow.connect import changed_tools, connect, make_pin, reconnect
+from callgate.flow.desk import Desk, missing, need
+from callgate.flow.rows import put
+from callgate.flow.views import DiscoveryView, IntegrationView, ToolView
+from callgate.model.errors import InputError, UpstreamError
+from callgate.model.event import IntegrationChanged, NewEvent, PinsConfirmed
+from callgate.model.identity import Presence
+from callgate.model.store import Delete, Kind, NameRow, Unit
+from callgate.model.terms import Role
+from callgate.model.tool import Integration, IntegrationPin
+
+OURS = "none"
+
+
+class Connections(Desk):
+    async def integrations(self) -> tuple[IntegrationView, ...]:
+        return tuple(self._shown(name) for name in sorted(self._live.integrations))
+
+    async def add_integration(self, by: Presence, integration: Integration) -> DiscoveryView:
+        need(by, Role.PLATFORM)
+        wanted = self._checked(integration)
+        known = self._live.integrations.get(wanted.name)
+        if known is not None and msgspec.structs.replace(known, created_ms=0) != msgspec.structs.replace(
+            wanted, created_ms=0
+        ):
+            raise InputError(
+                f"There is an integration {wanted.name} already, connected otherwise.",
+                code="integration_exists",
+                hint="Remove it first, or choose another name.",
+            )
+        try:
+            pin = make_pin(wanted, await self._tenancy.upstreams.of(wanted).discover())
+        except UpstreamError:
+            if known is None:
+                await self._tenancy.upstreams.drop(wanted.name)
+            raise
+        if known is None:
+            await self._write(wanted, "added", by)
+            self._live.connected[wanted.name] = connect(wanted, None, self._tenancy)
+        return self._discovery(wanted, pin)
+
+    async def refresh_integration(self, name: str) -> DiscoveryView:
+        integration = self._known(name)
+        pin = make_pin(integration, await self._tenancy.upstreams.of(integration).discover())
+        connected = self._live.connected.get(name)
+        if connected is not None and connected.pin is not None:
+            connected.drifted = changed_tools(connected.pin, pin)
+            self._live.epoch += 1
+        return self._discovery(integration, pin)
+
+    async def confirm_integration(self, by: Presence, name: str, digest: str) -> IntegrationView:
+        need(by, Role.PLATFORM)
+        integration = self._known(name)
+        pin = make_pin(integration, await self._tenancy.upstreams.of(integration).discover())
+        if pin.digest != digest:
+            raise InputError("The server says something else by now.", code="stale_digest", hint="Look again.")
+        names: list[NameRow] = []
+        person = self._person(by.subject, names)
+        confirmed = msgspec.structs.replace(pin, confirmed_ms=self._tenancy.clock.now_ms(), confirmed_by=by.subject)
+        event = self._tenancy.event(
+            PinsConfirmed(integration=name, digest=digest, tools=len(pin.tools), by=person), same_host=by.same_host
+        )
+        change = put(name, confirmed, expect=self._live.version(Kind.PIN, name))
+        await self._tenancy.write(Unit(events=(event,), changes=(change,), names=tuple(names)))
+        self._live.connected[name] = connect(integration, confirmed, self._tenancy)
+        return self._shown(name)
+
+    async def remove_integration(self, by: Presence, name: str) -> None:
+        need(by, Role.PLATFORM)
+        integration = self._known(name)
+        names: list[NameRow] = []
+        event = self._changed(integration, "removed", self._person(by.subject, names), by)
+        gone = (Delete(kind=Kind.INTEGRATION, key=name), Delete(kind=Kind.PIN, key=name))
+        await self._tenancy.write(Unit(events=(event,), changes=gone, names=tuple(names)))
+        reconnect(self._tenancy)
+        await self._tenancy.upstreams.drop(name)
+
+    async def tools(self, integration: str) -> tuple[ToolView, ...]:
+        if integration and integration not in self._live.integrations:
+            raise missing("integration", "tools")
+        chosen = [integration] if integration else sorted(self._live.connected)
+        return tuple(
+            view
+            for name in chosen
+            for connected in (self._live.connected[name],)
+            for view in _tools(connected.integration, connected.toolbox, connected.drifted, pinned=True)
+        )
+
+    def _checked(self, integration: Integration) -> Integration:
+        problem = integration_name_problem(integration.name)
+        if problem:
+            raise InputError(problem, code="bad_name")
+        if bool(integration.url) == bool(integration.command):
+            raise InputError("An integration has either a URL or a command.", code="bad_integration")
+        manifest = integration.manifest
+        if manifest == OURS:
+            manifest = ""
+        elif not manifest and integration.name in known_manifests():
+            manifest = integration.name
+        elif manifest and manifest not in known_manifests():
+            known = ", ".join(sorted(known_manifests()))
+            raise InputError(f"The catalogue has no manifest {manifest}. It has: {known}.", code="unknown_manifest")
+        return msgspec.structs.replace(
+            integration,
+            manifest=manifest,
+            actor=integration.actor or "local",
+            created_ms=self._tenancy.clock.now_ms(),
+        )
+
+    async def _write(self, integration: Integration, change: str, by: Presence) -> None:
+        names: list[NameRow] = []
+        event = self._changed(integration, change, self._person(by.subject, names), by)
+        row = put(integration.name, integration, expect=self._live.version(Kind.INTEGRATION, integration.name))
+        await self._tenancy.write(Unit(events=(event,), changes=(row,), names=tuple(names)))
+
+    def _changed(self, integration: Integration, change: str, person: str, by: Presence) -> NewEvent:
+        body = IntegrationChanged(
+            integration=integration.name,
+            change=change,
+            digest=digest(canonical(msgspec.to_builtins(integration))),
+            by=person,
+            confined=integration.confined,
+        )
+        return self._tenancy.event(body, same_host=by.same_host)
+
+    def _known(self, name: str) -> Integration:
+        integration = self._live.integrations.get(name)
+        if integration is None:
+            raise missing("integration", "tools")
+        return integration
+
+    def _discovery(self, integration: Integration, pin: IntegrationPin) -> DiscoveryView:
+        former = self._live.pins.get(integration.name)
+        toolbox = connect(integration, pin, self._tenancy).toolbox
+        return DiscoveryView(
+            integration=integration.name,
+            digest=pin.digest,
+            server_name=pin.server_name,
+            server_version=pin.server_version,
+            instructions=pin.instructions,
+            eras=pin.eras,
+            tools=tuple(_tools(integration, toolbox, frozenset(), pinned=False)),
+            confined=integration.confined,
+            changes=_changes(former, pin) if former else (),
+            warnings=_warnings(integration, toolbox),
+            confirmed=former is not None and former.digest == pin.digest,
+        )
+
+    def _shown(self, name: str) -> IntegrationView:
+        integration, pin = self._live.integrations[name], self._live.pins.get(name)
+        connected = self._live.connected.get(name)
+        return IntegrationView(
+            name=name,
+            kind="stdio" if integration.command else "http",
+            where=integration.command[0].rsplit("/", 1)[-1] if integration.command else integration.url,
+            actor=integration.actor,
+            state=self._tenancy.upstreams.of(integration).state,
+            tools=len(pin.tools) if pin else 0,
+            confirmed_ms=pin.confirmed_ms if pin else 0,
+            stage=self._live.stage(name).value,
+            manifest=integration.manifest,
+            confined=integration.confined,
+            drifted=bool(connected and connected.drifted),
+        )
+
+
+def _tools(integration: Integration, toolbox: Toolbox, drifted: frozenset[str], *, pinned: bool) -> list[ToolView]:
+    return [
+        ToolView(
+            integration=integration.name,
+            tool=profile.name,
+            tier=profile.tier.name.lower(),
+            say=profile.manifest.say if profile.manifest else "",
+            manifest=integration.manifest if profile.manifest else "",
+            pinned=pinned,
+            drifted=profile.name in drifted,
+            irreversible=bool(profile.manifest and profile.manifest.irreversible),
+        )
+        for profile in toolbox.tools.values()
+    ]
+
+
+def _changes(former: IntegrationPin, pin: IntegrationPin) -> tuple[str, ...]:
+    before = {tool.name: tool.digest for tool in former.tools}
+    now = {tool.name: tool.digest for tool in pin.tools}
+    said = [f"{name} is new." for name in now if name not in before]
+    said += [f"{name} is gone." for name in before if name not in now]
+    said += [f"{name} is defined otherwise." for name in now if name in before and now[name] != before[name]]
+    if former.instructions != pin.instructions:
+        said.append("The server's instructions changed.")
+    if former.server_version != pin.server_version:
+        said.append("The server's version changed.")
+    if former.origin != pin.origin:
+        said.append("The command or URL changed.")
+    return tuple(said)
+
+
+def _warnings(integration: Integration, toolbox: Toolbox) -> tuple[str, ...]:
+    said = [f"{profile.name}: {profile.quarantine}" for profile in toolbox.tools.values() if profile.quarantine]
+    if not integration.confined:
+        said.append("The server runs unconfined: it can read what the gate's user can read.")
+    if not integration.manifest:
+        said.append("The catalogue has no manifest for it, so every tool counts as execute.")
+    return tuple(said)
