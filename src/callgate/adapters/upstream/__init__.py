@@ -1,1 +1,1 @@
-"""Upstream MCP servers over HTTP and stdio behind one port."""
+"""Upstreams: MCP servers over streamable HTTP and stdio, behind flow.ports.Upstream."""

@@ -1,0 +1,115 @@
+"""Which addresses an upstream may have. Names are checked by what they resolve to, at each new connection,
+so a name that changes its mind after it was configured (DNS rebinding) gains nothing.
+"""
+
+import socket
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from urllib.parse import urlsplit
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import ThreadedResolver
+
+from callgate.model.errors import ConfigError
+
+_METADATA = tuple(
+    ip_network(text)
+    for text in (
+        "169.254.169.254/32",  # AWS, Azure, Google Cloud, DigitalOcean
+        "169.254.170.0/24",  # AWS container credentials
+        "fd00:ec2::/32",  # AWS over IPv6
+        "fe80::a9fe:a9fe/128",  # OpenStack over IPv6
+        "fd20:ce::254/128",  # Google Cloud over IPv6
+        "100.100.100.200/32",  # Alibaba Cloud
+        "168.63.129.16/32",  # Azure host
+        "192.0.0.192/32",  # Oracle Cloud
+    )
+)
+"""Instance metadata services: never an upstream, whatever is configured."""
+_NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
+_COMPATIBLE = IPv6Network("::/96")
+_BENCHMARK = ip_network("198.18.0.0/15")
+
+
+def _embedded(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """The IPv4 address inside a transition address (mapped, compatible, 6to4, NAT64); Teredo stays and is refused."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    if address.sixtofour is not None:
+        return address.sixtofour
+    low = IPv4Address(int(address) & 0xFFFFFFFF)
+    if any(address in network for network in _NAT64):
+        return low
+    if address in _COMPATIBLE and int(address) > 1:
+        return low
+    return address
+
+
+def refusal(text: str, *, allow_private: bool) -> str:
+    """Why this address may not be connected to; empty: it may. ``text`` may carry a zone (``fe80::1%eth0``)."""
+    try:
+        outer = ip_address(text.partition("%")[0])
+    except ValueError:
+        return "is not an IP address"
+    address = _embedded(outer)
+    if any(found in network for found in (outer, address) for network in _METADATA if network.version == found.version):
+        return "is a cloud metadata service"
+    if address.is_unspecified or address.is_multicast or text == "255.255.255.255":
+        return "is not the address of one host"
+    if allow_private:
+        return ""
+    if not address.is_global:
+        return "is loopback, private, link-local or reserved"
+    if address.version == 6 and (address.is_site_local or address.teredo is not None):
+        return "is loopback, private, link-local or reserved"
+    if address.version == 4 and address in _BENCHMARK:
+        return "is loopback, private, link-local or reserved"
+    return ""
+
+
+def check_url(url: str, *, allow_private: bool) -> None:
+    """ConfigError when an upstream cannot have this URL. Names are not resolved here."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ConfigError("The address of the server is not a URL.", key="url") from None
+    if parts.scheme not in ("https", "http") or not host:
+        raise ConfigError("The address must be an https:// URL.", key="url")
+    if parts.username is not None or parts.password is not None:
+        raise ConfigError("The address must not carry a user or password; use a header by reference.", key="url")
+    if parts.fragment:
+        raise ConfigError("The address must not have a fragment.", key="url")
+    if parts.scheme == "http" and not allow_private:
+        raise ConfigError(
+            "The address must be https://; http:// is for local servers.", key="url", hint="Add --allow-private."
+        )
+    if host.partition("%")[0].replace(".", "").isdigit() or ":" in host:
+        why = refusal(host, allow_private=allow_private)
+        if why:
+            raise ConfigError(f"The address {why}.", key="url", hint="A local server needs --allow-private.")
+
+
+class AddressRefused(OSError):
+    """A name resolves only to addresses that may not be connected to."""
+
+
+class CheckedResolver(AbstractResolver):
+    """Resolves with the system's resolver and keeps only the addresses that may be connected to."""
+
+    def __init__(self, *, allow_private: bool) -> None:
+        self._inner = ThreadedResolver()
+        self._allow_private = allow_private
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        found = await self._inner.resolve(host, port, family)
+        kept = [entry for entry in found if not refusal(entry["host"], allow_private=self._allow_private)]
+        if not kept:
+            raise AddressRefused("The name resolves to no address that may be used.")
+        return kept
+
+    async def close(self) -> None:
+        await self._inner.close()

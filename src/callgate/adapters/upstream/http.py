@@ -1,0 +1,260 @@
+"""An MCP server over streamable HTTP (MCP 2025-11-25 and 2026-07-28, basic/transports), through one pooled client."""
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import msgspec
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from multidict import CIMultiDict, istr
+from yarl import URL
+
+import callgate
+from callgate.adapters.upstream import wire
+from callgate.adapters.upstream.address import CheckedResolver, check_url
+from callgate.adapters.upstream.budget import Budget
+from callgate.adapters.upstream.credentials import credential_headers
+from callgate.adapters.upstream.discovery import Probe, discover
+from callgate.adapters.upstream.http_exchange import HttpExchange
+from callgate.flow.ports import Discovered, Opened, Outbound
+from callgate.model.errors import ConfigError, OutcomeUnknown, UpstreamError
+from callgate.model.tool import Integration
+
+KEEP_ALIVE_SECONDS = 4.0
+"""Below the idle time after which common servers close (5 s): a reused connection is one that still stands."""
+CONNECT_SECONDS = 10.0
+SIDE_SECONDS = 2.0
+"""For what is told to a server and not waited for: cancelled, session end."""
+SPARE_CONNECTIONS = 8
+"""Beside max_concurrency, for cancels and session ends."""
+MAX_HEADER_SETS = 1024
+OWN_DEADLINE_MS = 15_000
+
+VERSION = istr("Mcp-Protocol-Version")
+SESSION = istr("Mcp-Session-Id")
+METHOD = istr("Mcp-Method")
+NAME = istr("Mcp-Name")
+LAST_EVENT = istr("Last-Event-Id")
+PARAMETER = "mcp-param-"
+
+
+class HttpUpstream:
+    """One integration over HTTP. Made without touching the network; the client is built on first use."""
+
+    def __init__(
+        self, integration: Integration, resolve: Callable[[str], str], log: logging.Logger, budget: Budget
+    ) -> None:
+        self.integration = integration
+        self.budget = budget
+        self.log = log
+        self.dropped = 0
+        """Messages of the server that belonged to no request."""
+        self._resolve = resolve
+        self._numbers = itertools.count(1)
+        self._url: URL | None = None
+        self._client: ClientSession | None = None
+        self._header_sets: dict[tuple[str, str], CIMultiDict[str]] = {}
+        self._own: Opened | None = None
+        self._own_lock = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+        self._stale = False
+        self._reached = True
+        self.active = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def state(self) -> str:
+        if self._closed:
+            return "down"
+        return "ready" if self._reached else "backoff"
+
+    async def open(self, request: Outbound) -> HttpExchange:
+        return HttpExchange(self, request, next(self._numbers))
+
+    async def initialize(self, params: bytes, protocol: str) -> Opened:
+        """``protocol`` is what ``params`` asks for; the server's answer says what it will be."""
+        request = Outbound(method="initialize", params=params, protocol=protocol, deadline_ms=OWN_DEADLINE_MS)
+        exchange = HttpExchange(self, request, next(self._numbers), handshake=True)
+        result = b""
+        async for message in exchange:
+            if message.error:
+                raise wire.fault("initialize_failed")
+            result = message.result
+        try:
+            version = msgspec.json.decode(result, type=_Initialized).protocolVersion
+        except msgspec.MsgspecError as fault:
+            raise wire.fault("initialize_failed") from fault
+        if version not in wire.HANDSHAKE or wire.bad_session(exchange.session):
+            raise wire.fault("initialize_failed")
+        opened = Opened(session=exchange.session, protocol=version, result=result)
+        await self.tell(wire.encode_notification("notifications/initialized", b""), version, exchange.session)
+        return opened
+
+    async def end(self, session: str) -> None:
+        if not session or wire.bad_session(session) or self._closed:
+            return
+        try:
+            async with asyncio.timeout(SIDE_SECONDS):
+                client, url = self.connected()
+                response = await client.delete(url, headers={SESSION: session}, allow_redirects=False)
+                response.release()
+        except (TimeoutError, ClientError, OSError, UpstreamError) as fault:
+            self.log.debug("Ending a session of %s failed: %s", self.integration.name, type(fault).__name__)
+
+    async def discover(self) -> Discovered:
+        return await discover(Probe(open=self.open, initialize=self.initialize, end=self.end))
+
+    async def close(self) -> None:
+        self._closed = True
+        for task in list(self._tasks):
+            task.cancel()
+        if self._client is not None:
+            await self._client.close()
+
+    async def retire(self, grace_seconds: float) -> None:
+        """Close as soon as nothing is under way, at the latest after ``grace_seconds``."""
+        try:
+            async with asyncio.timeout(grace_seconds):
+                await self._idle.wait()
+        except TimeoutError:
+            pass
+        await self.close()
+
+    # What an exchange needs.
+
+    def connected(self) -> tuple[ClientSession, URL]:
+        """Client and URL. UpstreamError ``closed``, ``address_refused`` or ``credential``."""
+        if self._closed:
+            raise wire.fault("closed")
+        if self._client is None or self._url is None:
+            private = self.integration.allow_private
+            try:
+                check_url(self.integration.url, allow_private=private)
+            except ConfigError as fault:
+                raise wire.fault("address_refused") from fault
+            self._url = URL(self.integration.url)
+            self._client = self._make_client(self._credentials(), allow_private=private)
+        elif self._stale:
+            self._client.headers.update(self._credentials())
+        self._stale = False
+        return self._client, self._url
+
+    def _credentials(self) -> dict[str, str]:
+        try:
+            return credential_headers(self.integration.headers, self._resolve)
+        except ConfigError as fault:
+            raise UpstreamError(f"{wire.SENTENCES['credential']} {fault}", code="credential") from fault
+
+    def _make_client(self, credentials: dict[str, str], *, allow_private: bool) -> ClientSession:
+        connector = TCPConnector(
+            resolver=CheckedResolver(allow_private=allow_private),
+            use_dns_cache=False,
+            limit=self.integration.max_concurrency + SPARE_CONNECTIONS,
+            keepalive_timeout=KEEP_ALIVE_SECONDS,
+        )
+        headers = {
+            "Content-Type": "application/json",
+            "Accept": "application/json, text/event-stream",
+            "Accept-Encoding": "identity",
+            "User-Agent": f"callgate/{callgate.__version__}",
+            **credentials,
+        }
+        return ClientSession(
+            connector=connector,
+            headers=headers,
+            timeout=ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+            cookie_jar=DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+        )
+
+    def headers(self, protocol: str, session: str) -> CIMultiDict[str]:
+        """Headers of one session, built once; callers do not write to them. UpstreamError for a forged session."""
+        found = self._header_sets.get((protocol, session))
+        if found is not None:
+            return found
+        if wire.bad_session(session) or protocol not in (*wire.HANDSHAKE, wire.STATELESS):
+            raise wire.fault("not_sent")
+        found = CIMultiDict()
+        found[VERSION] = protocol
+        if session:
+            found[SESSION] = session
+        if len(self._header_sets) >= MAX_HEADER_SETS:
+            self._header_sets.clear()
+        self._header_sets[protocol, session] = found
+        return found
+
+    def stateless_headers(self, request: Outbound) -> CIMultiDict[str]:
+        """Routing headers of 2026-07-28, from the judged request only."""
+        found = self.headers(wire.STATELESS, "").copy()
+        found[METHOD] = request.method
+        if request.name:
+            found[NAME] = wire.header_value(request.name)
+        for header, value in request.parameters:
+            # Anything else could overwrite a credential or a routing header.
+            if not header.lower().startswith(PARAMETER) or not wire.is_token(header):
+                raise wire.fault("not_sent")
+            found[header] = wire.header_value(value)
+        return found
+
+    async def own(self) -> Opened:
+        """The gate's own session, for requests that belong to no client. UpstreamError, nothing of the request sent."""
+        async with self._own_lock:
+            if self._own is None:
+                try:
+                    self._own = await self.initialize(wire.INITIALIZE, wire.HANDSHAKE[0])
+                except OutcomeUnknown as fault:
+                    raise wire.fault("not_sent") from fault
+                except UpstreamError as fault:
+                    if fault.code not in ("initialize_failed", "rejected", "not_found"):
+                        raise wire.fault("not_sent") from fault
+                    self._own = Opened(session="", protocol=wire.STATELESS, result=b"{}")
+            return self._own
+
+    def note(self, response: ClientResponse) -> None:
+        """Learn from a status that concerns more than one request."""
+        self._reached = True
+        if response.status == 404:
+            if self._own is not None and response.request_info.headers.get(SESSION, "") == self._own.session:
+                self._own = None
+        elif response.status == 401:
+            # A credential kept in a file may have been renewed: read it again for the next request.
+            self._stale = True
+
+    def unreached(self) -> None:
+        self._reached = False
+
+    def entered(self) -> None:
+        self.active += 1
+        self._idle.clear()
+
+    def left(self) -> None:
+        self.active -= 1
+        if not self.active:
+            self._idle.set()
+
+    async def tell(self, body: bytes, protocol: str, session: str) -> None:
+        """POST a notification or a response; at most 2 s. UpstreamError when the server did not take it."""
+        try:
+            async with asyncio.timeout(SIDE_SECONDS):
+                client, url = self.connected()
+                headers = self.headers(protocol, session)
+                response = await client.post(url, data=body, headers=headers, allow_redirects=False)
+                response.release()
+        except (TimeoutError, ClientError, OSError) as fault:
+            raise wire.fault("not_sent") from fault
+        if response.status >= 300:
+            raise wire.fault("rejected")
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+class _Initialized(msgspec.Struct):
+    protocolVersion: str  # noqa: N815 - the wire's name

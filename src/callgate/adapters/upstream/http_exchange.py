@@ -1,0 +1,369 @@
+"""One request over streamable HTTP: sent once, answered by JSON or by a stream of events, never sent again."""
+
+import asyncio
+import enum
+from collections import deque
+from collections.abc import Coroutine
+from typing import Any, Protocol, Self
+
+import msgspec
+from aiohttp import ClientError, ClientResponse, ClientSession, Payload, hdrs
+from aiohttp.abc import AbstractStreamWriter
+from multidict import CIMultiDict, istr
+from yarl import URL
+
+from callgate.adapters.upstream import wire
+from callgate.adapters.upstream.address import AddressRefused
+from callgate.adapters.upstream.budget import Budget
+from callgate.adapters.upstream.sse import SseEvent, SseParser, SseTooLarge
+from callgate.core.jsonrpc import Message, parse_upstream
+from callgate.flow.ports import Opened, Outbound
+from callgate.model.errors import UpstreamError
+
+CANCEL_SECONDS = 2.0
+DRAIN_SECONDS = 0.25
+MAX_ERROR_BODY = 64 * 1024
+MAX_RESUMES = 8
+MAX_RETRY_SECONDS = 5.0
+MIN_RETRY_SECONDS = 0.05
+SMALL = 64 * 1024
+"""Answers up to this size are not counted in the budget."""
+
+SESSION = istr("Mcp-Session-Id")
+LAST_EVENT = istr("Last-Event-Id")
+JSON, EVENTS = "application/json", "text/event-stream"
+
+
+class Body(Payload):
+    """The request's body. ``started`` turns true right before its first byte, headers included, can leave:
+    aiohttp holds the headers back until the body is written.
+    """
+
+    _autoclose = True
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data, content_type=JSON)
+        self._data = data
+        self._size = len(data)
+        self.started = False
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        return self._data.decode(encoding, errors)
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        self.started = True
+        await writer.write(self._data)
+
+
+class Channel(Protocol):
+    """What an exchange needs of its upstream."""
+
+    budget: Budget
+    dropped: int
+
+    def connected(self) -> tuple[ClientSession, URL]: ...
+    def headers(self, protocol: str, session: str) -> CIMultiDict[str]: ...
+    def stateless_headers(self, request: Outbound) -> CIMultiDict[str]: ...
+    async def own(self) -> Opened: ...
+    async def tell(self, body: bytes, protocol: str, session: str) -> None: ...
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None: ...
+    def note(self, response: ClientResponse) -> None: ...
+    def unreached(self) -> None: ...
+    def entered(self) -> None: ...
+    def left(self) -> None: ...
+
+
+class Phase(enum.Enum):
+    NEW = enum.auto()
+    STREAM = enum.auto()
+    DONE = enum.auto()
+
+
+class HttpExchange:
+    """Iterate it in one task; ``cancel`` and ``answer`` may come from another."""
+
+    def __init__(self, channel: Channel, request: Outbound, number: int, *, handshake: bool = False) -> None:
+        self._channel = channel
+        self._request = request
+        self._number = number
+        self._handshake = handshake
+        """This is an initialize: there is no session and no agreed version yet."""
+        self._protocol = request.protocol
+        self.session = request.session
+        self._deadline = asyncio.get_running_loop().time() + request.deadline_ms / 1000
+        self._phase = Phase.NEW
+        self._timeout: asyncio.Timeout | None = None
+        self._body: Body | None = None
+        self._response: ClientResponse | None = None
+        self._parser = SseParser(wire.MAX_MESSAGE)
+        self._ready: deque[SseEvent] = deque()
+        self._resumes = 0
+        self._cancelled = False
+        self._taken = 0
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Message:
+        if self._phase is Phase.DONE:
+            raise StopAsyncIteration
+        if self._phase is Phase.NEW:
+            self._channel.entered()
+        try:
+            async with asyncio.timeout_at(self._deadline) as self._timeout:
+                message = await (self._send() if self._phase is Phase.NEW else self._next_in_stream())
+        except (TimeoutError, ClientError, OSError) as fault:
+            lost = self._lost(fault)
+            self._finish()
+            raise lost from fault
+        except BaseException:
+            self._finish()
+            raise
+        finally:
+            self._timeout = None
+        if message.is_response:
+            self._finish()
+        return message
+
+    @property
+    def _sent(self) -> bool:
+        return self._body is not None and self._body.started
+
+    def _lost(self, fault: Exception) -> UpstreamError:
+        if not self._sent:
+            refused = isinstance(getattr(fault, "os_error", None), AddressRefused)
+            self._channel.unreached()
+            return wire.fault("address_refused" if refused else "not_sent")
+        if self._cancelled:
+            return wire.unknown("the call was cancelled")
+        if isinstance(fault, TimeoutError):
+            self._abandon()
+            return wire.unknown("its time is over")
+        return wire.unknown("the connection was lost")
+
+    def _abandon(self) -> None:
+        """The time is over: tell the server that nobody waits any more."""
+        if self._protocol in wire.HANDSHAKE and not self._handshake:
+            self._channel.spawn(self._tell_cancelled())
+
+    def _finish(self) -> None:
+        if self._phase is Phase.DONE:
+            return
+        self._phase = Phase.DONE
+        self._channel.left()
+        if self._taken:
+            self._channel.budget.give(self._taken)
+            self._taken = 0
+        response, self._response = self._response, None
+        if response is None or response.closed:
+            return
+        if response.content.at_eof():
+            response.release()
+        elif self._ready or self._cancelled or response.status != 200:
+            response.close()
+        else:
+            self._channel.spawn(self._drain(response))
+
+    async def _drain(self, response: ClientResponse) -> None:
+        """A stream commonly ends right after its answer: give it that moment, then the connection is kept."""
+        seen = 0
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                while seen < SMALL and (chunk := await response.content.readany()):
+                    seen += len(chunk)
+        except (TimeoutError, ClientError, OSError):
+            pass
+        finally:
+            # Closes the connection unless the end was read.
+            response.release()
+        self._channel.dropped += bool(seen)
+
+    # Sending.
+
+    async def _send(self) -> Message:
+        request = self._request
+        client, url = self._channel.connected()
+        headers: CIMultiDict[str] | None
+        params = request.params
+        if self._handshake:
+            headers = None
+        else:
+            if not self._protocol:
+                opened = await self._channel.own()
+                self._protocol, self.session = opened.protocol, opened.session
+            if self._protocol == wire.STATELESS:
+                params = wire.with_stateless_meta(params)
+                headers = self._channel.stateless_headers(request)
+            else:
+                headers = self._channel.headers(self._protocol, self.session)
+        if self._cancelled:
+            raise wire.fault("not_sent")
+        self._body = Body(wire.encode_request(self._number, request.method, params))
+        response = await client.post(url, data=self._body, headers=headers, allow_redirects=False)
+        self._response = response
+        self._channel.note(response)
+        if self._handshake:
+            self.session = response.headers.get(SESSION, "")
+        return await self._first(response)
+
+    async def _first(self, response: ClientResponse) -> Message:
+        kind = _content_type(response)
+        if response.status != 200:
+            return await self._refusal(response, kind)
+        if response.headers.get(hdrs.CONTENT_ENCODING, "identity") != "identity":
+            raise wire.unknown("it came compressed, which was not asked for")
+        if kind == JSON:
+            return self._answer_in(await self._read(response, wire.MAX_MESSAGE))
+        if kind == EVENTS:
+            self._phase = Phase.STREAM
+            return await self._next_in_stream()
+        raise wire.unknown("it is neither JSON nor a stream of events")
+
+    def _answer_in(self, raw: bytes) -> Message:
+        """The one response this request may have."""
+        message = _parsed(raw)
+        if message is None or not message.is_response or message.id != self._number:
+            raise wire.unknown("it is not the answer to this request")
+        return message
+
+    async def _refusal(self, response: ClientResponse, kind: str) -> Message:
+        """Any status but 200. A JSON-RPC error in its body is the answer, whatever the status."""
+        status = response.status
+        if 300 <= status < 400:
+            raise wire.fault("redirect")
+        if kind == JSON and status >= 400:
+            message = _parsed(await self._read(response, MAX_ERROR_BODY))
+            if message is not None and message.error and not message.method:
+                if message.id == self._number:
+                    return message
+                if message.id is None and status < 500:
+                    return msgspec.structs.replace(message, id=self._number)
+        if status >= 500 or status < 300:
+            # A gateway in between answers 502 or 504 when the server may have done the work.
+            raise wire.unknown(f"the server answered with status {status}")
+        if status == 404:
+            raise wire.fault("session_gone" if self.session else "not_found")
+        raise wire.fault(_STATUS.get(status, "rejected"))
+
+    # Reading.
+
+    async def _read(self, response: ClientResponse, limit: int) -> bytes:
+        length = response.content_length
+        if length is not None:
+            self._reserve(length, limit)
+            return await response.read()
+        parts: list[bytes] = []
+        size = 0
+        while chunk := await response.content.readany():
+            size += len(chunk)
+            self._reserve(size, limit)
+            parts.append(chunk)
+        return b"".join(parts)
+
+    def _reserve(self, size: int, limit: int) -> None:
+        if size > limit:
+            raise wire.fault("too_large")
+        if size > SMALL and size > self._taken:
+            more = size - self._taken
+            if not self._channel.budget.take(more):
+                raise wire.fault("too_large")
+            self._taken += more
+
+    async def _next_in_stream(self) -> Message:
+        while True:
+            while self._ready:
+                event = self._ready.popleft()
+                message = self._relevant(event)
+                if message is not None:
+                    return message
+            try:
+                await self._more_events()
+            except SseTooLarge:
+                raise wire.fault("too_large") from None
+
+    async def _more_events(self) -> None:
+        """Read until there are events, or the stream was taken up again."""
+        response = self._response
+        try:
+            chunk = await response.content.readany() if response is not None else b""
+        except ClientError as fault:
+            await self._resume(fault)
+            return
+        if not chunk:
+            await self._resume(None)
+            return
+        self._ready.extend(self._parser.feed(chunk))
+        self._reserve(self._parser.held, wire.MAX_MESSAGE)
+
+    def _relevant(self, event: SseEvent) -> Message | None:
+        """A message of this exchange; None for what is dropped."""
+        if not event.data:
+            return None
+        message = _parsed(event.data)
+        if message is None or (message.is_response and message.id != self._number):
+            self._channel.dropped += 1
+            return None
+        return message
+
+    async def _resume(self, fault: Exception | None) -> None:
+        """Take up a stream that ended without the answer (2025-11-25, transports, "Resumability")."""
+        last = self._parser.last_id
+        resumable = last and last.isascii() and last.isprintable() and self._protocol in wire.HANDSHAKE
+        if not resumable or self._cancelled or self._resumes >= MAX_RESUMES:
+            raise wire.unknown("its stream ended early") from fault
+        self._resumes += 1
+        if self._response is not None:
+            self._response.release()
+            self._response = None
+        wait = self._parser.retry_ms / 1000
+        await asyncio.sleep(min(max(wait, MIN_RETRY_SECONDS), MAX_RETRY_SECONDS))
+        client, url = self._channel.connected()
+        headers = self._channel.headers(self._protocol, self.session).copy()
+        headers[LAST_EVENT] = last
+        headers[hdrs.ACCEPT] = EVENTS
+        response = await client.get(url, headers=headers, allow_redirects=False)
+        self._response = response
+        if response.status != 200 or _content_type(response) != EVENTS:
+            raise wire.unknown("its stream ended early and could not be taken up again")
+        self._parser = self._parser.renewed()
+
+    # From another task.
+
+    async def answer(self, message: bytes) -> None:
+        if self._phase is not Phase.STREAM or self._protocol == wire.STATELESS:
+            raise wire.fault("closed")
+        await self._channel.tell(message, self._protocol, self.session)
+
+    async def cancel(self) -> None:
+        if self._phase is Phase.DONE or self._cancelled:
+            return
+        self._cancelled = True
+        now = asyncio.get_running_loop().time()
+        told = self._sent and self._protocol in wire.HANDSHAKE
+        # In 2026-07-28 the end of the stream is the cancel: nothing can be waited for.
+        self._deadline = min(self._deadline, now + CANCEL_SECONDS if told else now)
+        if self._timeout is not None:
+            self._timeout.reschedule(self._deadline)
+        if told:
+            await self._tell_cancelled()
+
+    async def _tell_cancelled(self) -> None:
+        try:
+            await self._channel.tell(wire.encode_cancelled(self._number), self._protocol, self.session)
+        except UpstreamError:
+            # A server that cannot be told goes on; the outcome stays unknown either way.
+            return
+
+
+_STATUS = {401: "unauthorized", 403: "forbidden", 429: "rate_limited"}
+
+
+def _parsed(raw: bytes) -> Message | None:
+    try:
+        return parse_upstream(raw)
+    except UpstreamError:
+        return None
+
+
+def _content_type(response: ClientResponse) -> str:
+    return response.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
