@@ -10,7 +10,7 @@ import msgspec
 
 from callgate.core.ledger.canonical import digest
 from callgate.core.patterns import Patterns, pattern_problem
-from callgate.core.strict import Reader, nearest, read_toml
+from callgate.core.strict import StrictReader, nearest, read_toml
 from callgate.model.contract import Contract, Scope
 from callgate.model.errors import ConfigError
 from callgate.model.terms import Effect, Tier
@@ -60,7 +60,7 @@ class ContractRules:
 
 def parse_contract(text: bytes, file: str) -> Contract:
     """Raises ConfigError with file, key and what is allowed. The result may be a template."""
-    contract = Reader(file, _NOT_IN_FILES).read(Contract, read_toml(text, file))
+    contract = StrictReader(file, _NOT_IN_FILES).read(Contract, read_toml(text, file))
     _check(contract, file)
     return msgspec.structs.replace(contract, id=content_id(contract))
 

@@ -90,9 +90,10 @@ def repository_path(text: str) -> str | None:
     path = posix_path(text)
     if path is None or "$" in path:
         return None
-    while path.endswith("/.git"):
+    if path.endswith("/.git"):
         path = path[:-5] or "/"
-    return path
+    # Work trees and modules below .git are other ways into the same repository.
+    return None if "/.git/" in f"{path}/" else path
 
 
 NORMALISERS: dict[str, Callable[[str], str | None]] = {
@@ -106,7 +107,7 @@ NORMALISERS: dict[str, Callable[[str], str | None]] = {
 class TargetSelector:
     """A compiled TargetRule: from arguments to ids of one kind."""
 
-    __slots__ = ("_normalise", "_pieces", "_selectors", "_separators", "kind", "required")
+    __slots__ = ("_normalise", "_pieces", "_selectors", "_separators", "kind", "path", "required")
 
     def __init__(self, rule: TargetRule, required: frozenset[str]) -> None:
         """``required``: argument names the schema requires. Raises ValueError when the rule cannot compile."""
@@ -117,6 +118,7 @@ class TargetSelector:
                 f"normalise is one of {', '.join(sorted(name for name in NORMALISERS if name))}, or left out"
             )
         self.kind = rule.kind
+        self.path = rule.path
         self._normalise = NORMALISERS[rule.normalise]
         pieces = _PLACE.split(rule.template) if rule.template else ["", rule.path, ""]
         self._pieces = tuple(pieces[::2])
@@ -153,14 +155,16 @@ class TargetSelector:
         return tuple(ids), ""
 
     def _from_template(self, arguments: dict[str, Any]) -> tuple[tuple[str, ...], str]:
-        texts = []
-        for selector in self._selectors:
-            found = selector.find(arguments)
-            if found is None:
+        found = [selector.find(arguments) for selector in self._selectors]
+        if not any(found) and None not in found:
+            return (), "target_missing" if self.required else ""
+        texts: list[str] = []
+        for values in found:
+            if values is None:
                 return (), "bad_target"
-            if not found:
-                return (), "target_missing" if self.required or texts else ""
-            text = self._text(found[0])
+            if not values:
+                return (), "target_missing"
+            text = self._text(values[0])
             # A separator inside a value would let two resources share one id.
             if text is None or not self._separators.isdisjoint(text):
                 return (), "bad_target"

@@ -45,7 +45,7 @@ def listing(words: Iterable[str]) -> str:
     return ", ".join(words)
 
 
-class Reader:
+class StrictReader:
     """Turns one table into a struct. ``omit`` names fields that files may not set, per struct name."""
 
     def __init__(self, file: str, omit: frozenset[str] = frozenset()) -> None:

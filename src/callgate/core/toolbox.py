@@ -3,66 +3,289 @@
 ``compile_toolbox`` does everything that does not depend on a call; a ``ToolProfile`` answers for one call.
 """
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from callgate.core.domains import DomainMap
+from callgate.core.headers import header_text, mirrored_headers
+from callgate.core.receipt import ReceiptExtractor
+from callgate.core.schemas import UNUSABLE, PinnedSchema, SchemaError
+from callgate.core.selectors import MAX_TARGETS, Selector, TargetSelector
+from callgate.core.sentence import Sentence
+from callgate.core.visible import all_visible, fold, scripts, visible
 from callgate.model.decision import Finding
-from callgate.model.terms import Tier
-from callgate.model.tool import Integration, IntegrationPin, Manifest, Target, ToolManifest, ToolPin
+from callgate.model.errors import ConfigError
+from callgate.model.terms import Effect, Tier
+from callgate.model.tool import Integration, IntegrationPin, Manifest, PinRead, Target, TierRule, ToolManifest, ToolPin
+
+MAX_NAME = 128
+RESERVED = "callgate_"
+_NO_TARGETS: tuple[Target, ...] = ()
+_PLACE = re.compile(r"\{([^{}]*)\}")
+
+_TARGET_REASONS = {
+    "target_missing": "The argument that says what the call aims at is missing.",
+    "bad_target": "What the call aims at cannot be told for certain; write it in full and in its plain form.",
+    "too_many_targets": f"One call may aim at {MAX_TARGETS} things at most.",
+}
 
 
 class ToolProfile:
-    """One pinned tool. ``manifest`` is None when the catalogue says nothing of it; then it is EXECUTE."""
+    """One pinned tool.
 
-    name: str
-    tier: Tier
-    """Tier without a look at the arguments; also for listings and grants."""
-    manifest: ToolManifest | None
-    pin: ToolPin
-    verified: bool
-    """The manifest was verified against the real server; False without a manifest."""
-    quarantine: str
-    """Why the tool is neither listed nor callable; empty: it is."""
-    listed: bytes
-    """The pinned tool object with our annotations in place of the vendor's."""
-    headers: tuple[tuple[str, str], ...]
-    """(``Mcp-Param-…``, dotted argument path) from ``x-mcp-header`` (MCP 2026-07-28)."""
+    ``manifest`` None: the catalogue says nothing of it; it is EXECUTE then. Of an unverified manifest everything
+    that would loosen is taken out. ``quarantine``: why the tool is neither listed nor callable; empty: it is both.
+    ``listed``: the pinned tool object with our annotations in place of the vendor's. ``headers``:
+    (``Mcp-Param-…``, dotted argument path). ``verified``: by a verified manifest. ``tier``: the highest it can have, without a look at the arguments.
+    """
+
+    __slots__ = (
+        "_base",
+        "_domains",
+        "_extractor",
+        "_header_selectors",
+        "_reads",
+        "_schema",
+        "_sentence",
+        "_targets",
+        "_tier_rules",
+        "headers",
+        "listed",
+        "manifest",
+        "name",
+        "pin",
+        "quarantine",
+        "tier",
+        "verified",
+    )
+
+    def __init__(
+        self, pin: ToolPin, manifest: ToolManifest | None, domains: DomainMap, quarantine: str, *, verified: bool
+    ) -> None:
+        """Raises ConfigError for a manifest whose rules cannot compile."""
+        tool = _definition(pin)
+        schema = _decoded(tool.get("inputSchema", msgspec.Raw(b"null")))
+        self.name = pin.name
+        self.pin = pin
+        self.manifest = manifest
+        self.verified = verified
+        self.quarantine = quarantine
+        self.headers: tuple[tuple[str, str], ...] = ()
+        try:
+            self.headers = mirrored_headers(schema)
+        except (ValueError, RecursionError):
+            self.quarantine = quarantine or "bad_header"
+        self._header_selectors = tuple((header, Selector(path)) for header, path in self.headers)
+        self._schema = _schema(schema, with_manifest=manifest is not None)
+        self._domains = domains
+        required = self._schema.required if self._schema else frozenset()
+        rules = manifest or ToolManifest(name=pin.name, tier=Tier.EXECUTE, say="")
+        try:
+            self._tier_rules = tuple(_ArgumentTier(rule) for rule in rules.tier_by)
+            self._targets = tuple(TargetSelector(rule, required) for rule in rules.targets)
+            self._extractor = ReceiptExtractor(rules.receipt)
+            self._reads = tuple(_StateRead(read) for read in rules.state_pin)
+            self._sentence = Sentence(rules.say) if manifest else None
+        except ValueError as fault:
+            raise ConfigError(f"The manifest cannot be used: {fault}.", key=f"tools.{visible(pin.name)}") from fault
+        self._base = rules.tier
+        self.tier = max([rules.tier, *(rule.tier for rule in rules.tier_by)])
+        self.listed = _listed(tool, self.tier, manifest)
 
     def schema_findings(self, arguments: dict[str, Any]) -> tuple[Finding, ...]:
-        """Deny or hold findings of the pinned schema; paths and reasons, never values."""
-        raise NotImplementedError
+        """Findings of the pinned schema: paths and reasons, never values."""
+        return UNUSABLE if self._schema is None else self._schema.findings(arguments)
 
     def target_findings(self, arguments: dict[str, Any]) -> tuple[Finding, ...]:
-        """``target_missing`` and ``bad_target``: arguments that should aim at something and do not."""
-        raise NotImplementedError
+        """Arguments that should say what the call aims at and do not. Deny, under the schema gate."""
+        findings: list[Finding] = []
+        for number, selector in enumerate(self._targets):
+            _, problem = selector.ids(arguments)
+            if problem:
+                reason = _TARGET_REASONS[problem]
+                path = selector.path or f"target {number}"
+                findings.append(Finding(gate="schema", code=problem, effect=Effect.DENY, path=path, reason=reason))
+        return tuple(findings)
 
     def tier_of(self, arguments: dict[str, Any]) -> Tier:
-        raise NotImplementedError
+        """The tool's tier, or the one its rules give these arguments; several rules: the highest of them."""
+        if not self._tier_rules:
+            return self.tier
+        given = [rule.tier for rule in self._tier_rules if rule.holds(arguments, raising=rule.tier > self._base)]
+        raised = [tier for tier in given if tier > self._base]
+        return max(raised or given, default=self._base)
 
     def targets_of(self, arguments: dict[str, Any]) -> tuple[Target, ...]:
-        raise NotImplementedError
+        """What the call touches, each once, in the order of the rules. A rule with a problem gives nothing."""
+        if not self._targets:
+            return _NO_TARGETS
+        found: dict[tuple[str, str], Target] = {}
+        for selector in self._targets:
+            kind = selector.kind
+            for name in selector.ids(arguments)[0]:
+                if (kind, name) not in found:
+                    found[kind, name] = Target(kind=kind, id=name, domain=self._domains.of(kind, name))
+        return tuple(found.values())
 
     def sentence(self, arguments: dict[str, Any]) -> str:
-        raise NotImplementedError
+        """What the call would do, for people."""
+        if self._sentence is None:
+            return f"Use {visible(self.name)}, a tool that nobody has classified: it may change things."
+        return self._sentence.say(arguments)
 
     def receipt_of(self, arguments: dict[str, Any], result: bytes) -> tuple[tuple[str, str], ...]:
-        """``result`` is the JSON of a CallToolResult; empty when it says nothing or contradicts itself."""
-        raise NotImplementedError
+        """``result``: JSON of a CallToolResult. Empty when it says nothing or contradicts itself."""
+        return self._extractor.read(arguments, result)
 
     def state_reads(self, arguments: dict[str, Any]) -> tuple[tuple[str, dict[str, Any]], ...]:
         """(tool, arguments) of the reads whose answers make the state pin."""
-        raise NotImplementedError
+        return tuple((read.tool, read.arguments(arguments)) for read in self._reads)
+
+    def header_values(self, arguments: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+        """(``Mcp-Param-…``, text) of these arguments; absent ones are left out. Encoding is the transport's."""
+        if not self._header_selectors:
+            return ()
+        texts = ((header, header_text(selector.one(arguments))) for header, selector in self._header_selectors)
+        return tuple((header, text) for header, text in texts if text is not None)
 
 
 class Toolbox:
-    """``tools`` holds quarantined ones too, so that a call of one is answered with its reason."""
+    """``tools`` holds quarantined ones too, so that a call of one is answered with its reason.
 
-    tools: dict[str, ToolProfile]
-    listing: tuple[bytes, ...]
-    """``listed`` of every tool that is not quarantined, in the pin's order."""
+    ``listing``: ``listed`` of every tool that is not quarantined, in the pin's order.
+    """
+
+    __slots__ = ("integration", "listing", "pin", "tools")
+
+    def __init__(self, integration: Integration, pin: IntegrationPin | None, tools: Mapping[str, ToolProfile]) -> None:
+        self.integration = integration
+        self.pin = pin
+        self.tools = dict(tools)
+        self.listing = tuple(tool.listed for tool in tools.values() if not tool.quarantine)
 
 
 def compile_toolbox(
     integration: Integration, pin: IntegrationPin | None, manifest: Manifest | None, domains: DomainMap
 ) -> Toolbox:
-    raise NotImplementedError
+    """No pin: nothing was confirmed, so there are no tools. Raises ConfigError for a manifest that cannot be used."""
+    if pin is None:
+        return Toolbox(integration, None, {})
+    known = {tool.name: _as_trusted(tool, manifest) for tool in manifest.tools} if manifest else {}
+    reasons = _quarantined([tool.name for tool in pin.tools])
+    verified = manifest is not None and manifest.verified
+    tools = {
+        tool.name: ToolProfile(
+            tool, known.get(tool.name), domains, reasons.get(tool.name, ""), verified=verified and tool.name in known
+        )
+        for tool in pin.tools
+    }
+    return Toolbox(integration, pin, tools)
+
+
+def _as_trusted(tool: ToolManifest, manifest: Manifest) -> ToolManifest:
+    """An unverified manifest may only add caution."""
+    if manifest.verified:
+        return tool
+    return msgspec.structs.replace(tool, tier=Tier.EXECUTE, tier_by=(), compensation="", idempotent=False)
+
+
+def _quarantined(names: list[str]) -> dict[str, str]:
+    """Name to why it is kept away: ``reserved``, ``unreadable`` or ``look_alike``."""
+    folds: dict[str, int] = {}
+    for name in names:
+        folds[fold(name)] = folds.get(fold(name), 0) + 1
+    reasons = {}
+    for name in names:
+        if fold(name).startswith(RESERVED):
+            reasons[name] = "reserved"
+        elif not name or len(name) > MAX_NAME or not all_visible(name) or " " in name:
+            reasons[name] = "unreadable"
+        elif folds[fold(name)] > 1 or (not name.isascii() and len(scripts(name)) > 1):
+            reasons[name] = "look_alike"
+    return reasons
+
+
+class _ArgumentTier:
+    """A compiled TierRule."""
+
+    __slots__ = ("_selector", "_values", "tier")
+
+    def __init__(self, rule: TierRule) -> None:
+        self._selector = Selector(rule.path)
+        self._values = frozenset(_typed(value) for value in rule.values)
+        self.tier = rule.tier
+
+    def holds(self, arguments: dict[str, Any], *, raising: bool) -> bool:
+        """A rule that raises needs one value that matches, one that lowers needs all of them to."""
+        found = self._selector.find(arguments)
+        if not found:
+            return False
+        matches = (_typed(value) in self._values for value in found)
+        return any(matches) if raising else all(matches)
+
+
+class _StateRead:
+    """A compiled PinRead: ``{argument}`` alone takes the value as it is, within a text its text."""
+
+    __slots__ = ("_fixed", "_taken", "tool")
+
+    def __init__(self, read: PinRead) -> None:
+        self.tool = read.tool
+        self._fixed: dict[str, Any] = {}
+        self._taken: dict[str, Selector] = {}
+        for name, value in read.arguments.items():
+            whole = _PLACE.fullmatch(value) if isinstance(value, str) else None
+            if whole is not None:
+                self._taken[name] = Selector(whole[1])
+            elif isinstance(value, str) and _PLACE.search(value):
+                raise ValueError("an argument of a state_pin read is a value or one {argument}, not a mix")
+            else:
+                self._fixed[name] = value
+
+    def arguments(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        made = dict(self._fixed)
+        for name, selector in self._taken.items():
+            value = selector.one(arguments)
+            if value is not None:
+                made[name] = value
+        return made
+
+
+def _typed(value: Any) -> tuple[str, Any]:
+    """True is not 1, and 1.0 is not 1: a rule means exactly what it says."""
+    return (type(value).__name__, value if isinstance(value, str | int | float | bool | None) else repr(value))
+
+
+def _definition(pin: ToolPin) -> dict[str, msgspec.Raw]:
+    try:
+        return msgspec.json.decode(pin.definition, type=dict[str, msgspec.Raw])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return {}
+
+
+def _decoded(raw: msgspec.Raw) -> Any:
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _schema(schema: Any, *, with_manifest: bool) -> PinnedSchema | None:
+    try:
+        return PinnedSchema(schema, with_manifest=with_manifest)
+    except SchemaError:
+        return None
+
+
+def _listed(tool: dict[str, msgspec.Raw], tier: Tier, manifest: ToolManifest | None) -> bytes:
+    vendor = _decoded(tool.get("annotations", msgspec.Raw(b"null")))
+    ours: dict[str, Any] = {}
+    if isinstance(vendor, dict) and isinstance(vendor.get("title"), str):
+        ours["title"] = vendor["title"]
+    ours["readOnlyHint"] = tier is Tier.READ
+    ours["destructiveHint"] = tier is not Tier.READ and (manifest is None or manifest.irreversible)
+    ours["idempotentHint"] = tier is Tier.READ or (manifest is not None and manifest.idempotent)
+    return msgspec.json.encode({**tool, "annotations": ours})

@@ -1,0 +1,46 @@
+"""Whether the tool is the one that a person confirmed."""
+
+from callgate.core.toolbox import ToolProfile
+from callgate.model.call import Call
+from callgate.model.decision import Finding
+from callgate.model.facts import Facts
+from callgate.model.terms import Ask, Effect
+
+GATE = "tool"
+
+_QUARANTINE = {
+    "reserved": "Names that start with callgate_ are the gate's own.",
+    "unreadable": "Its name is too long, or has a character that cannot be seen.",
+    "look_alike": "Its name can be taken for the name of another tool.",
+    "bad_header": "Its schema asks for headers in a way the protocol does not allow.",
+}
+
+
+def judge(tool: ToolProfile | None, call: Call, facts: Facts) -> tuple[Finding, ...]:
+    if tool is None:
+        return (_deny("unknown_tool", "This integration has no tool of this name that was confirmed."),)
+    if call.pin and call.pin == facts.pinned == tool.pin.digest and not (tool.quarantine or facts.drifted):
+        return ()
+    found = []
+    if tool.quarantine:
+        found.append(_deny("quarantined", _QUARANTINE.get(tool.quarantine, "This tool is kept away.")))
+    if not facts.pinned:
+        found.append(_deny("not_pinned", "Nobody has confirmed the definition of this tool yet."))
+    elif not call.pin == facts.pinned == tool.pin.digest:
+        found.append(_deny("other_definition", "The call was read with another definition than the confirmed one."))
+    if facts.drifted:
+        found.append(_DRIFTED)
+    return tuple(found)
+
+
+def _deny(code: str, reason: str) -> Finding:
+    return Finding(gate=GATE, code=code, effect=Effect.DENY, reason=reason)
+
+
+_DRIFTED = Finding(
+    gate=GATE,
+    code="definition_changed",
+    effect=Effect.HOLD,
+    reason="The server now describes this tool otherwise than it was confirmed.",
+    ask=Ask.ACCEPTABLE,
+)
