@@ -1,0 +1,167 @@
+"""What a client is told of a governed call: the target's result with our evidence, or why there is none.
+
+Codex shows its model only ``structuredContent`` when there is any, Claude only the text of an error result, so
+both hold the same facts. Refused, pending and failed calls are results with ``isError``, not protocol errors:
+the model must read them.
+"""
+
+import datetime as dt
+from typing import Any
+
+import msgspec
+
+from callgate.adapters.mcp.wire import encode
+from callgate.model.answer import Answer, Failed, Pending, Refused, Served
+from callgate.model.decision import Finding
+
+META_CALL = "io.callgate/call"
+META_EVENTS = "io.callgate/events"
+META_RECEIPT = "io.callgate/receipt"
+SERVER_INFO = b'"io.modelcontextprotocol/serverInfo"'
+
+_COMPLETE = b'"resultType":"complete",'
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_NOT_AROUND = (
+    "Trying another way (other arguments, another tool, the shell) is not the way; it is refused and recorded."
+)
+
+
+def answer_json(answer: Answer, server: bytes | None) -> tuple[bytes, bool]:
+    """(JSON, whether it is an error member) for one answer. ``server``: JSON of the pinned server's name and
+    version in 2026-07-28, None in handshake eras.
+    """
+    if isinstance(answer, Served):
+        if answer.error:
+            return answer.error, True
+        return _served(answer, server), False
+    return in_band(*_told(answer), modern=server is not None, is_error=True), False
+
+
+def _served(answer: Served, server: bytes | None) -> bytes:
+    """The result as the target sent it, with our keys in its ``_meta``; the rest keeps its bytes."""
+    ours: dict[str, object] = {META_CALL: answer.call_id, META_EVENTS: answer.events}
+    if answer.receipt:
+        ours[META_RECEIPT] = dict(answer.receipt)
+    meta = encode(ours)[1:-1]
+    result = answer.result
+    if server is not None and SERVER_INFO not in result:
+        meta += b",%b:%b" % (SERVER_INFO, server)
+    # An escape could hide one of the two names, so it takes the slow way too.
+    if b'_meta"' in result or b"\\u00" in result or not result.startswith(b"{"):
+        return _merged(result, meta, modern=server is not None)
+    kind = _COMPLETE if server is not None and b'"resultType"' not in result else b""
+    rest = result[1:].lstrip()
+    comma = b"" if rest.startswith(b"}") else b","
+    return b'{%b"_meta":{%b}%b%b' % (kind, meta, comma, rest)
+
+
+def _merged(result: bytes, meta: bytes, *, modern: bool) -> bytes:
+    """The slow way: the names of the top level are read, so that one ``_meta`` comes out."""
+    try:
+        members = _members.decode(result)
+        theirs = _members.decode(members.get("_meta") or b"{}")
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        text = "The tool answered with something that is no tool result; the call itself is recorded as finished."
+        return in_band(text, {"status": "failed", "codes": ["bad_result"], "reason": text}, modern=modern)
+    kept = {key: value for key, value in theirs.items() if not key.startswith("io.callgate/")}
+    joined = encode(kept)[1:-1]
+    members["_meta"] = msgspec.Raw(b"{%b%b%b}" % (joined, b"," if joined else b"", meta))
+    if modern and "resultType" not in members:
+        members = {"resultType": msgspec.Raw(b'"complete"'), **members}
+    return encode(members)
+
+
+def in_band(text: str, facts: dict[str, Any], *, modern: bool, is_error: bool = True) -> bytes:
+    """A tool result of the gate itself: the same facts as text and as structured content."""
+    result: dict[str, Any] = {
+        "content": [{"type": "text", "text": text}],
+        "structuredContent": facts,
+        "isError": is_error,
+    }
+    return encode({"resultType": "complete", **result} if modern else result)
+
+
+def _told(answer: Refused | Pending | Failed) -> tuple[str, dict[str, Any]]:
+    if isinstance(answer, Refused):
+        return _refused(answer)
+    if isinstance(answer, Pending):
+        return _pending(answer)
+    status = "unknown" if answer.unknown else "failed"
+    head = "It is not known whether this call took effect." if answer.unknown else "The call failed."
+    facts = {
+        "status": status,
+        "call_id": answer.call_id,
+        "codes": [answer.code],
+        "reason": answer.reason,
+        "next": answer.next,
+    }
+    ask = "Do not repeat the call before it is known." if answer.unknown else ""
+    return _text(head, answer.reason, f"Code: {answer.code}", f"Call: {answer.call_id}", ask, _next(answer.next)), facts
+
+
+def _refused(answer: Refused) -> tuple[str, dict[str, Any]]:
+    reason = _reason(answer.findings)
+    facts: dict[str, Any] = {
+        "status": "refused",
+        "decision_id": answer.decision_id,
+        "call_id": answer.call_id,
+        "codes": _codes(answer.findings),
+        "reason": reason,
+        "next": answer.next,
+    }
+    wait = ""
+    if answer.retry_after_ms > 0:
+        facts["retry_after_seconds"] = -(-answer.retry_after_ms // 1000)
+        wait = f"Try again in {facts['retry_after_seconds']} s."
+    lines = ("Callgate stopped this call; nothing was executed.", reason, _marks(facts), wait, _next(answer.next))
+    return _text(*lines, _NOT_AROUND), facts
+
+
+def _pending(answer: Pending) -> tuple[str, dict[str, Any]]:
+    asked = " ".join(question.text for question in answer.questions)
+    reason = _reason(answer.findings) or asked
+    facts: dict[str, Any] = {
+        "status": "pending_approval",
+        "decision_id": answer.decision_id,
+        "call_id": answer.call_id,
+        "codes": _codes(answer.findings),
+        "reason": reason,
+        "questions": [question.text for question in answer.questions],
+        "approval_id": answer.hold,
+        "expires_at": _utc(answer.expires_ms),
+        "next": answer.next,
+    }
+    lines = (
+        "This call waits for people; nothing was executed yet.",
+        reason,
+        asked if asked != reason else "",
+        f"Approval: {answer.hold}, until {facts['expires_at']}.",
+        _marks(facts),
+        _next(answer.next),
+    )
+    return _text(*lines, _NOT_AROUND), facts
+
+
+def _codes(findings: tuple[Finding, ...]) -> list[str]:
+    return list(dict.fromkeys(finding.code for finding in findings))
+
+
+def _reason(findings: tuple[Finding, ...]) -> str:
+    return " ".join(dict.fromkeys(finding.reason for finding in findings if finding.reason))
+
+
+def _marks(facts: dict[str, Any]) -> str:
+    return f"Codes: {', '.join(facts['codes'])}. Decision: {facts['decision_id']}. Call: {facts['call_id']}."
+
+
+def _next(text: str) -> str:
+    return f"Next: {text}" if text else ""
+
+
+def _text(*lines: str) -> str:
+    return "\n".join(line for line in lines if line)
+
+
+def _utc(at_ms: int) -> str:
+    """RFC 3339, whole seconds."""
+    return dt.datetime.fromtimestamp(at_ms // 1000, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

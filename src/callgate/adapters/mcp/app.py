@@ -1,0 +1,125 @@
+"""The MCP front: streamable HTTP for both protocol eras on one endpoint, as a raw ASGI application.
+
+``/mcp/<integration>`` and ``/mcp/<integration>/t/<task>``, and the metadata of RFC 9728. What a client sends passes
+the guard (host, origin, token), is read once and strictly, and reaches Serving as nouns.
+"""
+
+import asyncio
+import logging
+import secrets
+import traceback
+
+from callgate.adapters.mcp.config import FrontConfig
+from callgate.adapters.mcp.desk import CallDesk
+from callgate.adapters.mcp.guard import Admitted, Guard
+from callgate.adapters.mcp.handshake import HandshakeEra
+from callgate.adapters.mcp.http import HttpReply, Receive, Scope, Send
+from callgate.adapters.mcp.metadata import ResourceMetadata
+from callgate.adapters.mcp.modern import ModernEra, is_modern
+from callgate.adapters.mcp.parse import parse_message
+from callgate.adapters.mcp.shown import ShownListings
+from callgate.adapters.mcp.stream import ClientStream, Patrol, Phase, Stop
+from callgate.adapters.mcp.wire import BUSY, INTERNAL, INVALID, NO_ID, error, problem, refuse
+from callgate.flow.serving import Serving
+
+_log = logging.getLogger("callgate.front")
+_THREAD_BYTES = 64 << 10
+"""A larger body is parsed beside the loop."""
+
+
+class McpFront:
+    def __init__(self, serving: Serving, config: FrontConfig) -> None:
+        self._serving = serving
+        self._config = config
+        self._guard = Guard(serving, config, ResourceMetadata(config))
+        self._shown = ShownListings(config.list_ttl_ms)
+        desk = CallDesk(serving, same_host=config.same_host)
+        self._modern = ModernEra(desk)
+        self._handshake = HandshakeEra(serving, desk)
+        self._patrol = Patrol(config.body_ms, config.send_ms, config.keep_alive_ms)
+        self._busy: dict[str, int] = {}
+        """Requests under way by credential."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await _not_http(scope, send)
+            return
+        task = asyncio.current_task()
+        assert task is not None
+        stream = ClientStream(receive, send, task)
+        try:
+            reply = await self._serve(scope, stream, task)
+            if reply is not None:
+                await reply.send(send)
+        except Exception as fault:  # noqa: BLE001 - the front's last resort
+            await stream.fail(error(NO_ID, _noted(fault)))
+
+    async def _serve(self, scope: Scope, stream: ClientStream, task: asyncio.Task[None]) -> HttpReply | None:
+        admitted = self._guard.admit(scope)
+        if isinstance(admitted, HttpReply):
+            return admitted
+        key = admitted.credential.id
+        under_way = self._busy.get(key, 0)
+        if under_way >= self._config.per_credential:
+            said = f"This credential has {under_way} requests under way; more are not taken at one time."
+            reply = refuse(429, BUSY, said, data={"reason": "busy"}).closing()
+            return HttpReply(429, reply.body, (*reply.headers, (b"retry-after", b"1")))
+        self._busy[key] = under_way + 1
+        self._patrol.enter(stream)
+        try:
+            return await self._answer(scope, admitted, stream)
+        except asyncio.CancelledError:
+            if stream.stopped is None:
+                raise
+            task.uncancel()
+            return await _stopped(stream, stream.stopped)
+        finally:
+            self._patrol.leave(stream)
+            await stream.close()
+            left = self._busy[key] - 1
+            if left:
+                self._busy[key] = left
+            else:
+                del self._busy[key]
+
+    async def _answer(self, scope: Scope, admitted: Admitted, stream: ClientStream) -> HttpReply | None:
+        listing = self._serving.listing(admitted.credential, admitted.integration)
+        if listing is None:
+            return refuse(404, INVALID, "There is no such integration for you.", data={"reason": "no_integration"})
+        shown = self._shown.of(listing)
+        if scope["method"] == "DELETE":
+            return await self._handshake.delete(admitted, shown)
+        refused = self._guard.body_refused(admitted.fields)
+        if refused is not None:
+            return refused
+        body = await stream.read(self._config.body_bytes)
+        if body is None or isinstance(body, HttpReply):
+            return body
+        message = parse_message(body) if len(body) <= _THREAD_BYTES else await asyncio.to_thread(parse_message, body)
+        if isinstance(message, HttpReply):
+            return message
+        if is_modern(admitted.fields, message):
+            return await self._modern.post(admitted, shown, stream, message)
+        return await self._handshake.post(admitted, shown, stream, message)
+
+
+async def _stopped(stream: ClientStream, why: Stop) -> HttpReply | None:
+    if why is Stop.SLOW and stream.phase is Phase.READING:
+        return refuse(408, INVALID, "The body did not come in time.").closing()
+    if why is Stop.CANCELLED:
+        await stream.end()
+    return None
+
+
+async def _not_http(scope: Scope, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+
+
+def _noted(fault: Exception) -> bytes:
+    """Log where it happened, never what was handled; the caller gets an id to quote."""
+    mark = secrets.token_hex(6)
+    frames = traceback.extract_tb(fault.__traceback__)
+    where = " < ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in reversed(frames[-8:]))
+    _log.error("internal error %s: %s at %s", mark, type(fault).__name__, where)
+    return problem(INTERNAL, f"internal error, id {mark}")

@@ -1,0 +1,153 @@
+"""2025-03-26 to 2025-11-25: initialize, then requests with a session id that the gate has sealed."""
+
+import secrets
+
+from callgate.adapters.mcp.config import HANDSHAKE
+from callgate.adapters.mcp.desk import CallDesk, not_governed
+from callgate.adapters.mcp.guard import Admitted
+from callgate.adapters.mcp.http import HttpReply
+from callgate.adapters.mcp.parse import ClientMessage, parse_tool_call
+from callgate.adapters.mcp.shown import ShownListing
+from callgate.adapters.mcp.stream import ClientStream, Phase, Stop
+from callgate.adapters.mcp.wire import INTERNAL, INVALID, NO_ID, PARAMS, UNSUPPORTED_VERSION, encode, refuse, result
+from callgate.flow.serving import Serving
+from callgate.model.errors import UpstreamError
+
+_SESSION = b"mcp-session-id"
+_KEPT = 16_384
+
+
+class HandshakeEra:
+    def __init__(self, serving: Serving, desk: CallDesk) -> None:
+        self._serving = serving
+        self._desk = desk
+        self._running: dict[tuple[str, int | str], ClientStream] = {}
+        """By (sealed session, request id); only its own principal can open a sealed session."""
+        self._ended: dict[str, None] = {}
+        """Sessions that their client ended, oldest first; forgotten by a restart."""
+
+    async def post(
+        self, admitted: Admitted, shown: ShownListing, stream: ClientStream, message: ClientMessage
+    ) -> HttpReply | None:
+        """A reply, or None when the stream has sent it."""
+        if message.method == "initialize":
+            return await self._initialize(admitted, shown, stream, message)
+        found = self._session(admitted, message.id_json)
+        if isinstance(found, HttpReply):
+            return found
+        sealed, session, protocol = found
+        if message.id is None:
+            self._notified(sealed, message)
+            return HttpReply(202)
+        if message.method == "tools/call":
+            upstream = "" if shown.bridged else session
+            return await self._call(admitted, stream, message, sealed, upstream, protocol)
+        if message.method == "tools/list":
+            if message.params.get("cursor") is not None:
+                return message.refuse(200, PARAMS, "The list has one page; there is no such cursor.")
+            return HttpReply(200, result(message.id_json, shown.tools_handshake))
+        if message.method == "ping":
+            return HttpReply(200, result(message.id_json, b"{}"))
+        return not_governed(message, 200)
+
+    async def delete(self, admitted: Admitted, shown: ShownListing) -> HttpReply:
+        """End a session and what runs in it."""
+        found = self._session(admitted, NO_ID)
+        if isinstance(found, HttpReply):
+            return found
+        sealed, session, _ = found
+        if len(self._ended) >= _KEPT:
+            del self._ended[next(iter(self._ended))]
+        self._ended[sealed] = None
+        for key, stream in self._running.items():
+            if key[0] == sealed and stream.phase is Phase.CALLING:
+                stream.stop(Stop.CANCELLED)
+        if not shown.bridged:
+            await self._serving.end_session(admitted.credential, admitted.integration, session)
+        return HttpReply(204)
+
+    def _session(self, admitted: Admitted, id_json: bytes) -> tuple[str, str, str] | HttpReply:
+        """(sealed id, upstream session, protocol); 400 without an id, 404 for one that is not this caller's."""
+        sealed = admitted.fields.text(_SESSION)
+        if sealed is None:
+            said = "Mcp-Session-Id is missing: begin with initialize."
+            return refuse(400, INVALID, said, id_json=id_json, data={"reason": "no_session"})
+        opened = None
+        if sealed not in self._ended:
+            opened = self._serving.open_sealed_session(admitted.credential, admitted.integration, sealed)
+        if opened is None:
+            said = "There is no such session, or it has ended: begin with initialize."
+            return refuse(404, INVALID, said, id_json=id_json, data={"reason": "unknown_session"})
+        return sealed, *opened
+
+    async def _initialize(
+        self, admitted: Admitted, shown: ShownListing, stream: ClientStream, message: ClientMessage
+    ) -> HttpReply:
+        wanted = message.params.get("protocolVersion")
+        info = message.params.get("clientInfo", {})
+        if message.id is None or not isinstance(wanted, str) or not isinstance(info, dict):
+            said = "initialize is a request with protocolVersion (a string) and clientInfo (an object)."
+            return message.refuse(400, PARAMS, said, {"reason": "shape"})
+        if not shown.handshake:
+            data = {"supported": shown.versions, "requested": wanted[:64]}
+            said = f"This integration has no handshake; it offers {', '.join(shown.versions) or 'nothing yet'}."
+            return message.refuse(400, UNSUPPORTED_VERSION, said, data)
+        protocol = wanted if wanted in HANDSHAKE else HANDSHAKE[0]
+        session = "gate-" + secrets.token_hex(16)
+        if not shown.bridged:
+            stream.call(None, watched=False, quiet=True)
+            try:
+                opened = await self._serving.open_session(
+                    admitted.credential, admitted.integration, _greeting(protocol, info), protocol
+                )
+            except UpstreamError as fault:
+                return message.refuse(200, INTERNAL, fault.message, {"reason": fault.code})
+            session, protocol = opened.session, opened.protocol
+            if protocol not in HANDSHAKE:
+                said = "The server speaks a protocol version that the gate does not."
+                return message.refuse(200, INTERNAL, said, {"reason": "upstream_version"})
+        sealed = self._serving.seal_session(admitted.credential, admitted.integration, session, protocol)
+        body = result(message.id_json, shown.initialized(protocol))
+        return HttpReply(200, body, ((_SESSION, sealed.encode("ascii")),))
+
+    async def _call(
+        self,
+        admitted: Admitted,
+        stream: ClientStream,
+        message: ClientMessage,
+        sealed: str,
+        session: str,
+        protocol: str,
+    ) -> HttpReply | None:
+        call = parse_tool_call(message)
+        if isinstance(call, HttpReply):
+            return call
+        assert message.id is not None
+        key = (sealed, message.id)
+        if key in self._running:
+            said = "A request with this id is still running in this session."
+            return message.refuse(400, INVALID, said, {"reason": "duplicate_id"})
+        self._running[key] = stream
+        try:
+            await self._desk.run(admitted, stream, message, call, protocol=protocol, session=session)
+        finally:
+            del self._running[key]
+        return None
+
+    def _notified(self, sealed: str, message: ClientMessage) -> None:
+        """Only a cancel means something; one for nothing that runs is ignored, as the spec wants."""
+        if message.method != "notifications/cancelled":
+            return
+        wanted = message.params.get("requestId")
+        if not isinstance(wanted, str | int) or isinstance(wanted, bool):
+            return
+        stream = self._running.get((sealed, wanted))
+        if stream is not None and stream.phase is Phase.CALLING:
+            stream.stop(Stop.CANCELLED)
+
+
+def _greeting(protocol: str, info: dict[str, object]) -> bytes:
+    """Our InitializeRequest params: the client's name, and no capability that a server could ask through."""
+    said = {key: text[:128] for key in ("name", "version") if isinstance(text := info.get(key), str)}
+    client = {"name": "callgate", "version": "0", **said}
+    return encode({"protocolVersion": protocol, "capabilities": {}, "clientInfo": client})

@@ -1,0 +1,98 @@
+"""2026-07-28: every request stands alone and says its version, method and name in headers too."""
+
+from typing import Any
+
+from callgate.adapters.mcp.config import HANDSHAKE
+from callgate.adapters.mcp.desk import CallDesk, not_governed
+from callgate.adapters.mcp.guard import Admitted
+from callgate.adapters.mcp.headers import VERSION, parameter_mismatch, routing_mismatch
+from callgate.adapters.mcp.http import HeaderFields, HttpReply
+from callgate.adapters.mcp.parse import ClientMessage, parse_tool_call
+from callgate.adapters.mcp.shown import ShownListing
+from callgate.adapters.mcp.stream import ClientStream
+from callgate.adapters.mcp.wire import HEADER_MISMATCH, INVALID, PARAMS, UNSUPPORTED_VERSION, result
+
+VERSION_META = "io.modelcontextprotocol/protocolVersion"
+CAPABILITIES_META = "io.modelcontextprotocol/clientCapabilities"
+
+
+def is_modern(fields: HeaderFields, message: ClientMessage) -> bool:
+    """Whether the request is to be read by the rules of 2026-07-28; a version that nobody knows is, too."""
+    if VERSION_META in message.meta:
+        return True
+    if message.method == "initialize":
+        return False
+    header = fields.get(VERSION)
+    return message.method == "server/discover" or (header is not None and fields.text(VERSION) not in HANDSHAKE)
+
+
+class ModernEra:
+    def __init__(self, desk: CallDesk) -> None:
+        self._desk = desk
+
+    async def post(
+        self, admitted: Admitted, shown: ShownListing, stream: ClientStream, message: ClientMessage
+    ) -> HttpReply | None:
+        """A reply, or None when the stream has sent it."""
+        refused = self._refused(admitted.fields, shown, message)
+        if refused is not None:
+            return refused
+        if message.method == "tools/call":
+            return await self._call(admitted, shown, stream, message)
+        if message.method == "tools/list":
+            if message.params.get("cursor") is not None:
+                return message.refuse(400, PARAMS, "The list has one page; there is no such cursor.")
+            return HttpReply(200, result(message.id_json, shown.tools_modern))
+        if message.method == "server/discover":
+            return HttpReply(200, result(message.id_json, shown.discovered))
+        return not_governed(message, 404)
+
+    async def _call(
+        self, admitted: Admitted, shown: ShownListing, stream: ClientStream, message: ClientMessage
+    ) -> HttpReply | None:
+        call = parse_tool_call(message)
+        if isinstance(call, HttpReply):
+            return call
+        declared = shown.headers.get(call.name)
+        wrong = parameter_mismatch(admitted.fields, declared, call.arguments) if declared else ""
+        if wrong:
+            return message.refuse(400, HEADER_MISMATCH, wrong)
+        protocol = message.meta[VERSION_META]
+        await self._desk.run(admitted, stream, message, call, protocol=protocol, server=shown.server)
+        return None
+
+    def _refused(self, fields: HeaderFields, shown: ShownListing, message: ClientMessage) -> HttpReply | None:
+        """What the version rules and the header rules say, before anything else is looked at."""
+        if not shown.modern:
+            # No code of 2026-07-28: a client of both eras then falls back to initialize (its Backward Compatibility).
+            said = f"This integration begins with initialize; it offers {', '.join(shown.versions) or 'nothing yet'}."
+            return message.refuse(400, INVALID, said, {"reason": "handshake_only"})
+        if message.id is None:
+            return self._notified(fields, shown, message)
+        meta = message.meta
+        version = meta.get(VERSION_META)
+        if VERSION_META not in meta and fields.text(VERSION) not in (None, *shown.modern):
+            return _unsupported(fields.text(VERSION), shown, message)
+        if not isinstance(version, str) or not isinstance(meta.get(CAPABILITIES_META), dict):
+            said = f"params._meta must hold {VERSION_META} (a string) and {CAPABILITIES_META} (an object)."
+            return message.refuse(400, PARAMS, said)
+        wrong = routing_mismatch(fields, message, version)
+        if wrong:
+            return message.refuse(400, HEADER_MISMATCH, wrong)
+        if version not in shown.modern:
+            return _unsupported(version, shown, message)
+        return None
+
+    def _notified(self, fields: HeaderFields, shown: ShownListing, message: ClientMessage) -> HttpReply:
+        """Taken and dropped: a client cancels by closing the stream, and there is nothing else to say."""
+        version = message.meta.get(VERSION_META, fields.text(VERSION))
+        if version not in shown.modern:
+            return _unsupported(version, shown, message)
+        return HttpReply(202)
+
+
+def _unsupported(version: object, shown: ShownListing, message: ClientMessage) -> HttpReply:
+    data: dict[str, Any] = {"supported": shown.versions}
+    if isinstance(version, str):
+        data["requested"] = version[:64]
+    return message.refuse(400, UNSUPPORTED_VERSION, "Unsupported protocol version", data)

@@ -1,0 +1,132 @@
+"""From body bytes to one JSON-RPC message of a client, read once and strictly."""
+
+import re
+from typing import Any
+
+from callgate.adapters.mcp.http import HeaderFields, HttpReply
+from callgate.adapters.mcp.wire import INVALID, NO_ID, PARAMS, PARSE, encode, refuse
+from callgate.core.jsonrpc import parse_strict
+from callgate.model.call import Claims
+from callgate.model.errors import MalformedCall
+
+CLIENT_INFO = "io.modelcontextprotocol/clientInfo"
+_MAX_ID = 256
+_SAFE = 2**53 - 1
+_NOT_JSON = frozenset(("not_utf8", "not_json", "surrogate"))
+_members = frozenset(("jsonrpc", "id", "method", "params"))
+_trace = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
+_claim = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,126}[\x21-\x7e])?\Z")
+_agent = re.compile(r"([A-Za-z0-9._-]{1,64})/([A-Za-z0-9._+-]{1,32})")
+
+
+class ClientMessage:
+    """A request (``id_json`` is set) or a notification. ``params`` and ``meta`` are empty when absent."""
+
+    __slots__ = ("id", "id_json", "meta", "method", "params")
+
+    def __init__(self, id: int | str | None, method: str, params: dict[str, Any], meta: dict[str, Any]) -> None:  # noqa: A002 - the wire's name
+        self.id = id
+        self.id_json = NO_ID if id is None else encode(id)
+        self.method = method
+        self.params = params
+        self.meta = meta
+
+    def refuse(self, status: int, code: int, message: str, data: dict[str, Any] | None = None) -> HttpReply:
+        return refuse(status, code, message, id_json=self.id_json, data=data)
+
+
+class ToolCall:
+    """The parameters of tools/call."""
+
+    __slots__ = ("arguments", "name", "token")
+
+    def __init__(self, name: str, arguments: dict[str, Any], token: int | str | None) -> None:
+        self.name = name
+        self.arguments = arguments
+        self.token = token
+        """The client's progress token."""
+
+
+def parse_message(body: bytes) -> ClientMessage | HttpReply:
+    """One message; or HTTP 400 with -32700 (no JSON) or -32600, -32602 (not the shape), each with its own sentence."""
+    try:
+        value = parse_strict(body)
+    except MalformedCall as fault:
+        code = PARSE if fault.code in _NOT_JSON else INVALID
+        return refuse(400, code, fault.message, data={"reason": fault.code})
+    id_ = value.get("id")
+    if "id" in value and not _is_id(id_):
+        return _shape("id must be a string of at most 256 characters or an integer within 2^53 - 1.")
+    if value.get("jsonrpc") != "2.0":
+        return _shape('jsonrpc must be "2.0".', id_)
+    method = value.get("method")
+    if method is None and ("result" in value or "error" in value):
+        return _shape("The gate asks clients nothing, so it takes no answers.", id_, "unexpected_response")
+    if not isinstance(method, str) or not 0 < len(method) <= 128:
+        return _shape("method must be a string.", id_)
+    if not value.keys() <= _members:
+        return _shape("A request has only jsonrpc, id, method and params.", id_)
+    params = value.get("params", {})
+    if not isinstance(params, dict):
+        return _shape("params must be an object.", id_, code=PARAMS)
+    meta = params.get("_meta", {})
+    if not isinstance(meta, dict):
+        return _shape("params._meta must be an object.", id_, code=PARAMS)
+    return ClientMessage(id_, method, params, meta)
+
+
+def _shape(message: str, id_: int | str | None = None, reason: str = "shape", code: int = INVALID) -> HttpReply:
+    return refuse(400, code, message, id_json=NO_ID if id_ is None else encode(id_), data={"reason": reason})
+
+
+def _is_id(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) <= _MAX_ID
+    return isinstance(value, int) and not isinstance(value, bool) and -_SAFE <= value <= _SAFE
+
+
+def parse_tool_call(message: ClientMessage) -> ToolCall | HttpReply:
+    """Name, arguments and progress token of tools/call; or HTTP 400 with -32602."""
+    params = message.params
+    name = params.get("name")
+    if not isinstance(name, str) or not 0 < len(name) <= 256:
+        return message.refuse(400, PARAMS, "params.name must be the name of a tool.", {"reason": "shape"})
+    arguments = params.get("arguments")
+    if arguments is None:
+        arguments = {}
+    elif not isinstance(arguments, dict):
+        return message.refuse(400, PARAMS, "params.arguments must be an object.", {"reason": "shape"})
+    for name_of_round in ("inputResponses", "requestState", "task"):
+        if name_of_round in params:
+            said = f"params.{name_of_round} is not taken yet: the gate has no rules for it."
+            return message.refuse(400, PARAMS, said, {"reason": "not_governed"})
+    token = message.meta.get("progressToken")
+    if token is not None and not _is_id(token):
+        return message.refuse(400, PARAMS, "progressToken must be a string or an integer.", {"reason": "shape"})
+    return ToolCall(name, arguments, token)
+
+
+def claims_of(message: ClientMessage, fields: HeaderFields, protocol: str) -> Claims:
+    """What the client says of itself: from ``_meta``, else from its headers; anything malformed is left out."""
+    meta = message.meta
+    info = meta.get(CLIENT_INFO)
+    client = version = ""
+    if isinstance(info, dict):
+        client, version = _word(info.get("name")), _word(info.get("version"))
+    if not client:
+        agent = _agent.match(fields.text(b"user-agent") or "")
+        if agent is not None:
+            client, version = agent[1], agent[2]
+    trace = meta.get("traceparent") or fields.text(b"traceparent")
+    return Claims(
+        client=client,
+        client_version=version,
+        tool_use=_word(meta.get("callId")) or _word(meta.get("claudecode/toolUseId")),
+        protocol=protocol,
+        traceparent=trace if isinstance(trace, str) and _trace.match(trace) else "",
+    )
+
+
+def _word(value: object) -> str:
+    """A short printable claim, or nothing."""
+    return value if isinstance(value, str) and _claim.match(value) else ""

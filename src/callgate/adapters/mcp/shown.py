@@ -1,0 +1,80 @@
+"""A listing prepared once per load: list and discovery results, header rules, versions."""
+
+import msgspec
+
+from callgate.adapters.mcp.answers import SERVER_INFO
+from callgate.adapters.mcp.config import ERAS, HANDSHAKE, MODERN
+from callgate.adapters.mcp.control import CONTROL_TOOLS, RESERVED
+from callgate.adapters.mcp.headers import PARAM_PREFIX, ParamHeaders
+from callgate.adapters.mcp.wire import encode
+from callgate.flow.serving import Listing
+
+
+class _Named(msgspec.Struct, frozen=True):
+    name: str
+
+
+_tools = msgspec.json.Decoder(list[msgspec.Raw])
+_named = msgspec.json.Decoder(_Named)
+_KEPT = 1_024
+
+
+class ShownListing:
+    """One listing with everything that does not change from request to request."""
+
+    def __init__(self, listing: Listing, ttl_ms: int) -> None:
+        self.listing = listing
+        self.bridged = listing.bridged
+        self.versions = ERAS if listing.bridged else tuple(version for version in ERAS if version in listing.eras)
+        self.modern = tuple(version for version in self.versions if version in MODERN)
+        self.handshake = tuple(version for version in self.versions if version in HANDSHAKE)
+        self.server = listing.server
+        self.headers: dict[str, ParamHeaders] = {
+            tool: tuple((_header(name), tuple(path.split("."))) for name, path in declared)
+            for tool, declared in listing.headers
+        }
+        tools = _with_control(listing.tools)
+        cached = b'"ttlMs":%d,"cacheScope":"private","_meta":{%b:%b}' % (ttl_ms, SERVER_INFO, listing.server)
+        self.tools_handshake = b'{"tools":%b}' % tools
+        self.tools_modern = b'{"resultType":"complete","tools":%b,%b}' % (tools, cached)
+        self.discovered = b'{"resultType":"complete","supportedVersions":%b,"capabilities":{"tools":{}}%b,%b}' % (
+            encode(self.versions),
+            b',"instructions":%b' % encode(listing.instructions) if listing.instructions else b"",
+            cached,
+        )
+
+    def initialized(self, protocol: str) -> bytes:
+        """An InitializeResult that offers tools and nothing else; name, version and instructions are the pinned ones."""
+        instructions = self.listing.instructions
+        return b'{"protocolVersion":%b,"capabilities":{"tools":{}},"serverInfo":%b%b}' % (
+            encode(protocol),
+            self.server,
+            b',"instructions":%b' % encode(instructions) if instructions else b"",
+        )
+
+
+def _header(name: str) -> bytes:
+    lower = name.lower().encode()
+    return lower if lower.startswith(PARAM_PREFIX) else PARAM_PREFIX + lower
+
+
+def _with_control(tools: bytes) -> bytes:
+    """The integration's tools, then ours; nobody else's may carry a reserved name."""
+    theirs = [tool for tool in _tools.decode(tools) if not _named.decode(tool).name.startswith(RESERVED)]
+    return b"[%b]" % b",".join([*(bytes(tool) for tool in theirs), *CONTROL_TOOLS])
+
+
+class ShownListings:
+    """Prepared listings by identity: serving hands out the same object until something changes."""
+
+    def __init__(self, ttl_ms: int) -> None:
+        self._ttl_ms = ttl_ms
+        self._kept: dict[int, ShownListing] = {}
+
+    def of(self, listing: Listing) -> ShownListing:
+        shown = self._kept.get(id(listing))
+        if shown is None or shown.listing is not listing:
+            if len(self._kept) >= _KEPT:
+                self._kept.clear()
+            shown = self._kept[id(listing)] = ShownListing(listing, self._ttl_ms)
+        return shown
