@@ -9,7 +9,9 @@ import msgspec
 
 from callgate.core import plan
 from callgate.core.contract import ContractRules
-from callgate.core.gates import duty, halt, policy, rate, repeat, risk, stage, standing
+from callgate.core.gates import contract as contract_gate
+from callgate.core.gates import duty, halt, policy, rate, repeat, retrieval, risk, schema, stage, standing
+from callgate.core.gates import tool as tool_gate
 from callgate.core.policy.evaluate import compile_policies
 from callgate.core.policy.schema import PolicyContext
 from callgate.core.questions import addressed, questions
@@ -24,6 +26,12 @@ from callgate.model.tool import ToolManifest
 
 _UNKNOWN = ToolManifest(name="", tier=Tier.EXECUTE, say="")
 """What policies see of a tool that the catalogue does not know."""
+
+_NOT_ABOUT_TARGETS = frozenset(
+    {"task_mismatch", "task_closed", "deadline_over", "task_needed", "not_your_rules", "not_this_runtime"}
+    | {"tier_above", "irreversible"}
+)
+"""Codes of the contract gate that leave targets and domains inside; any other one does not."""
 
 _STOPS = (KeyboardInterrupt, SystemExit, GeneratorExit)
 
@@ -175,6 +183,13 @@ _UNANSWERABLE = Finding(
 )
 
 
+def _contract(case: _Case) -> tuple[Finding, ...]:
+    found = contract_gate.judge(case.call, case.contract, case.tool, case.facts)
+    case.inside = not found
+    case.targets_inside = not found or all(f.code in _NOT_ABOUT_TARGETS or f.path == "tool" for f in found)
+    return found
+
+
 def _risk(case: _Case) -> tuple[Finding, ...]:
     case.points, case.parts = assess(case.call, case.manifest, case.rules.risk)
     return risk.judge(case.points, case.rules.risk.hold_from)
@@ -224,6 +239,10 @@ def _context(case: _Case) -> PolicyContext:
 _GATES: tuple[tuple[str, Callable[[_Case], tuple[Finding, ...]]], ...] = (
     (standing.GATE, lambda case: standing.judge(case.facts, case.rules.digest)),
     (halt.GATE, lambda case: halt.judge(case.facts)),
+    (schema.GATE, lambda case: schema.judge(case.tool, case.call)),
+    (tool_gate.GATE, lambda case: tool_gate.judge(case.tool, case.call, case.facts)),
+    (contract_gate.GATE, _contract),
+    (retrieval.GATE, lambda case: retrieval.judge(case.call, case.contract, case.tool)),
     (stage.GATE, lambda case: stage.judge(case.call.tier, case.facts)),
     (rate.GATE, lambda case: rate.judge(case.facts)),
     (repeat.GATE, lambda case: repeat.judge(case.manifest, case.facts)),

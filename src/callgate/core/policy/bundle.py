@@ -14,7 +14,7 @@ from callgate.core.domains import DomainMap
 from callgate.core.ledger.canonical import digest
 from callgate.core.patterns import pattern_problem
 from callgate.core.policy.load import load_policies
-from callgate.core.strict import Reader, read_toml
+from callgate.core.strict import StrictReader, read_toml
 from callgate.model.bundle import (
     Bundle,
     Domain,
@@ -167,7 +167,7 @@ def _text(data: bytes, file: str) -> str:
 
 def _rules(data: bytes) -> _RulesFile:
     table = read_toml(data, RULES)
-    rules = Reader(RULES).read(_RulesFile, table)
+    rules = StrictReader(RULES).read(_RulesFile, table)
     for section in ("risk", "rates", "waiting"):
         _check_ranges(table.get(section, {}), section)
     if rules.profile is Profile.SOLO and rules.waiting.quorum != 1:
@@ -249,7 +249,7 @@ def _runtimes(rows: dict[str, _RuntimeRow]) -> tuple[Runtime, ...]:
 
 
 def _domains(data: bytes) -> tuple[Domain, ...]:
-    reader = Reader(DOMAINS)
+    reader = StrictReader(DOMAINS)
     found = []
     for name, table in sorted(read_toml(data, DOMAINS).items()):
         _check_name(name, DOMAINS, name)
