@@ -157,3 +157,9 @@ def _page(result: bytes) -> _Page:
         return msgspec.json.decode(result, type=_Page)
     except (msgspec.MsgspecError, RecursionError) as fault:
         raise wire.fault("bad_listing") from fault
+
+
+async def discover_bridged(probe: Probe, opened: Opened) -> Discovered:
+    """For a server whose one session is the gate's own (stdio)."""
+    tools = await list_tools(probe, opened.protocol, opened.session)
+    return summary(_decode(opened.result), (opened.protocol,), tools)
