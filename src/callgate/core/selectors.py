@@ -107,7 +107,7 @@ NORMALISERS: dict[str, Callable[[str], str | None]] = {
 class TargetSelector:
     """A compiled TargetRule: from arguments to ids of one kind."""
 
-    __slots__ = ("_normalise", "_pieces", "_selectors", "_separators", "kind", "path", "required")
+    __slots__ = ("_normalise", "_pieces", "_selectors", "_separators", "kind", "path", "required", "roots")
 
     def __init__(self, rule: TargetRule, required: frozenset[str]) -> None:
         """``required``: argument names the schema requires. Raises ValueError when the rule cannot compile."""
@@ -130,7 +130,8 @@ class TargetSelector:
         if any(not piece for piece in self._pieces[1:-1]):
             raise ValueError("two places of a template need something between them")
         self._separators = frozenset("".join(self._pieces[1:-1]))
-        self.required = any(selector.root in required for selector in self._selectors)
+        self.roots = tuple(selector.root for selector in self._selectors)
+        self.required = not required.isdisjoint(self.roots)
 
     def ids(self, arguments: dict[str, Any]) -> tuple[tuple[str, ...], str]:
         """(ids, problem): ``target_missing``, ``bad_target`` or ``too_many_targets``; with one, no id counts."""

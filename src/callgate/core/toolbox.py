@@ -84,10 +84,10 @@ class ToolProfile:
         required = self._schema.required if self._schema else frozenset()
         rules = manifest or ToolManifest(name=pin.name, tier=Tier.EXECUTE, say="")
         try:
-            self._tier_rules = tuple(_ArgumentTier(rule) for rule in rules.tier_by)
+            self._tier_rules = tuple(ArgumentTier(rule) for rule in rules.tier_by)
             self._targets = tuple(TargetSelector(rule, required) for rule in rules.targets)
             self._extractor = ReceiptExtractor(rules.receipt)
-            self._reads = tuple(_StateRead(read) for read in rules.state_pin)
+            self._reads = tuple(StateRead(read) for read in rules.state_pin)
             self._sentence = Sentence(rules.say) if manifest else None
         except ValueError as fault:
             raise ConfigError(f"The manifest cannot be used: {fault}.", key=f"tools.{visible(pin.name)}") from fault
@@ -208,7 +208,7 @@ def _quarantined(names: list[str]) -> dict[str, str]:
     return reasons
 
 
-class _ArgumentTier:
+class ArgumentTier:
     """A compiled TierRule."""
 
     __slots__ = ("_selector", "_values", "tier")
@@ -227,7 +227,7 @@ class _ArgumentTier:
         return any(matches) if raising else all(matches)
 
 
-class _StateRead:
+class StateRead:
     """A compiled PinRead: ``{argument}`` alone takes the value as it is, within a text its text."""
 
     __slots__ = ("_fixed", "_taken", "tool")
@@ -244,6 +244,11 @@ class _StateRead:
                 raise ValueError("an argument of a state_pin read is a value or one {argument}, not a mix")
             else:
                 self._fixed[name] = value
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """Names of the arguments that it takes."""
+        return tuple(selector.root for selector in self._taken.values())
 
     def arguments(self, arguments: dict[str, Any]) -> dict[str, Any]:
         made = dict(self._fixed)
