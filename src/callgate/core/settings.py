@@ -49,20 +49,19 @@ def check_config(config: Config, file: str) -> None:
 
 def _check_addresses(config: Config, file: str) -> None:
     local = is_loopback(config.listen.host)
-    if not config.base_url:
-        if not local:
-            raise ConfigError(
-                "A gate that listens beyond this host needs its public https URL here.", file=file, key="base_url"
-            )
-        return
-    check_url(config.base_url, "base_url", allow_http=local, file=file)
-    if config.base_url.endswith("/") or "?" in config.base_url:
-        raise ConfigError("The URL must have no query and no slash at its end.", file=file, key="base_url")
+    if config.base_url:
+        check_url(config.base_url, "base_url", allow_http=local, file=file)
+        if config.base_url.endswith("/") or "?" in config.base_url:
+            raise ConfigError("The URL must have no query and no slash at its end.", file=file, key="base_url")
+    elif not local:
+        raise ConfigError(
+            "A gate that listens beyond this host needs its public https URL here.", file=file, key="base_url"
+        )
     for place, origin in enumerate(config.allowed_origins):
-        parts = urlsplit(origin)
-        if not parts.scheme or not parts.netloc or f"{parts.scheme}://{parts.netloc}" != origin:
+        scheme, _, authority = origin.partition("://")
+        if scheme not in {"http", "https"} or not authority or set(authority) & set("/?#@ "):
             raise ConfigError(
-                "An origin is scheme://host[:port], without a path.", file=file, key=f"allowed_origins[{place}]"
+                "An origin is http(s)://host[:port], without a path.", file=file, key=f"allowed_origins[{place}]"
             )
 
 

@@ -5,6 +5,7 @@ section 3.1), ``jwk``, ``jku``, ``x5u``, ``x5c`` and ``x5t`` are not looked at.
 """
 
 import hashlib
+import re
 from typing import Any
 
 from joserfc.errors import JoseError, UnsupportedAlgorithmError
@@ -20,6 +21,7 @@ from callgate.model.errors import AuthError, MalformedCall
 
 MAX_TOKEN_BYTES = 16 << 10
 ASYMMETRIC = frozenset(Algorithm)
+_COMPACT = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\Z")
 
 
 class SignedToken(Fact, frozen=True):
@@ -52,9 +54,9 @@ class Algorithms(JWSRegistry):
 
 def read(raw: bytes) -> SignedToken:
     """Raises AuthError: ``malformed``, or ``bad_algorithm`` for none and anything symmetric."""
-    parts = raw.split(b".")
-    if len(parts) != 3 or len(raw) > MAX_TOKEN_BYTES:
+    if len(raw) > MAX_TOKEN_BYTES or not _COMPACT.match(raw):
         raise _malformed("The token is not three parts of base64url, at most 16 KiB in all.")
+    parts = raw.split(b".")
     header = _object(parts[0])
     algorithm = header.get("alg")
     if not isinstance(algorithm, str) or algorithm not in ASYMMETRIC:

@@ -107,12 +107,16 @@ def read_key(path: Path) -> bytes:
         raise ConfigError("A key is missing; restore it from a backup.", file=file) from fault
     except OSError as fault:
         raise ConfigError(f"The key cannot be read (links are not followed): {fault.strerror}.", file=file) from fault
-    with os.fdopen(descriptor, "rb") as opened:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
             raise ConfigError("A key must be a plain file with one name.", file=file)
         _check_private(status, file, "chmod 600")
-        data = opened.read(KEY_BYTES + 1)
+        data = os.read(descriptor, KEY_BYTES + 1)
+    except OSError as fault:
+        raise ConfigError(f"The key cannot be read: {fault.strerror}.", file=file) from fault
+    finally:
+        os.close(descriptor)
     if len(data) != KEY_BYTES:
         raise ConfigError(f"A key has exactly {KEY_BYTES} bytes; restore it from a backup.", file=file)
     return data
