@@ -89,11 +89,7 @@ class Contracts(Desk):
     def _who(self, capacity: str) -> tuple[str, ...]:
         """Accounts that may consent in a capacity."""
         if capacity == "security":
-            return tuple(
-                subject
-                for subject, account in sorted(self._live.accounts.items())
-                if Role.SECURITY in account.roles and not account.disabled
-            )
+            return self._holders(Role.SECURITY)
         owner = self._live.domains.owners.get(capacity.removeprefix("domain:"), "")
         return (owner,) if owner else ()
 

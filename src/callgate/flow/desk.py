@@ -25,6 +25,8 @@ class GateInfo:
     origin: str
     """Origin line of the tenant's checkpoints."""
     uid: int
+    same_host: bool
+    """Assistants may run as the gate's own operating-system user."""
     writer: str
 
 
@@ -40,10 +42,12 @@ class DeskTools:
     bundle_files: Callable[[], Mapping[str, bytes]]
     """The policy files as they are on disk now."""
     case_files: Callable[[], Mapping[str, bytes]]
-    sign_checkpoint: Callable[[], object]
-    """Asks the store for a checkpoint now; awaited by the caller."""
     write_export: Callable[[str, Mapping[str, bytes]], None]
     """Creates an empty folder and writes files into it, or raises InputError."""
+    verifier_source: Callable[[], bytes]
+    """The offline verifier, as it goes with an export."""
+    ledger_public: bytes
+    """Ed25519 public key of the tenant's log."""
     hygiene: Callable[[], tuple[tuple[str, str, str, str], ...]]
     """Checks of the machine for ``doctor``: (code, state, text, todo)."""
 
@@ -60,6 +64,19 @@ class Desk:
     def _person(self, subject: str, names: list[NameRow]) -> str:
         """The pseudonym of a local account."""
         return self._tenancy.name("person", f"{self._tools.issuer.issuer}|{subject}", names)
+
+    def _roles(self, subject: str) -> tuple[Role, ...]:
+        """Role bindings of the live bundle."""
+        bindings = self._live.bundle.roles if self._live.bundle else ()
+        return tuple(binding.role for binding in bindings if subject in binding.subjects)
+
+    def _holders(self, role: Role) -> tuple[str, ...]:
+        """Accounts in a role that may act."""
+        return tuple(
+            subject
+            for subject, account in sorted(self._live.accounts.items())
+            if not account.disabled and role in self._roles(subject)
+        )
 
     def _profile(self) -> Profile:
         return self._live.bundle.profile if self._live.bundle else Profile.TEAM

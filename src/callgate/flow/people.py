@@ -42,7 +42,7 @@ class People(Desk):
             method="passphrase",
             at_ms=now,
             same_host=peer.uid == self._tools.info.uid,
-            roles=known.roles,
+            roles=self._roles(account),
             team=known.team,
         )
 
@@ -109,7 +109,7 @@ class People(Desk):
         await self._tenancy.write(Unit(events=(event,), changes=(change,)))
 
     async def accounts(self) -> tuple[AccountView, ...]:
-        return tuple(_view(account) for _, account in sorted(self._live.accounts.items()))
+        return tuple(self._account_view(account) for _, account in sorted(self._live.accounts.items()))
 
     async def add_account(self, by: Presence, account: NewAccount) -> AccountView:
         need(by, Role.SECURITY)
@@ -120,15 +120,20 @@ class People(Desk):
             )
         made = await self._made(account)
         await self._write_account(made, 0, "added", by)
-        return _view(made)
+        return self._account_view(made)
 
     async def _made(self, account: NewAccount) -> Account:
+        if account.roles:
+            raise InputError(
+                "Roles are bound in rules.toml of the policy bundle, not in the account.",
+                code="roles_in_bundle",
+                hint="Add the account, then edit [roles] and use: callgate policy propose",
+            )
         check_passphrase(account.passphrase)
         verifier = await asyncio.to_thread(self._tools.passphrases.make, account.passphrase)
         return Account(
             subject=account.subject,
             name=account.name or account.subject,
-            roles=account.roles or (Role.APP_TEAM,),
             team=account.team,
             verifier=verifier,
             created_ms=self._tenancy.clock.now_ms(),
@@ -137,14 +142,13 @@ class People(Desk):
     async def disable_account(self, by: Presence, subject: str) -> AccountView:
         need(by, Role.SECURITY)
         account = self._account(subject)
-        others = [one for one in self._live.accounts.values() if Role.SECURITY in one.roles and not one.disabled]
-        if [one.subject for one in others] == [subject]:
+        if self._holders(Role.SECURITY) == (subject,):
             raise InputError(
                 "This is the last account in the role security; nobody could undo it.", code="last_security"
             )
         done = msgspec.structs.replace(account, disabled=True)
         await self._write_account(done, self._live.version(Kind.ACCOUNT, subject), "disabled", by)
-        return _view(done)
+        return self._account_view(done)
 
     async def change_passphrase(self, by: Presence, subject: str, new: NewPassphrase) -> AccountView:
         if by.subject != subject:
@@ -154,7 +158,7 @@ class People(Desk):
         verifier = await asyncio.to_thread(self._tools.passphrases.make, new.passphrase)
         done = msgspec.structs.replace(account, verifier=verifier)
         await self._write_account(done, self._live.version(Kind.ACCOUNT, subject), "passphrase", by)
-        return _view(done)
+        return self._account_view(done)
 
     def _account(self, subject: str) -> Account:
         account = self._live.accounts.get(subject)
@@ -177,18 +181,17 @@ class People(Desk):
                 "There is an account of this name already, or it was changed just now.", code="account_exists"
             )
 
+    def _account_view(self, account: Account) -> AccountView:
+        return AccountView(
+            subject=account.subject,
+            name=account.name,
+            roles=tuple(role.value for role in self._roles(account.subject)),
+            team=account.team,
+            created_ms=account.created_ms,
+            disabled=account.disabled,
+        )
+
 
 def check_passphrase(passphrase: str) -> None:
     if len(passphrase) < MINIMUM_PASSPHRASE:
         raise InputError(f"A passphrase has at least {MINIMUM_PASSPHRASE} characters.", code="short_passphrase")
-
-
-def _view(account: Account) -> AccountView:
-    return AccountView(
-        subject=account.subject,
-        name=account.name,
-        roles=tuple(role.value for role in account.roles),
-        team=account.team,
-        created_ms=account.created_ms,
-        disabled=account.disabled,
-    )

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
 from callgate.core.jsonrpc import Message
+from callgate.core.ledger.tree import Frontier
 from callgate.model.base import Fact
 from callgate.model.identity import Account, Credential
 from callgate.model.store import (
@@ -59,6 +60,9 @@ class Store(Protocol):
     async def leaf(self, event: str) -> Leaf | None: ...
 
     async def head(self) -> Head: ...
+
+    async def frontier(self) -> Frontier:
+        """The growing edge of the tree: partial tiles of every level, at the head's size."""
 
     async def tile(self, level: int, index: int) -> bytes | None:
         """A full tile: 256 hashes of 32 bytes; level 0 holds leaf hashes (C2SP tlog-tiles)."""

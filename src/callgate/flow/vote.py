@@ -14,7 +14,7 @@ from callgate.model.hold import Hold, Vote
 from callgate.model.identity import Presence
 from callgate.model.record import Denial
 from callgate.model.store import Conflict, NameRow, Unit
-from callgate.model.terms import Ask, HoldState, Profile, Role
+from callgate.model.terms import Ask, HoldState, Profile
 
 ATTEMPTS = 3
 
@@ -186,8 +186,3 @@ class Voting:
         if await self._holds.end(voted, HoldState.DENIED, "denied", *events, changes=(denial,), names=tuple(names)):
             return msgspec.structs.replace(voted, state=HoldState.DENIED)
         return None
-
-
-def may_own(presence: Presence, role: Role) -> bool:
-    """Does this person act in the role?"""
-    return role in presence.roles

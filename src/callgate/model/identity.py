@@ -67,11 +67,10 @@ class Credential(Fact, frozen=True):
 
 
 class Account(Fact, frozen=True):
-    """A local account. ``verifier`` is the encoded passphrase hash (scrypt), never shown."""
+    """A local account; its roles stand in the policy bundle. ``verifier`` is the encoded passphrase hash (scrypt), never shown."""
 
     subject: str
     name: str
-    roles: tuple[Role, ...]
     team: str
     verifier: str
     created_ms: int

@@ -1,0 +1,11 @@
+"""The administration of one tenant: flow/admin.py, implemented."""
+
+from callgate.flow.contracts import Contracts
+from callgate.flow.hold_desk import HoldDesk
+from callgate.flow.people import People
+from callgate.flow.records import Records
+from callgate.flow.standing import Standing
+
+
+class Administration(People, Contracts, HoldDesk, Records, Standing):
+    """Each part is a room of its own; here they only share their handles."""

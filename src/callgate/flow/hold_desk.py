@@ -1,0 +1,191 @@
+"""What approvers are shown, and their answers."""
+
+import json
+
+import msgspec
+
+from callgate.flow.admin import Ballot
+from callgate.flow.desk import Desk, missing
+from callgate.flow.explain import context_of
+from callgate.flow.rows import noun
+from callgate.flow.scribe import Context, Scribe
+from callgate.flow.views import ArgumentView, HoldDetail, HoldView, QuestionView, VoteView
+from callgate.model.call import Call
+from callgate.model.decision import Question
+from callgate.model.hold import FrozenCall, Hold
+from callgate.model.identity import Presence
+from callgate.model.store import Kind
+from callgate.model.terms import Ask, Effect, HoldState, Profile
+from callgate.model.tool import ToolManifest
+
+_frozen = msgspec.json.Decoder(FrozenCall)
+LONGEST_VALUE = 4_000
+
+
+class HoldDesk(Desk):
+    async def holds(self, state: str) -> tuple[HoldView, ...]:
+        rows = await self._tenancy.store.list(Kind.HOLD, state=state)
+        found: list[Hold] = [noun(row) for row in rows]
+        return tuple([await self._summary(hold) for hold in sorted(found, key=lambda hold: hold.opened_ms)])
+
+    async def hold(self, hold: str, viewer: str) -> HoldDetail:
+        found = await self._rooms.holds.find(hold)
+        if found is None:
+            raise missing("hold", "holds list")
+        if viewer:
+            self._rooms.voting.shown(hold, viewer)
+        call = await self._frozen(found)
+        context = await context_of(self._tenancy, found.call_id, found.decision_id)
+        manifest = self._manifest(found)
+        sentence = self._sentence(found, call)
+        task = self._live.tasks.get(found.task)
+        rules = self._live.contracts.get(found.contract)
+        return HoldDetail(
+            hold=await self._summary(found, call, context),
+            digest=found.digest,
+            undo=_undo(manifest),
+            questions=tuple(self._question(found, question) for question in found.questions),
+            arguments=_arguments(call, sentence) if call else (),
+            targets=tuple(target.text for target in call.targets) if call else (),
+            actor=call.principal.actor.name if call else "",
+            contract=rules.contract.name if rules else found.contract,
+            task_title=task.title if task else "",
+            risk=context.decision.risk if context else 0,
+            call=found.call_id,
+            decision=found.decision_id,
+            state_pin="The state of the target as it was when it was asked; any change voids the approval."
+            if found.state_pin
+            else "",
+        )
+
+    async def approve_hold(self, by: Presence, hold: str, ballot: Ballot) -> VoteView:
+        before = await self._votes_of(hold)
+        done = await self._rooms.voting.vote(hold, ballot.questions, yes=True, digest=ballot.digest, presence=by)
+        return self._voted(done, before, by)
+
+    async def deny_hold(self, by: Presence, hold: str, ballot: Ballot) -> VoteView:
+        before = await self._votes_of(hold)
+        done = await self._rooms.voting.vote(hold, ballot.questions, yes=False, digest=ballot.digest, presence=by)
+        return self._voted(done, before, by)
+
+    async def _votes_of(self, hold: str) -> int:
+        found = await self._rooms.holds.find(hold)
+        return len(found.votes) if found else 0
+
+    def _voted(self, hold: Hold, before: int, by: Presence) -> VoteView:
+        mine = hold.votes[before:]
+        questions = tuple(self._question(hold, question) for question in hold.questions)
+        if hold.state is HoldState.DENIED:
+            following = "It was stopped. The same call is refused for this task from now on."
+        elif hold.state is HoldState.OPEN:
+            following = "Others still have to answer."
+        else:
+            following = "The frozen call runs now, once."
+        return VoteView(
+            hold=hold.id,
+            state=hold.state.value,
+            answered=tuple(vote.question for vote in mine if vote.subject == by.subject),
+            open=tuple(question for question in questions if question.open) if hold.state is HoldState.OPEN else (),
+            alone=any(vote.alone for vote in mine),
+            next=following,
+        )
+
+    async def _summary(self, hold: Hold, call: Call | None = None, context: Context | None = None) -> HoldView:
+        call = call or await self._frozen(hold)
+        context = context or await context_of(self._tenancy, hold.call_id, hold.decision_id)
+        account = self._live.accounts.get(hold.initiator)
+        runtime = self._live.runtimes.get(hold.runtime)
+        why = tuple(
+            finding.reason
+            for finding in (context.decision.findings if context else ())
+            if finding.effect is Effect.HOLD and not finding.shadow
+        )
+        open_ones = [question for question in hold.questions if not self._answered(hold, question)]
+        waiting = dict.fromkeys(name for question in open_ones for name in self._who(hold, question))
+        return HoldView(
+            id=hold.id,
+            state=hold.state.value,
+            sentence=self._sentence(hold, call),
+            integration=hold.integration,
+            tool=hold.tool,
+            tier=call.tier.name.lower() if call else "",
+            asked_by=account.name if account else hold.initiator,
+            runtime=(runtime.title or runtime.id) if runtime else hold.runtime,
+            opened_ms=hold.opened_ms,
+            expires_ms=hold.expires_ms,
+            why=tuple(dict.fromkeys(why)),
+            waiting_for=tuple(waiting) if hold.state is HoldState.OPEN else (),
+            task=hold.task,
+            ended=hold.ended,
+        )
+
+    async def _frozen(self, hold: Hold) -> Call | None:
+        """The held call; None when what sealed it was erased."""
+        key = await self._tenancy.store.key(hold.call_id)
+        rows = [row for row in await self._tenancy.store.sealed(hold.call_id) if row.field == "frozen"]
+        if key is None or not rows:
+            return None
+        return _frozen.decode(Scribe.resume(self._tenancy, hold.call_id, key).open(rows[0])).call
+
+    def _sentence(self, hold: Hold, call: Call | None) -> str:
+        connected = self._live.connected.get(hold.integration)
+        tool = connected.toolbox.tools.get(hold.tool) if connected else None
+        if tool is None or call is None:
+            return f"Use {hold.tool} of {hold.integration}"
+        return tool.sentence(call.arguments)
+
+    def _manifest(self, hold: Hold) -> ToolManifest | None:
+        connected = self._live.connected.get(hold.integration)
+        tool = connected.toolbox.tools.get(hold.tool) if connected else None
+        return tool.manifest if tool else None
+
+    def _question(self, hold: Hold, question: Question) -> QuestionView:
+        return QuestionView(
+            id=question.id,
+            ask=question.ask.value,
+            text=question.text,
+            who=self._who(hold, question),
+            quorum=question.quorum,
+            yes=tuple(vote.subject for vote in hold.votes if vote.question == question.id and vote.yes),
+            open=not self._answered(hold, question),
+        )
+
+    def _answered(self, hold: Hold, question: Question) -> bool:
+        return sum(vote.yes for vote in hold.votes if vote.question == question.id) >= question.quorum
+
+    def _who(self, hold: Hold, question: Question) -> tuple[str, ...]:
+        """Accounts that may answer a question."""
+        if self._profile() is Profile.SOLO or question.ask is Ask.MEANT:
+            return (hold.initiator,)
+        if question.ask is Ask.DOMAIN:
+            owner = self._live.domains.owners.get(question.ask_of, "")
+            return (owner,) if owner else ()
+        return tuple(
+            subject
+            for subject, account in sorted(self._live.accounts.items())
+            if subject != hold.initiator
+            and not account.disabled
+            and (not question.ask_of or question.ask_of in self._roles(subject))
+        )
+
+
+def _undo(manifest: ToolManifest | None) -> str:
+    if manifest is None:
+        return "Unknown: the catalogue does not know this tool."
+    if manifest.irreversible:
+        return "No. It cannot be undone."
+    if manifest.compensation:
+        return f"Yes, with {manifest.compensation}."
+    return "Not through this integration; by hand in the target."
+
+
+def _arguments(call: Call, sentence: str) -> tuple[ArgumentView, ...]:
+    """Every argument, in full up to a limit that is said; ``shown`` when the sentence holds the whole value."""
+    views: list[ArgumentView] = []
+    for path, value in call.arguments.items():
+        text = json.dumps(value, ensure_ascii=True)
+        cut = f"{text[:LONGEST_VALUE]} … ({len(text)} characters in all)" if len(text) > LONGEST_VALUE else text
+        views.append(
+            ArgumentView(path=path, value=cut, shown=isinstance(value, str) and value != "" and value in sentence)
+        )
+    return tuple(views)

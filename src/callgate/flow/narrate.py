@@ -1,0 +1,143 @@
+"""One sentence per event, in people's words, for listings."""
+
+from callgate.model.event import (
+    AccountChanged,
+    Asked,
+    Attached,
+    CallUnknown,
+    ContractAdded,
+    ContractConsented,
+    Decided,
+    DenialsCounted,
+    DriftSeen,
+    EventBody,
+    Finished,
+    GateStarted,
+    GateStopped,
+    Halted,
+    HoldEnded,
+    IntegrationChanged,
+    PinsConfirmed,
+    PolicyApproved,
+    PolicyProposed,
+    Resumed,
+    TaskBound,
+    TaskClosed,
+    TaskOpened,
+    TokenIssued,
+    TokenRevoked,
+    Voted,
+)
+
+_DONE = {"allow": "may", "draft": "is drafted", "hold": "waits for people", "deny": "is stopped"}
+
+
+def subject_of(body: EventBody) -> tuple[str, ...]:
+    """Pseudonyms that the sentence needs resolved."""
+    match body:
+        case AccountChanged():
+            return (body.account, body.by)
+        case TokenIssued():
+            return (body.account,)
+        case Voted():
+            return (body.voter,)
+        case Finished() if body.receipt is not None:
+            return tuple(value for _, value in body.receipt.values)
+        case (
+            IntegrationChanged()
+            | PinsConfirmed()
+            | ContractAdded()
+            | ContractConsented()
+            | TaskOpened()
+            | TaskClosed()
+            | PolicyProposed()
+            | PolicyApproved()
+            | Resumed()
+        ):
+            return (body.by,)
+        case _:
+            return ()
+
+
+def sentence_of(body: EventBody, who: str, names: dict[str, str]) -> str:
+    return _of_call(body, who, names) or _of_people(body, names) or _of_gate(body, names)
+
+
+def _of_call(body: EventBody, who: str, names: dict[str, str]) -> str:
+    match body:
+        case Decided():
+            why = ", ".join(
+                finding.code for finding in body.findings if finding.effect == body.effect and not finding.shadow
+            )
+            return f"{body.integration}/{body.tool} for {who} {_DONE[body.effect]}" + (f": {why}" if why else "")
+        case Asked():
+            return f"{len(body.questions)} questions wait in {body.hold}"
+        case Voted():
+            mark = ", alone" if body.alone else ""
+            return f"{names.get(body.voter, body.voter)} said {'yes' if body.yes else 'no'} in {body.hold}{mark}"
+        case HoldEnded():
+            return f"{body.hold} is {body.state}: {body.reason}"
+        case Finished():
+            found = (
+                ", ".join(f"{name} {names.get(value, value)}" for name, value in body.receipt.values)
+                if body.receipt
+                else ""
+            )
+            return f"ended {body.outcome} after {body.duration_us // 1000} ms" + (f"; {found}" if found else "")
+        case CallUnknown():
+            return f"may have happened, no outcome seen ({body.reason})"
+        case Attached():
+            return f"joined the equal call {body.to_call}"
+        case DenialsCounted():
+            return f"{body.count} more refusals of one login"
+        case _:
+            return ""
+
+
+def _of_people(body: EventBody, names: dict[str, str]) -> str:
+    match body:
+        case AccountChanged():
+            return f"account {names[body.account]}: {body.change}, by {names[body.by]}"
+        case TokenIssued():
+            return f"{names[body.account]} signed in for {body.runtime}"
+        case TokenRevoked():
+            return f"login {body.credential} revoked"
+        case ContractAdded():
+            return f"contract {body.contract} added by {names[body.by]}"
+        case ContractConsented():
+            return f"{names[body.by]} consented to {body.contract} as {body.capacity}" + (
+                ", alone" if body.alone else ""
+            )
+        case TaskOpened():
+            return f"{names[body.by]} opened {body.task}"
+        case TaskClosed():
+            return f"{body.task} closed: {body.reason}"
+        case TaskBound():
+            return f"a login was narrowed to {body.task}"
+        case _:
+            return ""
+
+
+def _of_gate(body: EventBody, names: dict[str, str]) -> str:
+    match body:
+        case GateStarted():
+            first = "first start" if body.first else "start"
+            return f"{first} of version {body.version}, profile {body.profile}"
+        case GateStopped():
+            return f"stopped: {body.reason}"
+        case IntegrationChanged():
+            return f"integration {body.integration} {body.change} by {names[body.by]}"
+        case PinsConfirmed():
+            return f"{names[body.by]} confirmed {body.tools} tools of {body.integration}"
+        case DriftSeen():
+            return f"{body.integration} changed {len(body.tools)} confirmed tools"
+        case PolicyProposed():
+            return f"{names[body.by]} proposed policy {body.bundle[:12]}"
+        case PolicyApproved():
+            return f"{names[body.by]} made policy {body.bundle[:12]} live" + (", alone" if body.alone else "")
+        case Halted():
+            return f"halted {body.scope} {body.what}".rstrip()
+        case Resumed():
+            return f"{names[body.by]} lifted {body.halt}"
+        case _:
+            return type(body).__name__

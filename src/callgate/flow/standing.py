@@ -1,0 +1,107 @@
+"""Status and doctor."""
+
+from callgate.flow.halts import Halts
+from callgate.flow.integrations import Connections
+from callgate.flow.policies import Policies
+from callgate.flow.views import CheckView, DoubtView, StatusView, WarningView
+from callgate.model.terms import HoldState
+
+CHECKPOINT_LATE_MS = 10_000
+
+
+class Standing(Connections, Policies, Halts):
+    async def status(self) -> StatusView:
+        info = self._tools.info
+        head = await self._tenancy.store.head()
+        checkpoint = await self._tenancy.store.checkpoint()
+        doubts = tuple(
+            DoubtView(call=call.call_id, integration=call.integration, tool=call.tool, at_ms=call.at_ms, task=call.task)
+            for call in self._live.open_calls.values()
+            if call.unknown
+        )
+        return StatusView(
+            version=info.version,
+            tenant=self._tenancy.tenant,
+            profile=self._profile().value,
+            started_ms=info.started_ms,
+            home=info.home,
+            endpoint=info.endpoint,
+            bundle=self._bundle().digest,
+            pending_files=self.pending(),
+            integrations=await self.integrations(),
+            open_holds=sum(hold.state is HoldState.OPEN for hold in self._live.holds.values()),
+            doubts=doubts,
+            halts=await self.halts(),
+            events=head.size,
+            checkpoint_size=checkpoint.size if checkpoint else 0,
+            checkpoint_ms=checkpoint.at_ms if checkpoint else 0,
+            warnings=tuple(self._warnings(len(doubts))),
+            same_host=info.same_host,
+        )
+
+    async def doctor(self) -> tuple[CheckView, ...]:
+        checks = [
+            CheckView(code=code, state=state, text=text, todo=todo) for code, state, text, todo in self._tools.hygiene()
+        ]
+        status = await self.status()
+        for integration in status.integrations:
+            ready = integration.state in ("ready", "starting")
+            checks.append(
+                CheckView(
+                    code="integration",
+                    state="ok" if ready and integration.confirmed_ms else "warn",
+                    text=f"{integration.name}: {integration.state}, {integration.tools} tools confirmed.",
+                    todo="" if integration.confirmed_ms else f"callgate add {integration.name}",
+                )
+            )
+            if not integration.confined:
+                checks.append(
+                    CheckView(
+                        code="unconfined",
+                        state="warn",
+                        text=f"{integration.name} runs unconfined: it can read what the gate's user can read.",
+                        todo="Remove it and add it again without --unconfined.",
+                    )
+                )
+        checks.append(
+            CheckView(
+                code="policy",
+                state="warn",
+                text=f"{len(status.pending_files)} policy files differ from what is live.",
+                todo="callgate policy status",
+            )
+            if status.pending_files
+            else CheckView(code="policy", state="ok", text="The policy files on disk are what is live.")
+        )
+        late = status.events - status.checkpoint_size
+        checks.append(
+            CheckView(code="ledger", state="ok", text=f"{status.events} events, {late} not yet under a checkpoint.")
+        )
+        checks += [CheckView(code=one.code, state="warn", text=one.text, todo=one.todo) for one in status.warnings]
+        return tuple(checks)
+
+    def _warnings(self, doubts: int) -> list[WarningView]:
+        said = [
+            WarningView(
+                code="no_checkpoint_copy",
+                text="No checkpoint leaves this machine, so a restored old copy of the ledger would not be noticed.",
+                todo="Keep one elsewhere: callgate ledger checkpoint",
+            ),
+        ]
+        if self._tools.info.same_host:
+            said.append(
+                WarningView(
+                    code="same_host",
+                    text="The gate runs as a user that assistants may run as too; acts from it are marked same-host.",
+                    todo="Run the gate as a user of its own: docs/how-to/two-people.md",
+                )
+            )
+        if doubts:
+            said.append(
+                WarningView(
+                    code="calls_in_doubt",
+                    text=f"{doubts} calls were sent and no outcome was seen.",
+                    todo="Look in the target what happened: callgate status --json",
+                )
+            )
+        return said
