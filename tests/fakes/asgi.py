@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from callgate.adapters.mcp.app import McpFront
@@ -20,7 +20,7 @@ class Exchanged:
         self.headers: dict[str, str] = {}
         self.body = b""
         self.complete = False
-        self.first = asyncio.Event()
+        self._changed = asyncio.Event()
         self._gone = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
 
@@ -47,6 +47,13 @@ class Exchanged:
             if lines:
                 found.append(json.loads("\n".join(lines)))
         return found
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        """Look again after everything that comes back; bounded."""
+        async with asyncio.timeout(10):
+            while not true():
+                self._changed.clear()
+                await self._changed.wait()
 
     async def wait(self) -> Exchanged:
         assert self.task is not None
@@ -110,7 +117,7 @@ def send(
             assert not seen.complete, "something came after the end"
             seen.body += event.get("body", b"")
             seen.complete = not event.get("more_body", False)
-            seen.first.set()
+        seen._changed.set()
 
     seen.task = asyncio.get_running_loop().create_task(front(scope, receive, sent))
     return seen

@@ -21,6 +21,7 @@ SERVER_INFO = b'"io.modelcontextprotocol/serverInfo"'
 
 _COMPLETE = b'"resultType":"complete",'
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_meta = msgspec.json.Decoder(dict[str, msgspec.Raw] | None)
 _NOT_AROUND = (
     "Trying another way (other arguments, another tool, the shell) is not the way; it is refused and recorded."
 )
@@ -59,7 +60,7 @@ def _merged(result: bytes, meta: bytes, *, modern: bool) -> bytes:
     """The slow way: the names of the top level are read, so that one ``_meta`` comes out."""
     try:
         members = _members.decode(result)
-        theirs = _members.decode(members.get("_meta") or b"{}")
+        theirs = _meta.decode(members.get("_meta", b"null")) or {}
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         text = "The tool answered with something that is no tool result; the call itself is recorded as finished."
         return in_band(text, {"status": "failed", "codes": ["bad_result"], "reason": text}, modern=modern)

@@ -19,7 +19,7 @@ from callgate.adapters.mcp.modern import ModernEra, is_modern
 from callgate.adapters.mcp.parse import parse_message
 from callgate.adapters.mcp.shown import ShownListings
 from callgate.adapters.mcp.stream import ClientStream, Patrol, Phase, Stop
-from callgate.adapters.mcp.wire import BUSY, INTERNAL, INVALID, NO_ID, error, problem, refuse
+from callgate.adapters.mcp.wire import BUSY, INTERNAL, INVALID, error, problem, refuse
 from callgate.flow.serving import Serving
 
 _log = logging.getLogger("callgate.front")
@@ -36,7 +36,7 @@ class McpFront:
         desk = CallDesk(serving, same_host=config.same_host)
         self._modern = ModernEra(desk)
         self._handshake = HandshakeEra(serving, desk)
-        self._patrol = Patrol(config.body_ms, config.send_ms, config.keep_alive_ms)
+        self._patrol = Patrol(config.look_ms, config.body_ms, config.send_ms, config.keep_alive_ms)
         self._busy: dict[str, int] = {}
         """Requests under way by credential."""
 
@@ -52,7 +52,9 @@ class McpFront:
             if reply is not None:
                 await reply.send(send)
         except Exception as fault:  # noqa: BLE001 - the front's last resort
-            await stream.fail(error(NO_ID, _noted(fault)))
+            await stream.fail(error(stream.id_json, _noted(fault)))
+        finally:
+            await stream.close()
 
     async def _serve(self, scope: Scope, stream: ClientStream, task: asyncio.Task[None]) -> HttpReply | None:
         admitted = self._guard.admit(scope)
@@ -75,7 +77,6 @@ class McpFront:
             return await _stopped(stream, stream.stopped)
         finally:
             self._patrol.leave(stream)
-            await stream.close()
             left = self._busy[key] - 1
             if left:
                 self._busy[key] = left
@@ -98,6 +99,7 @@ class McpFront:
         message = parse_message(body) if len(body) <= _THREAD_BYTES else await asyncio.to_thread(parse_message, body)
         if isinstance(message, HttpReply):
             return message
+        stream.id_json = message.id_json
         if is_modern(admitted.fields, message):
             return await self._modern.post(admitted, shown, stream, message)
         return await self._handshake.post(admitted, shown, stream, message)

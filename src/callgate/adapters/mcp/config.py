@@ -30,6 +30,8 @@ class FrontConfig(Fact, frozen=True):
     """Requests of one credential at one time."""
     keep_alive_ms: int = 15_000
     """Silence on a stream before a comment is sent."""
+    look_ms: int = 100
+    """How often requests under way are looked at: deadlines, disconnects, keep-alive."""
     list_ttl_ms: int = 60_000
     """How long a client of 2026-07-28 may keep a list."""
     same_host: bool = False

@@ -12,7 +12,7 @@ from collections import deque
 import msgspec
 
 from callgate.adapters.mcp.http import JSON_TYPE, HttpReply, Receive, Send
-from callgate.adapters.mcp.wire import INVALID, encode, refuse
+from callgate.adapters.mcp.wire import INVALID, NO_ID, encode, refuse
 
 _STREAM_HEADERS = [
     (b"content-type", b"text/event-stream"),
@@ -22,7 +22,6 @@ _STREAM_HEADERS = [
 _KEEP_ALIVE = b": keep-alive\n\n"
 _MAX_QUEUED = 64
 _MAX_TEXT = 1_000
-_LOOK_S = 0.1
 
 
 class Phase(enum.Enum):
@@ -73,6 +72,7 @@ class ClientStream:
         "_token",
         "_watch",
         "began",
+        "id_json",
         "moved",
         "phase",
         "quiet",
@@ -91,6 +91,8 @@ class ClientStream:
         self._watch: asyncio.Task[None] | None = None
         self._started = False
         self.phase = Phase.READING
+        self.id_json = NO_ID
+        """Id of the request, once it is known."""
         self.stopped: Stop | None = None
         self.watched = False
         """A disconnect means cancel."""
@@ -239,10 +241,11 @@ def _event(body: bytes) -> bytes:
 class Patrol:
     """One timer for all requests under way: body and send deadlines, watching for disconnect, keep-alive.
 
-    A request that is done within a tenth of a second is never looked at.
+    A request that is done before the next round is never looked at.
     """
 
-    def __init__(self, body_ms: int, send_ms: int, keep_alive_ms: int) -> None:
+    def __init__(self, look_ms: int, body_ms: int, send_ms: int, keep_alive_ms: int) -> None:
+        self._every = look_ms / 1000
         self._limits = {Phase.READING: body_ms / 1000, Phase.SENDING: send_ms / 1000}
         self._keep_alive = keep_alive_ms / 1000
         self._streams: dict[ClientStream, None] = {}
@@ -252,7 +255,7 @@ class Patrol:
         self._streams[stream] = None
         if not self._armed:
             self._armed = True
-            asyncio.get_running_loop().call_later(_LOOK_S, self._round)
+            asyncio.get_running_loop().call_later(self._every, self._round)
 
     def leave(self, stream: ClientStream) -> None:
         self._streams.pop(stream, None)
@@ -264,7 +267,7 @@ class Patrol:
             self._look(stream, now)
         self._armed = bool(self._streams)
         if self._armed:
-            loop.call_later(_LOOK_S, self._round)
+            loop.call_later(self._every, self._round)
 
     def _look(self, stream: ClientStream, now: float) -> None:
         if not stream.began:
