@@ -8,8 +8,8 @@ from pathlib import Path
 
 import uvloop
 
+from callgate.adapters.home.place import Home
 from callgate.adapters.http.api import build_api
-from callgate.adapters.http.local_socket import socket_path
 from callgate.adapters.http.peer import LocalApi, PeerProtocol
 from tests.fakes.admin import FakeAdmin
 
@@ -26,7 +26,7 @@ def local_gate(
     stop = asyncio.Event()
 
     async def serve() -> None:
-        api = LocalApi(build_api(served), socket_path(home), protocol=protocol)
+        api = LocalApi(build_api(served), Home(home).socket, protocol=protocol)
         await api.start()
         started.set()
         await stop.wait()

@@ -13,8 +13,9 @@ import pytest
 import uvicorn
 import uvloop
 
+from callgate.adapters.home.place import Home
 from callgate.adapters.http.api import build_api
-from callgate.adapters.http.local_socket import bind, connect, socket_path
+from callgate.adapters.http.local_socket import bind, connect
 from callgate.adapters.http.peer import PeerProtocol
 from callgate.flow.admin import Peer
 from callgate.model.errors import ConfigError
@@ -44,7 +45,7 @@ class NobodyProtocol(PeerProtocol):
 def test_the_peer_is_what_the_kernel_says(tmp_path: Path, fast: bool) -> None:
     with local_gate(tmp_path, fast=fast) as admin:
         body = {"by": {"account": "ana", "passphrase": "correct horse"}, "act": {"runtime": "codex"}}
-        status, data = ask(socket_path(tmp_path), "/v1/tokens", "POST", json.dumps(body).encode())
+        status, data = ask(Home(tmp_path).socket, "/v1/tokens", "POST", json.dumps(body).encode())
     assert (status, json.loads(data)["runtime"]) == (200, "codex")
     assert admin.tries == [("ana", Peer(uid=os.geteuid(), pid=os.getpid()))]
 
@@ -52,7 +53,7 @@ def test_the_peer_is_what_the_kernel_says(tmp_path: Path, fast: bool) -> None:
 @LOOPS
 def test_a_foreign_peer_gets_nothing(tmp_path: Path, fast: bool) -> None:
     with local_gate(tmp_path, protocol=NobodyProtocol, fast=fast) as admin:
-        link = connect(socket_path(tmp_path), 10)
+        link = connect(Home(tmp_path).socket, 10)
         try:
             link.sendall(b'POST /v1/halts HTTP/1.1\r\nhost: gate\r\ncontent-length: 18\r\n\r\n{"scope":"tenant"}')
             got = link.recv(1)
@@ -77,14 +78,14 @@ def test_another_user_is_refused_even_where_the_file_lets_it_in(fast: bool) -> N
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         home = Path(folder)
         with local_gate(home, fast=fast):
-            for path, mode in ((home, 0o755), (home / "run", 0o755), (socket_path(home), 0o666)):
+            for path, mode in ((home, 0o755), (home / "run", 0o755), (Home(home).socket, 0o666)):
                 path.chmod(mode)
-            command = ["/usr/bin/env", "python3", "-c", program, str(socket_path(home))]
+            command = ["/usr/bin/env", "python3", "-c", program, str(Home(home).socket)]
             done = subprocess.run(command, check=False, capture_output=True, text=True, user=65534, timeout=30, cwd="/")
             if "Permission denied" in done.stderr and "python3" in done.stderr:
                 pytest.skip("the other user cannot run this Python")
             assert done.stdout == "refused\n", done.stderr
-            assert ask(socket_path(home), "/v1/status")[0] == 200
+            assert ask(Home(home).socket, "/v1/status")[0] == 200
 
 
 def test_the_served_users() -> None:
@@ -126,7 +127,7 @@ def test_a_tcp_server_cannot_serve_it(tmp_path: Path) -> None:
 
 
 def test_modes_and_cleaning_up(tmp_path: Path) -> None:
-    path = socket_path(tmp_path)
+    path = Home(tmp_path).socket
     with local_gate(tmp_path):
         assert stat.S_IMODE(path.lstat().st_mode) == 0o600
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
@@ -134,7 +135,7 @@ def test_modes_and_cleaning_up(tmp_path: Path) -> None:
 
 
 def test_a_dead_gates_socket_is_replaced(tmp_path: Path) -> None:
-    path = socket_path(tmp_path)
+    path = Home(tmp_path).socket
     bind(path).close()
     assert path.exists()
     with local_gate(tmp_path):
@@ -147,7 +148,7 @@ def test_a_second_gate_on_one_home_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_in_its_place_is_kept(tmp_path: Path) -> None:
-    path = socket_path(tmp_path)
+    path = Home(tmp_path).socket
     path.parent.mkdir()
     path.write_text("mine")
     with pytest.raises(ConfigError, match="Something else"):
@@ -159,13 +160,13 @@ def test_a_home_with_a_long_name(tmp_path: Path) -> None:
     home = tmp_path / ("h" * 120)
     home.mkdir()
     with local_gate(home):
-        assert ask(socket_path(home), "/v1/status")[0] == 200
+        assert ask(Home(home).socket, "/v1/status")[0] == 200
 
 
 @LOOPS
 def test_stopping_ends_idle_connections(tmp_path: Path, fast: bool) -> None:
     with local_gate(tmp_path, fast=fast):
-        idle = connect(socket_path(tmp_path), 10)
+        idle = connect(Home(tmp_path).socket, 10)
     assert idle.recv(1) == b""
     idle.close()
 

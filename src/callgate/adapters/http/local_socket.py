@@ -1,4 +1,4 @@
-"""The Unix socket in a home: its place, and addresses short enough for the kernel. Standard library only."""
+"""The Unix socket in a home: made and reached by addresses short enough for the kernel. Standard library only."""
 
 import os
 import socket
@@ -10,10 +10,6 @@ from pathlib import Path
 from callgate.model.errors import ConfigError
 
 MODE = 0o600
-
-
-def socket_path(home: Path) -> Path:
-    return home / "run" / "callgate.sock"
 
 
 @contextmanager

@@ -1,0 +1,120 @@
+"""Speaks with the running gate: HTTP over the Unix socket of its home."""
+
+import http.client
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from callgate.adapters.home.place import locate
+from callgate.adapters.http.local_socket import connect
+from callgate.cli.outcome import CommandError, Exit
+from callgate.cli.people import Person
+
+T = TypeVar("T")
+_TIMEOUT = 60.0
+_VERIFY_TIMEOUT = 3600.0
+
+
+class _Link(http.client.HTTPConnection):
+    def __init__(self, path: Path, timeout: float) -> None:
+        super().__init__("gate", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = connect(self._path, _TIMEOUT if self.timeout is None else self.timeout)
+
+
+class Gate:
+    """The gate that runs on a home. Every fault is a CommandError with its exit code."""
+
+    def __init__(self, home: Path | None) -> None:
+        """``home``: what ``--home`` said; None: where homes stand by default."""
+        self._home = locate(os.environ, "" if home is None else str(home))
+
+    @property
+    def home(self) -> Path:
+        return self._home.root
+
+    def get(self, *path: str, **query: object) -> bytes:
+        """JSON of the answer. Path parts are quoted."""
+        asked = urlencode({key: value for key, value in query.items() if value not in {"", None}})
+        return self._send("GET", _target(path, asked), None)
+
+    def post(self, *path: str, body: object) -> bytes:
+        return self._send("POST", _target(path), msgspec.json.encode(body))
+
+    def act(self, *path: str, by: Person, act: object) -> bytes:
+        """A change by a person: the passphrase goes along."""
+        return self.post(*path, body={"by": {"account": by.account, "passphrase": by.passphrase}, "act": act})
+
+    def lines(self, *path: str, body: object) -> Iterator[dict[str, Any]]:
+        """The JSON lines of a long answer, as they come; a problem line ends them."""
+        with self._open("POST", _target(path), msgspec.json.encode(body), _VERIFY_TIMEOUT) as reply:
+            for line in reply:
+                found = msgspec.json.decode(line)
+                if "problem" in found:
+                    raise _refused(500, found["problem"])
+                yield found
+
+    def _send(self, method: str, target: str, body: bytes | None) -> bytes:
+        with self._open(method, target, body, _TIMEOUT) as reply:
+            return reply.read()
+
+    @contextmanager
+    def _open(self, method: str, target: str, body: bytes | None, timeout: float) -> Iterator[http.client.HTTPResponse]:
+        link = _Link(self._home.socket, timeout)
+        try:
+            link.request(method, target, body, {"content-type": "application/json"} if body is not None else {})
+            reply = link.getresponse()
+            if reply.status != http.HTTPStatus.OK:
+                raise _refused(reply.status, _problem(reply.read()))
+            yield reply
+        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+            raise CommandError(f"No gate is running on {self.home}.", "Start it with: callgate serve") from None
+        except PermissionError:
+            raise CommandError(f"The gate on {self.home} belongs to another user.", "Run this as its user.") from None
+        except TimeoutError:
+            raise CommandError("The gate does not answer.", "Look at its log.") from None
+        except (http.client.HTTPException, OSError):
+            raise CommandError(
+                "The gate ended the connection.", "It serves its own user and root only; otherwise look at its log."
+            ) from None
+        finally:
+            link.close()
+
+
+def _target(path: tuple[str, ...], query: str = "") -> str:
+    target = "/v1/" + "/".join(quote(part, safe="") for part in path)
+    return f"{target}?{query}" if query else target
+
+
+def _problem(body: bytes) -> dict[str, Any]:
+    try:
+        found = msgspec.json.decode(body)
+    except msgspec.MsgspecError:
+        found = None
+    return found if isinstance(found, dict) else {}
+
+
+def _refused(status: int, problem: dict[str, Any]) -> CommandError:
+    code = Exit.NO if status in {401, 403, 429} else Exit.USAGE
+    message = str(problem.get("message") or f"The gate answered with status {status}.")
+    return CommandError(message, str(problem.get("hint") or ""), code)
+
+
+def decode(reply: bytes, kind: type[T]) -> T:
+    """CommandError when gate and command are not of one version."""
+    try:
+        return msgspec.json.decode(reply, type=kind)
+    except msgspec.MsgspecError as fault:
+        hint = "Use the callgate command that belongs to the running gate."
+        raise CommandError(f"The gate's answer cannot be read ({fault}).", hint) from None
+
+
+def listed(reply: bytes, name: str, kind: type[T]) -> tuple[T, ...]:
+    return decode(reply, dict[str, tuple[kind, ...]])[name]  # type: ignore[valid-type]

@@ -1,0 +1,109 @@
+"""``callgate call``: a tool call through the gate, governed like that of any assistant."""
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from callgate.cli import screens
+from callgate.cli.acting import person
+from callgate.cli.client import Gate
+from callgate.cli.mcp_client import McpClient
+from callgate.cli.options import AccountOption, HomeOption, JsonOption, PassphraseOption, RuntimeOption, sub_app
+from callgate.cli.outcome import CommandError, Exit
+from callgate.cli.signing_in import sign_in
+from callgate.cli.token_store import OWN_RUNTIME, KeptToken, kept
+from callgate.flow.admin import TokenRequest
+
+app = sub_app("Calls.")
+
+_CODES = {"refused": Exit.NO, "pending_approval": Exit.PENDING, "failed": Exit.NO, "unknown": Exit.NO}
+
+
+@app.command("call")
+def call(
+    integration: Annotated[str, typer.Argument(metavar="INTEGRATION", help="E.g. git.")],
+    tool: Annotated[str, typer.Argument(metavar="TOOL", help="E.g. git_status.")],
+    arguments: Annotated[
+        str, typer.Argument(metavar="[JSON]", help="The arguments, a JSON object; - reads it from stdin.")
+    ] = "{}",
+    task: Annotated[str, typer.Option("--task", metavar="ID", help="Under this open task.")] = "",
+    runtime: RuntimeOption = OWN_RUNTIME,
+    account: AccountOption = "",
+    passphrase_fd: PassphraseOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Call a tool through the gate, as any client would.
+
+    Signs in first when there is no token. Exit codes: 0 the tool answered, 1 refused or failed, 3 somebody must
+    answer first.
+    """
+    wanted = _object(arguments)
+    token = _token(Gate(home), runtime, account, passphrase_fd)
+    with McpClient(token.endpoint, integration, token.token, task=task) as client:
+        found = client.call(tool, wanted)
+    if as_json:
+        screens.dump(json.dumps(found).encode())
+    else:
+        _draw(found)
+    code = _code(found)
+    if code:
+        raise typer.Exit(code)
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(sys.stdin.read() if text == "-" else text)
+    except (ValueError, RecursionError) as fault:
+        raise CommandError(f"The arguments are no JSON: {fault}.", 'Quote them: \'{"repo_path": "."}\'') from None
+    if not isinstance(found, dict):
+        raise CommandError("The arguments must be a JSON object.", 'Quote them: \'{"repo_path": "."}\'')
+    return found
+
+
+def _token(gate: Gate, runtime: str, account: str, passphrase_fd: int | None) -> KeptToken:
+    """The kept token, if it is this gate's and this account's; otherwise a new one."""
+    try:
+        found = kept(runtime)
+        if found.home == str(gate.home) and account in {"", found.account}:
+            return found
+    except CommandError as fault:
+        if passphrase_fd is None and not sys.stderr.isatty():
+            raise
+        screens.tell(f"{fault} Signing in.")
+    sign_in(gate, person(gate, account, passphrase_fd), TokenRequest(runtime=runtime))
+    return kept(runtime)
+
+
+def _code(found: dict[str, Any]) -> Exit:
+    if "error" in found:
+        return Exit.NO
+    result = found.get("result", {})
+    if not result.get("isError"):
+        return Exit.OK
+    facts = result.get("structuredContent")
+    status = facts.get("status") if isinstance(facts, dict) else ""
+    return _CODES.get(str(status), Exit.NO)
+
+
+def _draw(found: dict[str, Any]) -> None:
+    if "error" in found:
+        error = found["error"]
+        screens.say(f"Error {error.get('code', '')}: {error.get('message', '')}")
+        return
+    result = found.get("result", {})
+    for block in result.get("content", ()):
+        screens.show(screens.lines(str(block["text"])) if "text" in block else screens.cell(_other(block)))
+    meta = result.get("_meta", {})
+    receipt = meta.get("io.callgate/receipt") if isinstance(meta, dict) else None
+    if isinstance(receipt, dict):
+        screens.tell("Result: " + ", ".join(f"{name} {value}" for name, value in receipt.items()))
+    if isinstance(meta, dict) and "io.callgate/call" in meta:
+        screens.tell(f"Call: {meta['io.callgate/call']}")
+
+
+def _other(block: Any) -> str:
+    kind = block.get("type", "block") if isinstance(block, dict) else "block"
+    return f"[{kind}, {len(json.dumps(block))} bytes]"

@@ -1,0 +1,90 @@
+"""``callgate status`` and ``callgate doctor``: how the gate is."""
+
+import time
+
+import typer
+from rich.text import Text
+
+from callgate.cli import screens
+from callgate.cli.client import Gate, decode, listed
+from callgate.cli.options import HomeOption, JsonOption, sub_app
+from callgate.cli.outcome import Exit
+from callgate.flow.views import CheckView, IntegrationView, StatusView
+
+app = sub_app("The gate's condition.")
+
+
+@app.command("status")
+def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """What runs, what waits, what is in doubt."""
+    reply = Gate(home).get("status")
+    if as_json:
+        screens.dump(reply)
+        return
+    found = decode(reply, StatusView)
+    screens.headed(f"Callgate {found.version}", screens.facts(_facts(found)))
+    integrations(found.integrations)
+    for halt in found.halts:
+        screens.say(f"Stopped: {halt.scope} {halt.what} ({halt.reason or 'no reason given'}). {halt.id}")
+    for doubt in found.doubts:
+        when = screens.moment(doubt.at_ms)
+        screens.say(f"In doubt: {doubt.integration}/{doubt.tool} at {when} may have happened. {doubt.call}")
+    for warning in found.warnings:
+        screens.show(Text.assemble(("Warning: ", "yellow"), screens.cell(f"{warning.text} {warning.todo}")))
+
+
+def _facts(found: StatusView) -> list[tuple[str, str | Text]]:
+    checkpoint = f"{found.checkpoint_size} events, {screens.moment(found.checkpoint_ms)}"
+    pending = f"{len(found.pending_files)} files differ: {', '.join(found.pending_files)}"
+    return [
+        ("Endpoint", f"{found.endpoint}/<integration>"),
+        ("Running for", screens.span(int(time.time() * 1000) - found.started_ms)),
+        ("Home", found.home),
+        ("Tenant", f"{found.tenant}, profile {found.profile}"),
+        ("Policy", f"bundle {found.bundle[:12]}"),
+        ("", pending if found.pending_files else ""),
+        ("Waiting", f"{found.open_holds} for people: callgate holds list" if found.open_holds else "nothing"),
+        ("In doubt", f"{len(found.doubts)} calls" if found.doubts else ""),
+        ("Ledger", f"{found.events} events"),
+        ("Checkpoint", checkpoint if found.checkpoint_size else "none yet"),
+        ("Same host", "assistants may run as the gate's own user; acts are marked" if found.same_host else ""),
+    ]
+
+
+def integrations(found: tuple[IntegrationView, ...]) -> None:
+    screens.table(
+        ("Integration", "State", "Tools", "Where", "As", "Notes"),
+        ((row.name, screens.mark(row.state), str(row.tools), row.where, row.actor, _notes(row)) for row in found),
+        empty="No integration is connected. Connect one with: callgate add",
+    )
+
+
+def _notes(row: IntegrationView) -> str:
+    notes = (
+        "" if row.confirmed_ms else "not confirmed",
+        "changed since it was confirmed" if row.drifted else "",
+        "" if row.confined else "unconfined",
+        "" if row.manifest else "no manifest",
+        "" if row.stage == "production" else f"stage {row.stage}",
+    )
+    return ", ".join(note for note in notes if note)
+
+
+@app.command("doctor")
+def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Check the gate and say what to do.
+
+    Exit code 1 when a check failed.
+    """
+    reply = Gate(home).get("doctor")
+    checks = listed(reply, "checks", CheckView)
+    if as_json:
+        screens.dump(reply)
+    else:
+        screens.table(
+            ("", "Check", "Found", "To do"),
+            ((screens.mark(check.state), check.code, check.text, check.todo) for check in checks),
+            empty="There is nothing to check.",
+        )
+    if any(check.state == "fail" for check in checks):
+        raise typer.Exit(Exit.NO)

@@ -1,0 +1,123 @@
+"""``callgate ledger``: proofs of what happened."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+from callgate.cli import screens
+from callgate.cli.client import Gate, decode
+from callgate.cli.options import HomeOption, JsonOption, sub_app
+from callgate.cli.outcome import CommandError, Exit
+from callgate.cli.text import safe_json
+from callgate.flow.views import CheckpointView, ExportView, ProofView, VerifyEnd
+
+app = sub_app("The ledger.")
+ledger = sub_app("Verify, prove, export; the signed checkpoint.")
+app.add_typer(ledger, name="ledger")
+
+_MAX_NOTE = 64 * 1024
+OutOption = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write it there instead.")]
+
+
+@ledger.command("verify")
+def verify(
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option("--checkpoint", metavar="FILE", help="A checkpoint you kept elsewhere; finds lost events."),
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read all events and check them against tree and signature.
+
+    Exit code 1, and the first bad event, when they do not verify. Without a checkpoint of your own this shows
+    internal consistency only.
+    """
+    note = "" if checkpoint is None else _note(checkpoint)
+    end = _progress(Gate(home), note)
+    found = decode(msgspec.json.encode(end), VerifyEnd)
+    if as_json:
+        screens.dump(msgspec.json.encode(end))
+    elif found.ok:
+        screens.say(f"{found.events} events verify ({found.consistency}). Root {found.root}")
+    else:
+        where = f"event {found.bad_index} ({found.bad_event}): " if found.bad_index >= 0 else ""
+        screens.say(f"The ledger does not verify: {where}{found.problem}")
+    if not found.ok:
+        raise typer.Exit(Exit.NO)
+
+
+def _note(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(_MAX_NOTE).decode()
+    except (OSError, UnicodeDecodeError):
+        raise CommandError(
+            f"{file} holds no checkpoint that can be read.", "It is the text of a signed note."
+        ) from None
+
+
+def _progress(gate: Gate, note: str) -> dict[str, Any]:
+    """Draws the steps on stderr when it is a terminal; returns the last line."""
+    screen = screens.console(err=True)
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
+        row = bar.add_task("", total=None)
+        for line in gate.lines("ledger", "verify", body={"note": note}):
+            if line.get("kind") == "end":
+                return line
+            bar.update(row, completed=line["checked"], total=line["of"])
+    raise CommandError("The verification broke off.", "Look at the gate's log.")
+
+
+@ledger.command("checkpoint")
+def checkpoint(out: OutOption = None, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Print the newest signed checkpoint. Keep it on another machine."""
+    reply = Gate(home).get("ledger", "checkpoint")
+    found = decode(reply, CheckpointView)
+    if as_json:
+        screens.dump(reply)
+    else:
+        _give(found.note, out, f"The checkpoint of {found.size} events is in")
+
+
+@ledger.command("proof")
+def proof(
+    event: Annotated[str, typer.Argument(metavar="EVENT", help="Its id.")],
+    out: OutOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Print the proof that an event is in the ledger, for the offline verifier (JSON)."""
+    reply = Gate(home).get("ledger", "proof", event)
+    found = decode(reply, ProofView)
+    text = safe_json(msgspec.json.format(reply, indent=2).decode()) + "\n"
+    _give(text, out, f"The proof of {found.event} is in")
+
+
+def _give(text: str, out: Path | None, sentence: str) -> None:
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as fault:
+        raise CommandError(f"{out} cannot be written: {fault.strerror}.") from None
+    screens.say(f"{sentence} {out}")
+
+
+@ledger.command("export")
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Empty, or not there yet.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write events, tiles and checkpoint into a folder, for the offline verifier."""
+    reply = Gate(home).post("ledger", "export", body={"folder": str(folder.absolute())})
+    if as_json:
+        screens.dump(reply)
+        return
+    found = decode(reply, ExportView)
+    screens.say(f"{found.events} events in {found.files} files are in {found.folder}")

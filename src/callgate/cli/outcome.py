@@ -1,0 +1,26 @@
+"""How a command ends: exit codes, and the one line on stderr when it cannot go on."""
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    OK = 0
+    NO = 1
+    """The answer is no: denied, does not verify, a case failed."""
+    USAGE = 2
+    """The command, a file or the gate must change first; also: no gate is running."""
+    PENDING = 3
+    """Somebody must answer first."""
+
+
+class CommandError(Exception):
+    """Ends the command. ``message`` says what is wrong, ``hint`` the next step; no traceback is shown."""
+
+    def __init__(self, message: str, hint: str = "", exit_code: Exit = Exit.USAGE) -> None:
+        super().__init__(message)
+        self.hint = hint
+        self.exit_code = exit_code
+
+    @property
+    def line(self) -> str:
+        return " ".join(part for part in (str(self), self.hint) if part)
