@@ -220,3 +220,13 @@ def test_ids_of_two_issuers_never_meet():
 def test_an_unfit_name_is_left_out():
     assert credential(name="Ana\n").initiator.name == ""
     assert credential(name=7).initiator.name == ""
+
+
+@pytest.mark.parametrize("extra", [{"at_hash": "x"}, {"c_hash": "x"}, {"typ": "ID"}, {"typ": "Refresh"}])
+def test_an_id_or_refresh_token_is_no_access_token(extra):
+    assert code_of(extra) == "malformed"
+    assert credential(typ="Bearer", auth_time=1, nonce="x")
+
+
+def test_a_token_bound_to_a_key_is_refused():
+    assert code_of({"cnf": {"jkt": "x"}}) == "malformed"

@@ -92,7 +92,11 @@ def test_issuers_that_fit():
     check_config(
         Config(
             tenants=("main", "side"),
-            issuers=(issuer(), issuer(issuer="https://b.example", tenant="side", subject_prefix="")),
+            issuers=(
+                issuer(),
+                issuer(issuer="https://b.example", tenant="side"),
+                issuer(issuer="https://c.example", subject_prefix="two:"),
+            ),
         ),
         "config.toml",
     )

@@ -160,8 +160,16 @@ def test_an_empty_file_is_the_default():
         ('tenants = ["main\\n"]', "tenants[0]", "small letters"),
         ("tenants = []", "tenants", "length >= 1"),
         ('[[issuers]]\ntenant = "main"', "issuers[0]", "missing required field issuer"),
-        ('[[issuers]]\nissuer = "https://a.example"\nalgorithms = ["HS256"]', "issuers[0].algorithms[0]", "ES256"),
-        ('[[issuers]]\nissuer = "https://a.example"\nalgorithms = ["none"]', "issuers[0].algorithms[0]", "ES256"),
+        (
+            '[[issuers]]\nsubject_prefix = "a:"\nissuer = "https://a.example"\nalgorithms = ["HS256"]',
+            "issuers[0].algorithms[0]",
+            "ES256",
+        ),
+        (
+            '[[issuers]]\nsubject_prefix = "a:"\nissuer = "https://a.example"\nalgorithms = ["none"]',
+            "issuers[0].algorithms[0]",
+            "ES256",
+        ),
         ("listen = 3", "listen", "Expected object"),
         ('base_url = "http://a.example"', "base_url", "https"),
         ("[limits]\nbody_bytes = 1", "limits.body_bytes", ">= 1024"),

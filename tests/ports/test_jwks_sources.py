@@ -248,7 +248,7 @@ def test_issuers_of_the_configuration(tmp_path):
         issuers=(
             IssuerConfig(issuer=COMPANY, tenant="side", jwks_file="login.json", subject_prefix="corp:",
                          algorithms=(Algorithm.ES256,), audiences=("api://gate",)),
-            IssuerConfig(issuer="https://second.example", jwks_url="https://second.example/keys"),
+            IssuerConfig(issuer="https://second.example", subject_prefix="two:", jwks_url="https://second.example/keys"),
         ),
     )  # fmt: skip
     issuers = company_issuers(config, tmp_path)
@@ -256,4 +256,4 @@ def test_issuers_of_the_configuration(tmp_path):
     found = checked.verify(company.token(aud="api://gate"), NOW_MS)
     assert (found.initiator.tenant, found.initiator.subject) == ("side", "corp:ana")
     assert reserved_prefixes(config, "side") == ("corp:",)
-    assert reserved_prefixes(config, "main") == ()
+    assert reserved_prefixes(config, "main") == ("two:",)

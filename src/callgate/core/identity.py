@@ -72,6 +72,7 @@ def read_credential(
     """
     if claims.get("iss") != rules.issuer:
         raise AuthError("The token is of another issuer.", code="bad_issuer")
+    _refuse_other_kinds(claims)
     issued_ms, expires_ms = _times(claims, rules.leeway_ms, now_ms)
     integrations = _integrations(claims, rules)
     initiator, runtime, chain = identify(claims, rules, runtimes)
@@ -122,6 +123,18 @@ def identify(
         name=shown if isinstance(shown, str) and _printable(shown) else "",
     )
     return initiator, runtime, chain
+
+
+def _refuse_other_kinds(claims: Mapping[str, Any]) -> None:
+    """What the same issuer signs for other uses (RFC 8725 section 3.12): ID tokens and refresh tokens that carry no
+    telling ``typ`` header, and tokens bound to a key of the client (RFC 7800, RFC 9449), which cannot be checked here.
+    """
+    if "at_hash" in claims or "c_hash" in claims or claims.get("typ") in ("ID", "Refresh", "Offline", "Logout"):
+        raise AuthError(
+            "This is not an access token.", code="malformed", hint="Send the access token, not an ID or refresh token."
+        )
+    if "cnf" in claims:
+        raise AuthError("The token is bound to a key of its client, which this gate cannot check.", code="malformed")
 
 
 def _printable(text: str) -> bool:

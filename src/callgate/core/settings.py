@@ -78,7 +78,7 @@ def _check_issuer(issuer: IssuerConfig, config: Config, file: str, key: str) -> 
         raise ConfigError("An audience must not be empty.", file=file, key=f"{key}.audiences")
     if issuer.issuer == config.resource or issuer.issuer.startswith(f"{config.resource}/"):
         raise ConfigError("This is the gate's own issuer; it needs no entry.", file=file, key=f"{key}.issuer")
-    if issuer.subject_prefix and not _PREFIX.match(issuer.subject_prefix):
+    if not _PREFIX.match(issuer.subject_prefix):
         raise ConfigError(
             "A prefix is small letters, digits and dashes and ends with a colon, such as corp:.",
             file=file,
@@ -87,17 +87,16 @@ def _check_issuer(issuer: IssuerConfig, config: Config, file: str, key: str) -> 
 
 
 def _check_prefixes(config: Config, file: str) -> None:
-    """Two issuers of one tenant never vouch for the same subject. The gate's own accounts have no prefix."""
+    """Two issuers of one tenant never vouch for the same subject; the gate's own accounts have no prefix."""
     named: set[str] = set()
-    taken = {(config.tenants[0], "")}
+    taken: set[tuple[str, str]] = set()
     for place, issuer in enumerate(config.issuers):
         key = f"issuers[{place}]"
         if issuer.issuer in named:
             raise ConfigError("This issuer is listed twice.", file=file, key=f"{key}.issuer")
         if (issuer.tenant, issuer.subject_prefix) in taken:
             raise ConfigError(
-                "Another issuer of this tenant (the gate's own one included) has the same prefix; choose another, "
-                "such as corp:, so that equal subjects stay two people.",
+                "Another issuer of this tenant has the same prefix; equal subjects must stay two people.",
                 file=file,
                 key=f"{key}.subject_prefix",
             )

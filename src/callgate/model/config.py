@@ -78,6 +78,8 @@ class IssuerConfig(Fact, frozen=True):
 
     issuer: str
     """Exactly the ``iss`` of its tokens."""
+    subject_prefix: str
+    """Put before ``sub``, e.g. ``corp:``: its subjects never meet local accounts or another issuer's."""
     tenant: TenantName = "main"
     """Everyone this issuer vouches for belongs to this tenant; no claim changes that."""
     jwks_file: str = ""
@@ -88,8 +90,6 @@ class IssuerConfig(Fact, frozen=True):
     algorithms: Annotated[tuple[Algorithm, ...], Meta(min_length=1)] = (Algorithm.RS256, Algorithm.ES256)
     audiences: tuple[str, ...] = ()
     """Values of ``aud`` that mean this gate, beside its own URLs (e.g. ``api://callgate``)."""
-    subject_prefix: str = ""
-    """Put before ``sub``, e.g. ``corp:``. Two issuers of one tenant never share a prefix; local accounts have none."""
 
 
 class Config(Fact, frozen=True):
