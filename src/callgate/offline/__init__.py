@@ -1,0 +1,1 @@
+"""Files that stand alone: they import the standard library and ``cryptography``, nothing of ours."""
