@@ -1,0 +1,1 @@
+"""Scripts of the checkout; the product never imports them."""

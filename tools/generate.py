@@ -1,0 +1,44 @@
+"""Write the parts of the docs that are made from code: ``python tools/generate.py [--check]``.
+
+With ``--check`` nothing is written; exit code 1 names the files that differ from what the code says.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from callgate.core.ledger.schema import event_schema
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _event_schema() -> str:
+    return json.dumps(event_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+FILES: dict[str, Callable[[], str]] = {"docs/reference/event-schema.json": _event_schema}
+"""Path from the root of the checkout -> its text."""
+
+
+def main(arguments: list[str]) -> int:
+    """The exit code: 0 all written or all equal, 1 a file differs, 2 unknown arguments."""
+    if arguments not in ([], ["--check"]):
+        sys.stderr.write(f"{__doc__}\n")
+        return 2
+    different = [path for path, make in FILES.items() if _read(ROOT / path) != make()]
+    for path in different:
+        if arguments:
+            sys.stderr.write(f"{path} is not what the code says; run python tools/generate.py\n")
+        else:
+            (ROOT / path).write_text(FILES[path](), "utf-8")
+            sys.stdout.write(f"{path} written\n")
+    return 1 if arguments and different else 0
+
+
+def _read(path: Path) -> str:
+    return path.read_text("utf-8") if path.exists() else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
