@@ -57,7 +57,7 @@ class Contracts(Desk):
         mine = tuple(
             name
             for name in ((capacity,) if capacity else needed)
-            if name not in given and by.subject in self._who(name)
+            if name not in given and by.subject in self._consenters(name)
         )
         if not mine:
             raise AuthError("None of the open consents is yours to give.", code="not_yours")
@@ -86,7 +86,7 @@ class Contracts(Desk):
         )
         return Unit(events=events, changes=changes, names=tuple(names))
 
-    def _who(self, capacity: str) -> tuple[str, ...]:
+    def _consenters(self, capacity: str) -> tuple[str, ...]:
         """Accounts that may consent in a capacity."""
         if capacity == "security":
             return self._holders(Role.SECURITY)
@@ -265,7 +265,7 @@ class Contracts(Desk):
 
     def _view(self, contract: Contract) -> ContractView:
         given = self._live.consents.get(contract.id, {})
-        consents = tuple(_consent(name, self._who(name), given.get(name)) for name in capacities(contract))
+        consents = tuple(_consent(name, self._consenters(name), given.get(name)) for name in capacities(contract))
         state = "active" if self._live.active(contract.id) else "awaiting_consent"
         return ContractView(
             id=contract.id or content_id(contract),

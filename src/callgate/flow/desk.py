@@ -27,7 +27,6 @@ class GateInfo:
     uid: int
     same_host: bool
     """Assistants may run as the gate's own operating-system user."""
-    writer: str
 
 
 @dataclass

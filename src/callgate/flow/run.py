@@ -59,6 +59,10 @@ class Runner:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
+    async def flush(self) -> None:
+        """Write what was counted instead of recorded."""
+        await self._denials.flush()
+
     async def _guarded(self, request: Request, relay: Relay, inflight: Inflight) -> Answer:
         try:
             return await self._govern(request, relay, inflight)

@@ -73,6 +73,16 @@ class Log(Fact, frozen=True):
     level: LogLevel = LogLevel.INFO
 
 
+class LocalSocket(Fact, frozen=True):
+    """The way in for the callgate command."""
+
+    peers: tuple[int, ...] = ()
+    """User ids that may speak beside the gate's own and root. With any, the gate counts as running as a user of its
+    own, and what these people answer counts as a second person's."""
+    path: str = ""
+    """Absolute path of the socket, in a folder these people can reach; empty: in the home."""
+
+
 class IssuerConfig(Fact, frozen=True):
     """A company issuer whose tokens are taken. Exactly one of ``jwks_file`` and ``jwks_url`` is set."""
 
@@ -106,6 +116,7 @@ class Config(Fact, frozen=True):
     """The first one is where the gate's own accounts live."""
     limits: Limits = Limits()
     log: Log = Log()
+    local: LocalSocket = LocalSocket()
     issuers: tuple[IssuerConfig, ...] = ()
 
     @property

@@ -1,0 +1,55 @@
+"""What a starting gate tells the person: where it is, how to sign in, what to try first."""
+
+from pathlib import Path
+
+from callgate import __version__
+from callgate.flow.tenancy import Tenancy
+from callgate.model.config import Config
+
+
+def banner(home: Path, config: Config, tenancy: Tenancy) -> str:
+    """Plain text, 80 columns where it can."""
+    live = tenancy.live
+    names = sorted(name for name, connected in live.connected.items() if connected.pin is not None)
+    profile = live.bundle.profile.value if live.bundle else "none"
+    parts = [
+        f"Callgate {__version__} serves {config.resource}/mcp/<integration>  (home {home}, profile {profile})",
+        f"Integrations: {', '.join(names) or 'none yet; add one: callgate add NAME --url … or --stdio …'}",
+        "",
+    ]
+    if names:
+        parts += [_sign_in(config, names[0]), _first_call(live.integrations[names[0]].writable, names[0])]
+    parts.append("Ctrl-C stops it; a second start keeps everything.")
+    return "\n".join(parts)
+
+
+def _sign_in(config: Config, name: str) -> str:
+    url = f"{config.resource}/mcp/{name}"
+    return f"""\
+1. Sign in, once a day and assistant (asks your passphrase in another terminal):
+     callgate login --runtime codex        callgate login --runtime claude-code
+
+2. Codex, in ~/.codex/config.toml:
+     [mcp_servers.{name}]
+     url = "{url}"
+     http_headers_helper = "callgate token --runtime codex --headers"
+
+   Claude Code, in .mcp.json:
+     {{"mcpServers": {{"{name}": {{"type": "http", "url": "{url}",
+       "headersHelper": "callgate token --runtime claude-code --headers"}}}}}}
+"""
+
+
+def _first_call(writable: tuple[str, ...], name: str) -> str:
+    if name != "git" or not writable:
+        return "3. See its tools: callgate tools\n"
+    repository = writable[0]
+    return f"""\
+3. Try it without an assistant:
+     callgate login
+     callgate call git git_status '{{"repo_path": "{repository}"}}'
+       -> answered at once: a read inside the everyday rules
+     callgate call git git_commit '{{"repo_path": "{repository}", "message": "first"}}'
+       -> "waiting": nothing is committed until you say so
+     callgate holds list        callgate holds approve HOLD        callgate events
+"""

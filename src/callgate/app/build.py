@@ -1,0 +1,132 @@
+"""Builds the rooms of each tenant from a home: keys, store, live state, policy."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from callgate.adapters.home.place import Home
+from callgate.adapters.identity.keyring import Keyring
+from callgate.adapters.secrets.refs import resolve
+from callgate.adapters.store.sqlite import open_sqlite
+from callgate.adapters.upstream.pool import Pool
+from callgate.app.system import SystemClock, SystemEntropy, read_folder
+from callgate.core.ledger.seal import Sealer
+from callgate.core.policy.bundle import parse_bundle
+from callgate.flow.house import Rooms, rooms
+from callgate.flow.live import LIVE_BUNDLE, Live
+from callgate.flow.policies import manifest_digests
+from callgate.flow.ports import Store
+from callgate.flow.rows import STRUCTS, noun, put
+from callgate.flow.tenancy import Tenancy
+from callgate.model.bundle import Bundle
+from callgate.model.config import Config
+from callgate.model.errors import ConfigError
+from callgate.model.event import PolicyApproved
+from callgate.model.record import Setting
+from callgate.model.store import Kind, Unit
+
+PAGE = 1000
+_log = logging.getLogger("callgate.gate")
+
+
+class Built:
+    """One tenant, and what the composition root still needs of it."""
+
+    def __init__(self, house: Rooms, store: Store, pool: Pool, origin: str, public_key: bytes) -> None:
+        self.house = house
+        self.store = store
+        self.pool = pool
+        self.origin = origin
+        self.public_key = public_key
+
+
+def origin_of(config: Config, tenant: str) -> str:
+    """Origin line of a tenant's checkpoints (C2SP tlog-checkpoint: a schema-less URL)."""
+    return f"{config.resource.split('://', 1)[1]}/ledger/{tenant}"
+
+
+async def build_tenant(home: Home, config: Config, keys: Keyring, tenant: str) -> Built:
+    """Open the tenant's store and load its live state. ConfigError, StoreError."""
+    clock, entropy = SystemClock(), SystemEntropy()
+    mine = keys.tenant(tenant)
+    signer = Ed25519PrivateKey.from_private_bytes(mine.ledger)
+    public = signer.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    origin = _stored_origin(home, tenant, origin_of(config, tenant))
+    store = open_sqlite(home.data / tenant, tenant, sign=signer.sign, origin=origin, public_key=public, clock=clock)
+    pool = Pool(resolve, clock, logging.getLogger("callgate.upstream"), folder=home.children, hidden=(home.root,))
+    tenancy = Tenancy(
+        tenant=tenant,
+        store=store,
+        live=Live(),
+        sealer=Sealer(mine.kek, mine.correlation, mine.pseudonym),
+        clock=clock,
+        entropy=entropy,
+        upstreams=pool,
+        profile=config.profile,
+        log=_logged,
+    )
+    await load(tenancy, bundle_files(home))
+    return Built(rooms(tenancy), store, pool, origin, public)
+
+
+def bundle_files(home: Home) -> Callable[[], dict[str, bytes]]:
+    return lambda: read_folder(home.policies, ".toml", ".cedar")
+
+
+def case_files(home: Home) -> Callable[[], dict[str, bytes]]:
+    def read() -> dict[str, bytes]:
+        return {f"cases/{name}": data for name, data in read_folder(home.policies / "cases", ".toml").items()}
+
+    return read
+
+
+async def load(tenancy: Tenancy, files: Callable[[], dict[str, bytes]]) -> None:
+    """Mirror every row; make the stored bundle live, or at the very first start the one on disk."""
+    bundles: dict[str, Bundle] = {}
+    for kind in STRUCTS:
+        after = ""
+        while True:
+            page = await tenancy.store.list(kind, after=after, limit=PAGE)
+            if kind is Kind.BUNDLE:
+                bundles.update((row.key, noun(row)) for row in page)
+            tenancy.live.load(page)
+            if len(page) < PAGE:
+                break
+            after = page[-1].key
+    wanted = tenancy.live.settings.get(LIVE_BUNDLE, "")
+    if not wanted:
+        await _first_bundle(tenancy, files)
+        return
+    if wanted not in bundles:
+        raise ConfigError("The live policy bundle is missing from the store.", hint="Restore a backup of the home.")
+    tenancy.live.use(bundles[wanted])
+
+
+async def _first_bundle(tenancy: Tenancy, files: Callable[[], dict[str, bytes]]) -> None:
+    bundle = parse_bundle(files(), manifest_digests())
+    event = tenancy.event(PolicyApproved(bundle=bundle.digest, base="", by="gate", alone=True, first=True))
+    changes = (
+        put(bundle.digest, bundle, expect=0),
+        put(LIVE_BUNDLE, Setting(name=LIVE_BUNDLE, value=bundle.digest), expect=0),
+    )
+    await tenancy.write(Unit(events=(event,), changes=changes))
+    tenancy.live.use(bundle)
+
+
+def _stored_origin(home: Home, tenant: str, wanted: str) -> str:
+    """The log keeps the origin it was born with, whatever the address is later."""
+    path = Path(home.data / f"{tenant}.origin")
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        home.data.mkdir(mode=0o700, exist_ok=True)
+        path.write_text(wanted + "\n")
+        path.chmod(0o600)
+        return wanted
+
+
+def _logged(event: str, fields: dict[str, object]) -> None:
+    _log.warning(event, extra=fields)

@@ -1,0 +1,42 @@
+"""Builds the administration of the gate's first tenant, where its own accounts live."""
+
+import os
+from importlib.resources import files
+
+from callgate import __version__
+from callgate.adapters.home.place import Home
+from callgate.adapters.identity.issuer import TokenIssuer
+from callgate.adapters.identity.passphrase import ScryptPassphrases
+from callgate.app.build import Built, bundle_files, case_files
+from callgate.app.hygiene import hygiene
+from callgate.app.system import SystemClock, SystemEntropy, write_export
+from callgate.core.attempts import Attempts
+from callgate.flow.administration import Administration
+from callgate.flow.desk import DeskTools, GateInfo
+from callgate.model.config import Config
+
+
+def administration(home: Home, config: Config, built: Built, issuer: TokenIssuer, *, same_host: bool) -> Administration:
+    info = GateInfo(
+        version=__version__,
+        started_ms=SystemClock().now_ms(),
+        home=str(home.root),
+        endpoint=f"{config.resource}/mcp",
+        origin=built.origin,
+        uid=os.geteuid(),
+        same_host=same_host,
+    )
+    tools = DeskTools(
+        rooms=built.house,
+        issuer=issuer,
+        passphrases=ScryptPassphrases(SystemEntropy()),
+        attempts=Attempts(),
+        info=info,
+        bundle_files=bundle_files(home),
+        case_files=case_files(home),
+        write_export=write_export,
+        verifier_source=(files("callgate.offline") / "verify_ledger.py").read_bytes,
+        ledger_public=built.public_key,
+        hygiene=lambda: hygiene(home),
+    )
+    return Administration(tools)

@@ -1,0 +1,73 @@
+"""Checks of the machine for ``callgate doctor``: who can read what should be read by the gate alone."""
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from callgate.adapters.home.place import Home
+from callgate.adapters.upstream.confine_exec import landlock_abi
+
+LOW_DISK = 1 << 30
+Check = tuple[str, str, str, str]
+"""(code, state, text, todo)."""
+
+
+def hygiene(home: Home) -> tuple[Check, ...]:
+    return (*_modes(home), *_user(), *_confinement(), *_disk(home))
+
+
+def _modes(home: Home) -> Iterator[Check]:
+    loose = [str(path) for path in _private(home) if stat.S_IMODE(path.lstat().st_mode) & 0o077]
+    if loose:
+        yield (
+            "modes",
+            "fail",
+            f"Other users can get at {loose[0]} and {len(loose) - 1} more.",
+            f"chmod go-rwx {loose[0]}",
+        )
+    else:
+        yield "modes", "ok", "Home, keys and stores are the gate's user's alone.", ""
+
+
+def _private(home: Home) -> Iterator[Path]:
+    yield home.root
+    for folder in (home.keys, home.data):
+        yield from (path for path in folder.rglob("*"))
+
+
+def _user() -> Iterator[Check]:
+    if os.geteuid() == 0:
+        yield (
+            "user",
+            "warn",
+            "The gate runs as root: what it starts and reads is root's.",
+            "Run it as a user of its own.",
+        )
+    else:
+        yield (
+            "user",
+            "warn",
+            "Programs of this operating-system user, assistants included, can read the home and stop the gate.",
+            "Run the gate as a user of its own: docs/how-to/two-people.md",
+        )
+
+
+def _confinement() -> Iterator[Check]:
+    abi = landlock_abi()
+    if abi >= 1:
+        yield "landlock", "ok", f"The kernel confines stdio servers (Landlock ABI {abi}).", ""
+    else:
+        yield (
+            "landlock",
+            "fail",
+            "The kernel has no Landlock, so stdio servers cannot be confined and are not started.",
+            "Use a newer kernel, connect over HTTP, or add them with --unconfined.",
+        )
+
+
+def _disk(home: Home) -> Iterator[Check]:
+    free = shutil.disk_usage(home.root).free
+    state = "ok" if free >= LOW_DISK else "warn"
+    yield "disk", state, f"{free >> 20} MiB are free where the ledger grows.", "" if state == "ok" else "Make room."

@@ -1,0 +1,239 @@
+"""Runs a gate: builds everything, serves, drains and closes."""
+
+import asyncio
+import gc
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+import uvloop
+
+from callgate import __version__
+from callgate.adapters.home.config import read_config
+from callgate.adapters.home.place import Home, check
+from callgate.adapters.http.api import build_api
+from callgate.adapters.http.peer import LocalApi
+from callgate.adapters.identity.issuer import TokenIssuer
+from callgate.adapters.identity.keyring import Keyring
+from callgate.adapters.identity.tokens import TokenVerifier, company_issuers, own_issuer, reserved_prefixes
+from callgate.adapters.store.lock import HomeLock
+from callgate.adapters.telemetry.log import configure
+from callgate.adapters.upstream.confine import harden_self
+from callgate.app.banner import banner
+from callgate.app.build import Built, build_tenant
+from callgate.app.desk import administration
+from callgate.app.system import SystemClock, SystemEntropy
+from callgate.app.web import WebServer, bind, web_server
+from callgate.core.identity import Runtimes
+from callgate.core.sessions import SessionSealer
+from callgate.flow.administration import Administration
+from callgate.flow.connect import look_for_drift, reconnect
+from callgate.flow.gatehouse import Gatehouse
+from callgate.flow.recover import recover, resume_holds
+from callgate.model.config import Config
+from callgate.model.errors import CallgateError, ConfigError
+from callgate.model.event import GateStarted, GateStopped
+from callgate.model.store import Unit
+
+DRIFT_EVERY_S = 300
+_log = logging.getLogger("callgate.gate")
+
+
+def serve(home: Path, *, host: str | None = None, port: int | None = None) -> int:
+    """Run until SIGINT or SIGTERM. Returns the exit code: 0, or 2 when the gate cannot start (said on stderr)."""
+    try:
+        return uvloop.run(_serve(Home(home), host, port))
+    except ConfigError as fault:
+        print(f"callgate: {fault}" + (f" {fault.hint}" if fault.hint else ""), file=sys.stderr)
+    except CallgateError as fault:
+        print(f"callgate: {fault.message}", file=sys.stderr)
+    return 2
+
+
+async def _serve(home: Home, host: str | None, port: int | None) -> int:
+    check(home)
+    config = _configured(home, host, port)
+    configure(config.log)
+    harden_self()
+    lock = HomeLock(home.lock)
+    lock.acquire()
+    try:
+        link = bind(config.listen.host, config.listen.port)
+        config = _with_port(config, link.getsockname()[1])
+        gate = await Gate.build(home, config)
+        try:
+            return await gate.run(link)
+        finally:
+            await gate.close()
+    finally:
+        lock.release()
+
+
+def _configured(home: Home, host: str | None, port: int | None) -> Config:
+    config = read_config(home.config)
+    listen = config.listen
+    if host is not None:
+        listen = msgspec.structs.replace(listen, host=host)
+    if port is not None:
+        listen = msgspec.structs.replace(listen, port=port)
+    return msgspec.structs.replace(config, listen=listen)
+
+
+def _with_port(config: Config, port: int) -> Config:
+    return msgspec.structs.replace(config, listen=msgspec.structs.replace(config.listen, port=port))
+
+
+class Gate:
+    """Everything that runs, and the order in which it stops."""
+
+    def __init__(
+        self,
+        home: Home,
+        config: Config,
+        built: dict[str, Built],
+        gatehouse: Gatehouse,
+        verifier: TokenVerifier,
+        issuer: TokenIssuer,
+        admin: Administration,
+    ) -> None:
+        self._home = home
+        self._config = config
+        self._built = built
+        self._gatehouse = gatehouse
+        self._verifier = verifier
+        self._issuer = issuer
+        self._admin = admin
+        self._api = LocalApi(build_api(admin), home.socket)
+        self._loops: list[asyncio.Task[None]] = []
+
+    @classmethod
+    async def build(cls, home: Home, config: Config) -> "Gate":
+        clock, entropy = SystemClock(), SystemEntropy()
+        keys = Keyring.open(home.keys, config.tenants, entropy, create=False)
+        built = {tenant: await build_tenant(home, config, keys, tenant) for tenant in config.tenants}
+        first = config.tenants[0]
+        issuer = TokenIssuer(config.resource, config.resource, keys.issuer, entropy, previous=keys.issuer_previous)
+        own = own_issuer(config.resource, first, config.resource, issuer.keys, reserved_prefixes(config, first))
+        verifier = TokenVerifier((own, *company_issuers(config, home.root)), _runtimes_of(built), clock)
+        gatehouse = Gatehouse(
+            {tenant: one.house for tenant, one in built.items()},
+            verifier,
+            SessionSealer(keys.session),
+            clock,
+            entropy,
+            same_host=same_host(config),
+        )
+        admin = administration(home, config, built[first], issuer, same_host=same_host(config))
+        return cls(home, config, built, gatehouse, verifier, issuer, admin)
+
+    async def run(self, link: socket.socket) -> int:
+        for built in self._built.values():
+            await self._start(built)
+        server = web_server(self._config, self._gatehouse, self._issuer, same_host=same_host(self._config))
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop, server)
+        await self._api.start()
+        self._every(1.0, self._tick)
+        self._every(60.0, self._minute)
+        self._every(DRIFT_EVERY_S, self._drift, at_once=True)
+        self._loops.append(asyncio.create_task(self._verifier.run()))
+        _settle_memory()
+        print(banner(self._home.root, self._config, self._built[self._config.tenants[0]].house.tenancy), flush=True)
+        await server.serve(sockets=[link])
+        return 0
+
+    async def close(self) -> None:
+        """Let what runs end, then say so in the ledger and close the stores."""
+        self._gatehouse.closing = True
+        for task in self._loops:
+            task.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        await self._api.stop()
+        for built in self._built.values():
+            house = built.house
+            await house.runner.drain()
+            await house.redeemer.drain()
+            await house.runner.flush()
+            await house.tenancy.write(Unit(events=(house.tenancy.event(GateStopped(reason="asked to stop")),)))
+            await built.pool.close()
+            await built.store.close()
+
+    def _stop(self, server: WebServer) -> None:
+        self._gatehouse.closing = True
+        server.should_exit = True
+
+    async def _start(self, built: Built) -> None:
+        tenancy = built.house.tenancy
+        lost = await recover(tenancy)
+        reconnect(tenancy)
+        bundle = tenancy.live.bundle
+        assert bundle is not None
+        head = await tenancy.store.head()
+        started = GateStarted(
+            version=__version__,
+            profile=bundle.profile.value,
+            bundle=bundle.digest,
+            same_host=same_host(self._config),
+            first=head.size <= 1,
+            recovered_unknown=lost,
+        )
+        await tenancy.write(Unit(events=(tenancy.event(started, same_host=same_host(self._config)),)))
+        await resume_holds(tenancy, built.house.holds, built.house.redeemer)
+
+    def _every(self, seconds: float, act: Callable[[], Awaitable[None]], *, at_once: bool = False) -> None:
+        async def loop() -> None:
+            if not at_once:
+                await asyncio.sleep(seconds)
+            while True:
+                try:
+                    await act()
+                except CallgateError as fault:
+                    _log.warning("background_failed", extra={"what": act.__name__, "code": fault.code})
+                await asyncio.sleep(seconds)
+
+        self._loops.append(asyncio.create_task(loop()))
+
+    async def _tick(self) -> None:
+        for built in self._built.values():
+            await built.house.holds.expire()
+        await self._admin.close_overdue()
+
+    async def _minute(self) -> None:
+        for built in self._built.values():
+            await built.house.runner.flush()
+
+    async def _drift(self) -> None:
+        for built in self._built.values():
+            for name in tuple(built.house.tenancy.live.integrations):
+                await look_for_drift(built.house.tenancy, name)
+
+
+def same_host(config: Config) -> bool:
+    """Assistants may run as the gate's own user, unless people reach the socket as users of their own."""
+    return not config.local.peers
+
+
+def _runtimes_of(built: dict[str, Built]) -> Callable[[str], Runtimes]:
+    made: dict[str, tuple[str, Runtimes]] = {}
+
+    def runtimes(tenant: str) -> Runtimes:
+        bundle = built[tenant].house.tenancy.live.bundle
+        assert bundle is not None
+        known = made.get(tenant)
+        if known is None or known[0] != bundle.digest:
+            known = made[tenant] = (bundle.digest, Runtimes(bundle.runtimes))
+        return known[1]
+
+    return runtimes
+
+
+def _settle_memory() -> None:
+    """What was built at start lives as long as the process: the collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 50)

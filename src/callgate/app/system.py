@@ -1,0 +1,56 @@
+"""The machine's clock, randomness and files, behind the ports."""
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from callgate.model.errors import ConfigError, InputError
+
+MAX_POLICY_BYTES = 1 << 20
+
+
+class SystemClock:
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def monotonic_us(self) -> int:
+        return time.monotonic_ns() // 1_000
+
+
+class SystemEntropy:
+    def bytes(self, size: int) -> bytes:
+        return os.urandom(size)
+
+
+def read_folder(folder: Path, *suffixes: str) -> dict[str, bytes]:
+    """Regular files by name. ConfigError: unreadable or too large."""
+    found: dict[str, bytes] = {}
+    try:
+        for path in sorted(folder.iterdir()):
+            if path.suffix in suffixes and path.is_file() and not path.is_symlink():
+                if path.stat().st_size > MAX_POLICY_BYTES:
+                    raise ConfigError("The file is over 1 MiB.", file=str(path))
+                found[path.name] = path.read_bytes()
+    except FileNotFoundError:
+        return found
+    except OSError as fault:
+        raise ConfigError(f"It cannot be read: {fault.strerror}.", file=str(fault.filename or folder)) from fault
+    return found
+
+
+def write_export(folder: str, files: Mapping[str, bytes]) -> None:
+    """Make ``folder`` (or use an empty one) and write files into it, 0600."""
+    place = Path(folder)
+    if not place.is_absolute():
+        raise InputError("The folder must be an absolute path.", code="bad_folder")
+    try:
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if any(place.iterdir()):
+            raise InputError("The folder is not empty.", code="bad_folder", hint="Name a new one.")
+        for name, data in files.items():
+            target = os.open(place / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+            with os.fdopen(target, "wb") as file:
+                file.write(data)
+    except OSError as fault:
+        raise InputError(f"The folder cannot be written: {fault.strerror}.", code="bad_folder") from fault

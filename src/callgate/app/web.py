@@ -1,0 +1,107 @@
+"""The TCP side: one ASGI application for assistants, and its server."""
+
+import contextlib
+import errno
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+
+from callgate.adapters.identity.issuer import TokenIssuer
+from callgate.adapters.mcp.app import McpFront
+from callgate.adapters.mcp.config import FrontConfig
+from callgate.adapters.mcp.http import Receive, Scope, Send
+from callgate.flow.serving import Serving
+from callgate.model.config import Config
+from callgate.model.errors import ConfigError
+
+BACKLOG = 2048
+KEEP_ALIVE_S = 75
+DRAIN_S = 30
+_JSON = (b"content-type", b"application/json")
+
+
+class WebApp:
+    """Routes ``/mcp…`` and the protected-resource metadata to the front; the rest are two static documents."""
+
+    def __init__(self, front: McpFront, issuer: TokenIssuer) -> None:
+        self._front = front
+        self._documents = {
+            "/.well-known/oauth-authorization-server": issuer.metadata(),
+            "/jwks.json": issuer.jwks(),
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        document = self._documents.get(scope.get("path", "")) if scope["type"] == "http" else None
+        if document is None:
+            await self._front(scope, receive, send)
+            return
+        allowed = scope["method"] in ("GET", "HEAD")
+        body = document if allowed else b'{"error":"method_not_allowed"}'
+        headers = [_JSON, (b"content-length", str(len(body)).encode()), (b"cache-control", b"max-age=300")]
+        await send({"type": "http.response.start", "status": 200 if allowed else 405, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+class WebServer(uvicorn.Server):
+    """uvicorn without signal handling of its own: the composition root has it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def front_config(config: Config, *, same_host: bool) -> FrontConfig:
+    base = config.resource
+    hosts = {base.split("://", 1)[1].split("/", 1)[0], *config.allowed_hosts}
+    if config.listen.host in ("127.0.0.1", "::1", "localhost"):
+        hosts |= {f"{name}:{config.listen.port}" for name in ("127.0.0.1", "localhost", "[::1]")}
+    return FrontConfig(
+        base=base,
+        hosts=tuple(sorted(hosts)),
+        origins=config.allowed_origins,
+        authorization_servers=(base, *(one.issuer for one in config.issuers)),
+        body_bytes=config.limits.body_bytes,
+        header_bytes=config.limits.header_bytes,
+        body_ms=config.limits.body_seconds * 1000,
+        same_host=same_host,
+    )
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket, or ConfigError with what to do."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    link = socket.socket(family, socket.SOCK_STREAM)
+    link.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        link.bind((host, port))
+        link.listen(BACKLOG)
+    except OSError as fault:
+        link.close()
+        if fault.errno == errno.EADDRINUSE:
+            raise ConfigError(
+                f"Something else listens on {host}:{port} already.",
+                key="listen.port",
+                hint="Stop it, or choose another port: callgate serve --port 8701",
+            ) from fault
+        raise ConfigError(f"Cannot listen on {host}:{port}: {fault.strerror}.", key="listen") from fault
+    return link
+
+
+def web_server(config: Config, serving: Serving, issuer: TokenIssuer, *, same_host: bool) -> WebServer:
+    app = WebApp(McpFront(serving, front_config(config, same_host=same_host)), issuer)
+    settings = uvicorn.Config(
+        app,
+        http="httptools",
+        loop="none",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=DRAIN_S,
+    )
+    return WebServer(settings)
