@@ -73,9 +73,12 @@ def _load_file(file: PolicyFile) -> list[Policy]:
             "Policy templates (?principal, ?resource) are not used here; write the policy out.", file=file.name
         )
     names = {place: _name(node, number, file.name) for number, (place, node) in enumerate(_in_order(nodes), 1)}
+    for place, node in _in_order(nodes):
+        _known(node, names[place], file.name)
     checked = cedarpy.validate_policies(file.text, schema_of(frozenset(ATTRIBUTES)))
     if not checked.validation_passed:
-        first = min(checked.errors, key=lambda e: (e.policy_id, e.error))
+        # An error in a scope is followed by a vaguer one about actions.
+        first = min(checked.errors, key=lambda e: (e.policy_id, "applicable action" in e.error, e.error))
         raise ConfigError(f"{_sentence(first.error)}.", file=file.name, key=names.get(first.policy_id, ""))
     return [_policy(node, names[place], file.name) for place, node in _in_order(nodes)]
 
@@ -117,9 +120,7 @@ def _name(node: pst.Template, number: int, file: str) -> str:
     return name
 
 
-def _policy(node: pst.Template, name: str, file: str) -> Policy:
-    said = node.annotations
-    permit = node.effect == "permit"
+def _known(node: pst.Template, name: str, file: str) -> None:
     # Cedar takes ``context has typo`` for something that is never true.
     for attribute in sorted(References(node).attributes.difference(ATTRIBUTES)):
         raise ConfigError(
@@ -127,6 +128,11 @@ def _policy(node: pst.Template, name: str, file: str) -> Policy:
             file=file,
             key=name,
         )
+
+
+def _policy(node: pst.Template, name: str, file: str) -> Policy:
+    said = node.annotations
+    permit = node.effect == "permit"
     allowed = _ON_PERMIT if permit else _ON_FORBID
     for annotation in sorted(said):
         if annotation not in allowed:

@@ -137,4 +137,6 @@ An optional attribute may be absent: ask `context has <name>` first, or the poli
 
 Any other annotation is refused. Permits and forbids are judged as two sets: without a matching permit a call is denied
 (`no_permit`), and every matching forbid is a finding of its own. A policy that cannot be evaluated denies (`policy_error`).
+`draft` asks for no more than a draft: it leaves reads and drafts alone, and makes a call that changes something wait for
+the one who asked (`meant`).
 """
