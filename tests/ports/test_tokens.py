@@ -10,7 +10,7 @@ import pytest
 from joserfc.jwk import ECKey, OctKey
 
 from callgate.adapters.identity.issuer import TokenIssuer
-from callgate.adapters.identity.jwks import FixedKeys, parse_jwks
+from callgate.adapters.identity.jwks import FixedKeys, KeyTable, parse_jwks
 from callgate.adapters.identity.tokens import TokenVerifier, TrustedIssuer, own_issuer
 from callgate.core.identity import IssuerRules, Runtimes
 from callgate.model.errors import AuthError, InputError
@@ -152,6 +152,18 @@ def test_hmac_with_the_public_key(checked, company, form):
     signed = f"{encode({'alg': 'HS256', 'kid': company.kid, 'typ': 'at+jwt'})}.{encode(company.claims())}"
     tag = hmac.new(public, signed.encode(), hashlib.sha256).digest()
     assert code_of(checked, f"{signed}.{encode(tag)}") == "bad_algorithm"
+
+
+def test_no_list_of_algorithms_makes_none_or_hmac_good():
+    shared = OctKey.generate_key(256)
+    lax = ("none", "HS256", "ES256")
+    rules = IssuerRules(issuer=COMPANY, tenant="main", resource=BASE)
+    checked = verifier(TrustedIssuer(rules, lax, FixedKeys(KeyTable([shared], lax))))
+    head = {"alg": "HS256", "typ": "at+jwt"}
+    signed = f"{encode(head)}.{encode(Company().claims())}"
+    tag = hmac.new(shared.raw_value, signed.encode(), hashlib.sha256).digest()
+    assert code_of(checked, f"{signed}.{encode(tag)}") == "bad_algorithm"
+    assert code_of(checked, unsigned({"alg": "none", "typ": "at+jwt"}, Company().claims())) == "bad_algorithm"
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "HS512", "ES256K", "A128KW", "dir", "RSA-OAEP", "Ed25519", "PS256", 7])
