@@ -74,6 +74,4 @@ def finished_unit(name: str) -> Unit:
     """What it commits before the answer."""
     call = f"call-{name}"
     body = Finished(outcome="ok", duration_us=1234, result="23" * 32, result_bytes=510)
-    return Unit(
-        events=(NewEvent(id=f"ev-b{name}", at_ms=1_800_000_000_000, body=body, call=call),), closed=(call,)
-    )
+    return Unit(events=(NewEvent(id=f"ev-b{name}", at_ms=1_800_000_000_000, body=body, call=call),), closed=(call,))

@@ -110,8 +110,9 @@ class HttpUpstream:
 
     async def close(self) -> None:
         self._closed = True
-        for task in list(self._tasks):
+        for task in (tasks := list(self._tasks)):
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._client is not None:
             await self._client.close()
 
@@ -250,10 +251,11 @@ class HttpUpstream:
         if response.status >= 300:
             raise wire.fault("rejected")
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 class _Initialized(msgspec.Struct):

@@ -66,7 +66,7 @@ class Channel(Protocol):
     def stateless_headers(self, request: Outbound) -> CIMultiDict[str]: ...
     async def own(self) -> Opened: ...
     async def tell(self, body: bytes, protocol: str, session: str) -> None: ...
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None: ...
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]: ...
     def note(self, response: ClientResponse) -> None: ...
     def unreached(self) -> None: ...
     def entered(self) -> None: ...
@@ -122,7 +122,7 @@ class HttpExchange:
         finally:
             self._timeout = None
         if message.is_response:
-            self._finish()
+            self._finish(answered=True)
         return message
 
     @property
@@ -146,7 +146,7 @@ class HttpExchange:
         if self._protocol in wire.HANDSHAKE and not self._handshake:
             self._channel.spawn(self._tell_cancelled())
 
-    def _finish(self) -> None:
+    def _finish(self, *, answered: bool = False) -> None:
         if self._phase is Phase.DONE:
             return
         self._phase = Phase.DONE
@@ -159,10 +159,11 @@ class HttpExchange:
             return
         if response.content.at_eof():
             response.release()
-        elif self._ready or self._cancelled or response.status != 200:
-            response.close()
+        elif answered and not self._ready:
+            # Released by the task's end, so that a cancel of the task before its first step leaves nothing open.
+            self._channel.spawn(self._drain(response)).add_done_callback(lambda _: response.release())
         else:
-            self._channel.spawn(self._drain(response))
+            response.close()
 
     async def _drain(self, response: ClientResponse) -> None:
         """A stream commonly ends right after its answer: give it that moment, then the connection is kept."""
@@ -173,9 +174,6 @@ class HttpExchange:
                     seen += len(chunk)
         except (TimeoutError, ClientError, OSError):
             pass
-        finally:
-            # Closes the connection unless the end was read.
-            response.release()
         self._channel.dropped += bool(seen)
 
     # Sending.
@@ -231,6 +229,9 @@ class HttpExchange:
         status = response.status
         if 300 <= status < 400:
             raise wire.fault("redirect")
+        if status == 404 and self.session:
+            # Handshake eras: the one meaning of 404 with a session, whatever the body says.
+            raise wire.fault("session_gone")
         if kind == JSON and status >= 400:
             message = _parsed(await self._read(response, MAX_ERROR_BODY))
             if message is not None and message.error and not message.method:
@@ -241,8 +242,6 @@ class HttpExchange:
         if status >= 500 or status < 300:
             # A gateway in between answers 502 or 504 when the server may have done the work.
             raise wire.unknown(f"the server answered with status {status}")
-        if status == 404:
-            raise wire.fault("session_gone" if self.session else "not_found")
         raise wire.fault(_STATUS.get(status, "rejected"))
 
     # Reading.
@@ -355,7 +354,7 @@ class HttpExchange:
             return
 
 
-_STATUS = {401: "unauthorized", 403: "forbidden", 429: "rate_limited"}
+_STATUS = {401: "unauthorized", 403: "forbidden", 404: "not_found", 429: "rate_limited"}
 
 
 def _parsed(raw: bytes) -> Message | None:

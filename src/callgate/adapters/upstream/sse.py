@@ -4,6 +4,8 @@ from callgate.model.base import Fact
 
 BOM = b"\xef\xbb\xbf"
 CR, LF = 0x0D, 0x0A
+LINE_COST = 64
+"""Bytes that each data line counts for beside its own, so that an event of very many lines is bounded, too."""
 
 
 class SseEvent(Fact, frozen=True):
@@ -92,7 +94,7 @@ class SseParser:
     def _field(self, field: bytes, value: bytes) -> None:
         if field == b"data":
             self._data.append(value)
-            self._size += len(value) + 1
+            self._size += len(value) + LINE_COST
             if self._size > self._limit:
                 raise SseTooLarge
         elif field == b"event":
