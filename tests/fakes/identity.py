@@ -3,11 +3,18 @@
 import hashlib
 
 import msgspec
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 from joserfc.util import urlsafe_b64encode
 
+from callgate.adapters.identity.issuer import TokenIssuer
+from callgate.adapters.identity.jwks import FixedKeys, parse_jwks
 from callgate.adapters.identity.jws import Algorithms, sign
+from callgate.adapters.identity.tokens import TokenVerifier, TrustedIssuer
+from callgate.core.identity import IssuerRules, Runtimes
+from callgate.model.errors import AuthError
+from callgate.model.identity import Account, Runtime
 
 NOW_MS = 1_800_000_000_000
 NOW = NOW_MS // 1000
@@ -76,3 +83,33 @@ class Company:
 
 def encode(value: object) -> str:
     return urlsafe_b64encode(value if isinstance(value, bytes) else msgspec.json.encode(value)).decode()
+
+
+RUNTIMES = Runtimes((Runtime(id="codex"), Runtime(id="robot", users=("ben",))))
+ANA = Account(subject="ana", name="Ana", team="web", verifier="", created_ms=0)
+ALGORITHMS = ("ES256", "RS256", "EdDSA")
+
+
+def company_issuer(company, algorithms=ALGORITHMS):
+    rules = IssuerRules(issuer=COMPANY, tenant="main", resource=BASE, prefix="corp:")
+    return TrustedIssuer(rules, algorithms, FixedKeys(parse_jwks(company.jwks(), algorithms)))
+
+
+def local_issuer(seed=bytes(32)):
+    return TokenIssuer(BASE, BASE, seed, SeededEntropy())
+
+
+def verifier(*issuers, runtimes=lambda tenant: RUNTIMES, **sizes):
+    return TokenVerifier(issuers, runtimes, SetClock(), **sizes)
+
+
+def code_of(checked, token, now_ms=NOW_MS):
+    with pytest.raises(AuthError) as caught:
+        checked.verify(token, now_ms)
+    assert len(token) < 40 or token[:40] not in f"{caught.value} {caught.value.hint}"
+    return caught.value.code
+
+
+def issue(issuer, **changes):
+    asked = {"task": "", "integrations": (), "now_ms": NOW_MS, "expires_ms": NOW_MS + 600_000} | changes
+    return issuer.issue(ANA, "codex", **asked)
