@@ -275,7 +275,7 @@ def test_a_fault_inside_the_stream_is_its_last_line(fault: Exception, code: str)
     admin.verify_fault = fault
     step, last = lines(admin)
     assert step["kind"] == "step"
-    assert last["problem"]["code"] == code
+    assert (last["kind"], last["problem"]["code"]) == ("fault", code)
     assert "secret" not in json.dumps(last)
 
 

@@ -53,11 +53,11 @@ class Gate:
         return self.post(*path, body={"by": {"account": by.account, "passphrase": by.passphrase}, "act": act})
 
     def lines(self, *path: str, body: object) -> Iterator[dict[str, Any]]:
-        """The JSON lines of a long answer, as they come; a problem line ends them."""
+        """The JSON lines of a long answer, as they come; a fault ends them."""
         with self._open("POST", _target(path), msgspec.json.encode(body), _VERIFY_TIMEOUT) as reply:
             for line in reply:
                 found = msgspec.json.decode(line)
-                if "problem" in found:
+                if found.get("kind") == "fault":
                     raise _refused(500, found["problem"])
                 yield found
 

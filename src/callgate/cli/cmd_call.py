@@ -26,7 +26,7 @@ def call(
     integration: Annotated[str, typer.Argument(metavar="INTEGRATION", help="E.g. git.")],
     tool: Annotated[str, typer.Argument(metavar="TOOL", help="E.g. git_status.")],
     arguments: Annotated[
-        str, typer.Argument(metavar="[JSON]", help="The arguments, a JSON object; - reads it from stdin.")
+        str, typer.Argument(metavar="JSON", help="The arguments, a JSON object; - reads it from stdin.")
     ] = "{}",
     task: Annotated[str, typer.Option("--task", metavar="ID", help="Under this open task.")] = "",
     runtime: RuntimeOption = OWN_RUNTIME,

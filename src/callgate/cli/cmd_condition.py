@@ -34,8 +34,8 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 
 def _facts(found: StatusView) -> list[tuple[str, str | Text]]:
-    checkpoint = f"{found.checkpoint_size} events, {screens.moment(found.checkpoint_ms)}"
-    pending = f"{len(found.pending_files)} files differ: {', '.join(found.pending_files)}"
+    checkpoint = f"{screens.count(found.checkpoint_size, 'event')}, {screens.moment(found.checkpoint_ms)}"
+    pending = f"not live: {', '.join(found.pending_files)}"
     return [
         ("Endpoint", f"{found.endpoint}/<integration>"),
         ("Running for", screens.span(int(time.time() * 1000) - found.started_ms)),
@@ -44,8 +44,8 @@ def _facts(found: StatusView) -> list[tuple[str, str | Text]]:
         ("Policy", f"bundle {found.bundle[:12]}"),
         ("", pending if found.pending_files else ""),
         ("Waiting", f"{found.open_holds} for people: callgate holds list" if found.open_holds else "nothing"),
-        ("In doubt", f"{len(found.doubts)} calls" if found.doubts else ""),
-        ("Ledger", f"{found.events} events"),
+        ("In doubt", screens.count(len(found.doubts), "call") if found.doubts else ""),
+        ("Ledger", screens.count(found.events, "event")),
         ("Checkpoint", checkpoint if found.checkpoint_size else "none yet"),
         ("Same host", "assistants may run as the gate's own user; acts are marked" if found.same_host else ""),
     ]

@@ -91,17 +91,15 @@ def list_contracts(home: HomeOption = None, as_json: JsonOption = False) -> None
     if as_json:
         screens.dump(reply)
         return
-    screens.table(
-        ("Name", "State", "At most it", "Integrations", "Team", "Objective", "Id"),
+    screens.cards(
         (
             (
-                f"{row.name} (everyday)" if row.everyday else row.name,
-                screens.mark(row.state),
-                screens.tier(row.max_tier),
-                ", ".join(row.integrations),
-                row.team,
-                row.objective,
-                row.id,
+                f"{row.name}, everyday rules" if row.everyday else row.name,
+                (
+                    row.id,
+                    row.objective,
+                    f"{row.state.replace('_', ' ')}; team {row.team}; at most it {screens.tier(row.max_tier).plain}",
+                ),
             )
             for row in listed(reply, "contracts", ContractView)
         ),

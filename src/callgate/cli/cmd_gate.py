@@ -1,14 +1,12 @@
 """``callgate init`` and ``callgate serve``: they run the gate's machinery instead of talking to it."""
 
 import getpass
-import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from callgate.adapters.home.place import Home, locate
-from callgate.cli.lazy import load
+from callgate.cli import machinery
 from callgate.cli.options import HomeOption, PassphraseOption, sub_app
 from callgate.cli.people import read_new_passphrase
 from callgate.cli.text import safe
@@ -17,13 +15,8 @@ from callgate.model.terms import Profile
 app = sub_app("The gate.")
 
 
-def _place(home: Path | None) -> Home:
-    return locate(os.environ, "" if home is None else str(home))
-
-
-def _machinery() -> Any:
-    """The composition root; loading it loads every adapter."""
-    return load("callgate.app")
+def _text(home: Path | None) -> str:
+    return "" if home is None else str(home)
 
 
 @app.command("init")
@@ -37,11 +30,10 @@ def init(
 
     What is there already is kept. The first account's passphrase is asked for on the terminal.
     """
-    place = _place(home)
     name = account or getpass.getuser()
-    asked = passphrase_fd is not None or not place.config.exists()
+    asked = passphrase_fd is not None or not machinery.place(_text(home)).config.exists()
     passphrase = read_new_passphrase(name, passphrase_fd) if asked else None
-    report = _machinery().init(place.root, account=name, passphrase=passphrase, profile=profile.value)
+    report = machinery.init(_text(home), account=name, passphrase=passphrase, profile=profile.value)
     lines = report.made or (f"Everything is there already in {report.home}.",)
     for line in (*lines, *report.next):
         typer.echo(safe(line))
@@ -56,4 +48,4 @@ def serve(
     ] = None,
 ) -> None:
     """Run the gate until Ctrl-C."""
-    raise typer.Exit(int(_machinery().serve(_place(home).root, host=host, port=port)))
+    raise typer.Exit(machinery.serve(_text(home), host, port))

@@ -18,9 +18,11 @@ app = sub_app("Kill switches.")
 
 @app.command("halt")
 def halt(
-    scope: Annotated[HaltScope, typer.Argument(help="What to stop; without it, everything.")] = HaltScope.TENANT,
+    scope: Annotated[
+        HaltScope, typer.Argument(metavar="SCOPE", help="What to stop; without it, everything.")
+    ] = HaltScope.TENANT,
     what: Annotated[
-        str, typer.Argument(metavar="[WHAT]", help="Its name: git, git/git_commit, an account, a runtime, a task.")
+        str, typer.Argument(metavar="WHAT", help="Its name: git, git/git_commit, an account, a runtime, a task.")
     ] = "",
     reason: Annotated[str, typer.Option("--reason", help="Why, for those who find it stopped.")] = "",
     home: HomeOption = None,
@@ -45,10 +47,9 @@ def halts(home: HomeOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         screens.dump(reply)
         return
-    screens.table(
-        ("Halt", "Stops", "Since", "By", "Why"),
+    screens.cards(
         (
-            (row.id, f"{row.scope} {row.what}".rstrip(), screens.moment(row.at_ms), row.by, row.reason)
+            (f"{row.scope} {row.what}".rstrip(), (row.id, f"since {screens.moment(row.at_ms)} by {row.by}", row.reason))
             for row in listed(reply, "halts", HaltView)
         ),
         empty="Nothing is stopped.",

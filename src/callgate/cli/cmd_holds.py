@@ -36,20 +36,17 @@ def list_holds(
     if as_json:
         screens.dump(reply)
         return
-    screens.table(
-        ("Hold", "What", "Asked by", "Waits for", "State" if every else "Until"),
-        (
-            (
-                row.id,
-                row.sentence,
-                f"{row.asked_by}, through {row.runtime}",
-                ", ".join(row.waiting_for),
-                screens.mark(row.state) if every else screens.until(row.expires_ms),
-            )
-            for row in listed(reply, "holds", HoldView)
-        ),
-        empty="Nothing waits for anybody.",
+    screens.cards(
+        ((row.sentence, _lines(row)) for row in listed(reply, "holds", HoldView)), empty="Nothing waits for anybody."
     )
+
+
+def _lines(row: HoldView) -> tuple[str, ...]:
+    if row.state == "open":
+        state = f"waits for {', '.join(row.waiting_for)} until {screens.until(row.expires_ms)}"
+    else:
+        state = " ".join(part for part in (row.state, row.ended) if part)
+    return row.id, f"{state}; asked by {row.asked_by}, through {row.runtime}"
 
 
 @holds.command("show")
@@ -128,7 +125,9 @@ def _ended(reply: bytes, found: VoteView, *, as_json: bool) -> None:
         screens.dump(reply)
         return
     alone = " You answered alone; it is marked so." if found.alone else ""
-    screens.say(f"{len(found.answered)} answered; the hold is {found.state}. {found.next}{alone}")
+    screens.say(
+        f"{screens.count(len(found.answered), 'question')} answered; the hold is {found.state}. {found.next}{alone}"
+    )
 
 
 def _draw(found: HoldDetail) -> None:
@@ -147,7 +146,7 @@ def _draw(found: HoldDetail) -> None:
             )
         ),
         Text(""),
-        Text("Every argument", "bold"),
+        Text("Every argument (* is not in the sentence above)", "bold"),
         screens.facts(((_name(item), item.value) for item in found.arguments), skip_empty=False),
         Text(""),
         screens.facts(

@@ -177,7 +177,7 @@ def _notes(tool: ToolView) -> str:
 
 @app.command("tools")
 def tools(
-    integration: Annotated[str, typer.Argument(metavar="[INTEGRATION]", help="Only its tools.")] = "",
+    integration: Annotated[str, typer.Argument(metavar="INTEGRATION", help="Only its tools.")] = "",
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:

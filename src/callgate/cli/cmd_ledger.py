@@ -42,7 +42,7 @@ def verify(
     if as_json:
         screens.dump(msgspec.json.encode(end))
     elif found.ok:
-        screens.say(f"{found.events} events verify ({found.consistency}). Root {found.root}")
+        screens.say(f"{screens.count(found.events, 'event')} verified ({found.consistency}). Root {found.root}")
     else:
         where = f"event {found.bad_index} ({found.bad_event}): " if found.bad_index >= 0 else ""
         screens.say(f"The ledger does not verify: {where}{found.problem}")
@@ -81,7 +81,7 @@ def checkpoint(out: OutOption = None, home: HomeOption = None, as_json: JsonOpti
     if as_json:
         screens.dump(reply)
     else:
-        _give(found.note, out, f"The checkpoint of {found.size} events is in")
+        _give(found.note, out, f"The checkpoint of {screens.count(found.size, 'event')} is in")
 
 
 @ledger.command("proof")
@@ -120,4 +120,6 @@ def export(
         screens.dump(reply)
         return
     found = decode(reply, ExportView)
-    screens.say(f"{found.events} events in {found.files} files are in {found.folder}")
+    screens.say(
+        f"Written to {found.folder}: {screens.count(found.events, 'event')} in {screens.count(found.files, 'file')}"
+    )

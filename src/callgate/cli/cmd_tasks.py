@@ -91,23 +91,18 @@ def list_tasks(
     if as_json:
         screens.dump(reply)
         return
-    screens.table(
-        ("Task", "Title", "Rules", "For", "Through", "State", "Until", "Calls"),
-        (
-            (
-                row.id,
-                row.title,
-                row.contract_name,
-                row.initiator,
-                "any" if row.runtime == "*" else row.runtime,
-                screens.mark(row.state),
-                screens.moment(row.deadline_ms),
-                _calls(row),
-            )
-            for row in listed(reply, "tasks", TaskView)
-        ),
+    screens.cards(
+        ((row.title or row.contract_name, _lines(row)) for row in listed(reply, "tasks", TaskView)),
         empty="No task is open. Open one with: callgate task open CONTRACT",
     )
+
+
+def _lines(row: TaskView) -> tuple[str, ...]:
+    through = "any runtime" if row.runtime == "*" else row.runtime
+    closed = (
+        f"closed at {screens.moment(row.closed_ms)}" if row.closed_ms else f"until {screens.until(row.deadline_ms)}"
+    )
+    return row.id, f"{row.contract_name}, for {row.initiator} through {through}; calls {_calls(row)}; {closed}"
 
 
 def _calls(row: TaskView) -> str:

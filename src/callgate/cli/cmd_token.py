@@ -1,12 +1,12 @@
-"""``callgate token``: what an assistant's header helper runs; quick, and nothing else on stdout."""
+"""``callgate token``: what an assistant's header helper runs; nothing else on stdout."""
 
-import json
 from typing import Annotated
 
 import typer
 
 from callgate.cli.options import RuntimeOption, sub_app
-from callgate.cli.token_store import OWN_RUNTIME, kept
+from callgate.cli.quick import print_token
+from callgate.cli.token_store import OWN_RUNTIME
 
 app = sub_app("Tokens.")
 
@@ -21,5 +21,4 @@ def token(
     For Claude Code's headersHelper and Codex's http_headers_helper use --headers. Exit code 1 when there is no
     token or it is over: sign in again with callgate login.
     """
-    found = kept(runtime)
-    typer.echo(json.dumps({"Authorization": f"Bearer {found.token}"}) if headers else found.token)
+    print_token(runtime, headers=headers)

@@ -7,7 +7,7 @@ assistant does, with a token; nothing here knows the gate's insides.
 import http.client
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
 from callgate import __version__
@@ -37,7 +37,7 @@ class McpClient:
         if task:
             self._headers["callgate-task"] = task
 
-    def __enter__(self) -> "McpClient":
+    def __enter__(self) -> Self:
         asked = {"protocolVersion": PROTOCOL, "capabilities": {}, "clientInfo": _CLIENT}
         found = self._request("initialize", asked)
         self._headers["mcp-protocol-version"] = str(found.get("result", {}).get("protocolVersion", PROTOCOL))

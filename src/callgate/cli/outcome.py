@@ -1,6 +1,10 @@
 """How a command ends: exit codes, and the one line on stderr when it cannot go on."""
 
+import sys
 from enum import IntEnum
+
+from callgate.cli.text import safe
+from callgate.model.errors import CallgateError
 
 
 class Exit(IntEnum):
@@ -21,6 +25,9 @@ class CommandError(Exception):
         self.hint = hint
         self.exit_code = exit_code
 
-    @property
-    def line(self) -> str:
-        return " ".join(part for part in (str(self), self.hint) if part)
+
+def complain(fault: CommandError | CallgateError) -> Exit:
+    """Writes the line and says how to end. A fault of our own rooms is a file or a setting to change."""
+    line = " ".join(part for part in (str(fault), fault.hint) if part)
+    sys.stderr.write(f"callgate: {safe(line)}\n")
+    return fault.exit_code if isinstance(fault, CommandError) else Exit.USAGE

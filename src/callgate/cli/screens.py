@@ -12,6 +12,7 @@ import msgspec
 import typer
 from rich import box
 from rich.console import Console, RenderableType
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -73,8 +74,14 @@ def tier(word: str) -> Text:
 
 def show(*items: RenderableType, err: bool = False) -> None:
     out = console(err=err)
-    for item in items:
-        out.print(item)
+    if out.is_terminal:
+        for item in items:
+            out.print(item)
+        return
+    with out.capture() as drawn:
+        for item in items:
+            out.print(item)
+    typer.echo("\n".join(line.rstrip() for line in drawn.get().splitlines()), err=err)
 
 
 def say(sentence: str) -> None:
@@ -99,6 +106,22 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, empty
     for row in drawn:
         grid.add_row(*row)
     show(grid)
+
+
+def cards(rows: Iterable[tuple[str | Text, Sequence[str]]], *, empty: str) -> None:
+    """A heading with lines under it per row: for rows with long ids, which no table shows well at 80 columns."""
+    found = list(rows)
+    for heading, under in found:
+        show(heading if isinstance(heading, Text) else cell(heading, "bold"))
+        for line in under:
+            if line:
+                show(Padding(cell(line), (0, 0, 0, 2)))
+    if not found:
+        say(empty)
+
+
+def count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def facts(rows: Iterable[tuple[str, str | Text]], *, skip_empty: bool = True) -> Table:

@@ -197,8 +197,12 @@ def acting(admin: Admin, path: str, kind: type[T], act: Callable[[Presence, T, R
     return route(path, "POST", handle)
 
 
+def _fault_line(found: Problem) -> bytes:
+    return msgspec.json.encode({"kind": "fault", "problem": found}) + b"\n"
+
+
 def streaming(path: str, kind: type[T], ask: Callable[[T], AsyncIterator[object]]) -> Route:
-    """POST without presence: JSON lines, the last of them ``{"problem": …}`` after a fault on the way."""
+    """POST without presence: JSON lines, the last of them ``{"kind": "fault", "problem": …}`` after a fault on the way."""
     decoder = msgspec.json.Decoder(kind)
 
     async def lines(items: AsyncIterator[object]) -> AsyncIterator[bytes]:
@@ -206,9 +210,9 @@ def streaming(path: str, kind: type[T], ask: Callable[[T], AsyncIterator[object]
             async for item in items:
                 yield msgspec.json.encode(item) + b"\n"
         except CallgateError as fault:
-            yield msgspec.json.encode({"problem": Problem(fault.code, str(fault), fault.hint)}) + b"\n"
+            yield _fault_line(Problem(fault.code, str(fault), fault.hint))
         except Exception as fault:  # noqa: BLE001 - the front's last resort
-            yield msgspec.json.encode({"problem": last_resort(fault)}) + b"\n"
+            yield _fault_line(last_resort(fault))
 
     async def handle(request: Request) -> Response:
         wanted = await decoded(request, decoder)

@@ -1,0 +1,62 @@
+"""The two commands that must not load Typer, read by hand in their plain form.
+
+``token`` answers an assistant's header helper, and ``serve`` becomes the gate: Typer brings pydantic, which costs
+0.15 s and 20 MiB. Any other form (help, a typo) is None: then Typer reads it, and says what is wrong.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+
+from callgate.cli.machinery import serve
+from callgate.cli.token_store import OWN_RUNTIME, kept
+
+
+def options(argv: Sequence[str], takes: frozenset[str], flags: frozenset[str] = frozenset()) -> dict[str, str] | None:
+    """``--name value``, ``--name=value`` and ``--flag``, each once; None for anything else."""
+    found: dict[str, str] = {}
+    words = iter(argv)
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name in takes and not equals:
+            value = next(words, "-")
+        elif not (name in takes or (name in flags and not equals)):
+            return None
+        if name in found or value.startswith("-"):
+            return None
+        found[name] = value
+    return found
+
+
+def run(argv: Sequence[str]) -> int | None:
+    """Exit code; None: not a form that is known here."""
+    if argv[:1] == ["token"]:
+        return _token(argv[1:])
+    if argv[:1] == ["serve"]:
+        return _serve(argv[1:])
+    return None
+
+
+def print_token(runtime: str, *, headers: bool) -> None:
+    found = kept(runtime)
+    text = json.dumps({"Authorization": f"Bearer {found.token}"}) if headers else found.token
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _token(argv: Sequence[str]) -> int | None:
+    found = options(argv, frozenset({"--runtime"}), frozenset({"--headers"}))
+    if found is None:
+        return None
+    print_token(found.get("--runtime", OWN_RUNTIME), headers="--headers" in found)
+    return 0
+
+
+def _serve(argv: Sequence[str]) -> int | None:
+    found = options(argv, frozenset({"--home", "--host", "--port"}))
+    if found is None:
+        return None
+    port = found.get("--port")
+    if port is not None and not (port.isascii() and port.isdecimal() and int(port) <= 65_535):
+        return None
+    return serve(found.get("--home", ""), found.get("--host"), None if port is None else int(port))

@@ -1,0 +1,479 @@
+"""Every command against the real local API over a fake Admin."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from callgate.adapters.home.place import Home
+from callgate.flow.admin import Ballot, HaltRequest, NewAccount, NewPassphrase, TaskRequest, TokenRequest
+from callgate.flow.views import AccountView, VoteView
+from callgate.model.terms import HaltScope, Role
+from tests.fakes.admin import DIGEST, HOLD, NOW, PASSPHRASE, PROPOSAL, FakeAdmin
+from tests.fakes.local_gate import local_gate
+from tests.fronts.cli_help import run, typed
+
+
+class Fake:
+    def __init__(self, home: Path, admin: FakeAdmin) -> None:
+        self.home = home
+        self.admin = admin
+
+    def run(self, *words: object, passphrase: str | None = None, env: Any = None, stdin: str | None = None) -> Any:
+        if passphrase is None:
+            return run(*words, "--home", self.home, env=env, stdin=stdin)
+        with typed(passphrase) as fd:
+            return run(*words, "--home", self.home, "--passphrase-fd", fd, env=env, stdin=stdin)
+
+
+@pytest.fixture
+def gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.delenv("CALLGATE_HOME", raising=False)
+    with local_gate(tmp_path) as admin:
+        yield Fake(tmp_path, admin)
+
+
+HOLD_KEYS = "id state sentence integration tool tier asked_by runtime opened_ms expires_ms why waiting_for task ended"
+CONTRACT_KEYS = (
+    "id name objective team owner state max_tier everyday integrations domains parameters consents preview text"
+)
+TASK_KEYS = (
+    "id title contract contract_name initiator runtime state opened_ms deadline_ms calls max_calls parent closed_ms"
+)
+TOOL_KEYS = "integration tool tier say manifest pinned drifted irreversible"
+INTEGRATION_KEYS = "name kind where actor state tools confirmed_ms stage manifest confined drifted"
+EVENT_KEYS = "index id at_ms kind summary call who what effect event"
+
+PINNED: list[tuple[tuple[str, ...], str, str, int]] = [
+    (("tools",), "tools", TOOL_KEYS, 0),
+    (("integrations", "list"), "integrations", INTEGRATION_KEYS, 0),
+    (("contract", "list"), "contracts", CONTRACT_KEYS, 0),
+    (("contract", "show", "everyday"), "", CONTRACT_KEYS, 0),
+    (("task", "list"), "tasks", TASK_KEYS, 0),
+    (("task", "show", "task-1"), "", TASK_KEYS, 0),
+    (("holds", "list"), "holds", HOLD_KEYS, 0),
+    (
+        ("holds", "show", "hold-1"),
+        "",
+        "hold digest undo questions arguments targets actor contract task_title risk call decision state_pin",
+        0,
+    ),
+    (("events",), "events", EVENT_KEYS, 0),
+    (
+        ("explain", "ev-0"),
+        "",
+        (
+            "decision call at_ms effect integration tool tier asked_by runtime actor contract task risk risk_parts findings "
+            "questions bundle outcome next events hold"
+        ),
+        0,
+    ),
+    (("halts",), "halts", "id scope what reason by at_ms", 0),
+    (("accounts", "list"), "accounts", "subject name roles team created_ms disabled", 0),
+    (("policy", "status"), "", "digest profile files proposals", 0),
+    (("policy", "test"), "cases", "name file passed want got", 1),
+    (("doctor",), "checks", "code state text todo", 1),
+    (
+        ("status",),
+        "",
+        (
+            "version tenant profile started_ms home endpoint bundle pending_files integrations open_holds doubts halts "
+            "events checkpoint_size checkpoint_ms warnings same_host"
+        ),
+        0,
+    ),
+    (("ledger", "verify"), "", "kind ok events root consistency bad_index bad_event problem", 0),
+    (("ledger", "checkpoint"), "", "origin size root at_ms note", 0),
+    (
+        ("integrations", "refresh", "git"),
+        "",
+        "integration digest server_name server_version instructions eras tools confined changes warnings confirmed",
+        1,
+    ),
+]
+
+
+@pytest.mark.parametrize(("words", "name", "keys", "code"), PINNED, ids=["-".join(words) for words, *_ in PINNED])
+def test_json_has_stable_keys(gate: Fake, words: tuple[str, ...], name: str, keys: str, code: int) -> None:
+    result = gate.run(*words, "--json")
+    assert result.exit_code == code, result.stderr
+    found = json.loads(result.stdout)
+    row = found[name][0] if name else found
+    assert list(row) == keys.split()
+
+
+@pytest.mark.parametrize(("words", "code"), [(words, code) for words, _, _, code in PINNED])
+def test_screens_are_plain_when_piped(gate: Fake, words: tuple[str, ...], code: int) -> None:
+    result = gate.run(*words)
+    assert result.exit_code == code, result.stderr
+    assert result.stdout.strip()
+    assert "\x1b" not in result.stdout
+    assert not set("╭│─┃━┏") & set(result.stdout)
+    assert all(line == line.rstrip() for line in result.stdout.splitlines())
+
+
+def test_hold_screen_says_the_call_first(gate: Fake) -> None:
+    lines = gate.run("holds", "show", "hold-1", "--account", "ana").stdout.splitlines()
+    assert lines[0] == 'Commit to /srv/app with the message "Fix the typo"'
+    assert lines[1].startswith("Why it waits")
+    assert lines[2].startswith("Who asks")
+    assert "Ana, through codex, as local" in lines[2]
+    assert lines[3].startswith("Can it be undone")
+    start = lines.index("Every argument (* is not in the sentence above)")
+    assert [line.split()[0] for line in lines[start + 1 : start + 4]] == ["message", "repo_path", "sign"]
+    assert lines[start + 3] == "sign *     false"
+    assert any(DIGEST in line for line in lines)
+    assert gate.admin.acts == [("hold", "hold-1", "ana")]
+
+
+def test_nothing_to_list_says_so(gate: Fake) -> None:
+    gate.admin.hold_list = ()
+    assert gate.run("holds", "list").stdout == "Nothing waits for anybody.\n"
+    assert json.loads(gate.run("holds", "list", "--json").stdout) == {"holds": []}
+
+
+def test_list_all_shows_ended_holds(gate: Fake) -> None:
+    gate.admin.hold_list = (msgspec.structs.replace(HOLD, id="hold-2", state="denied", ended="not_meant"),)
+    assert "Nothing waits" in gate.run("holds", "list").stdout
+    assert "denied not_meant" in gate.run("holds", "list", "--all").stdout
+
+
+def test_approve_shows_then_sends_what_was_shown(gate: Fake) -> None:
+    result = gate.run("holds", "approve", "hold-1", passphrase=PASSPHRASE)
+    assert result.exit_code == 3
+    assert result.stdout.startswith('Commit to /srv/app with the message "Fix the typo"\n')
+    assert result.stdout.endswith("1 question answered; the hold is open. Wait for Ben.\n")
+    assert gate.admin.acts == [
+        ("hold", "hold-1", "ana"),
+        ("approve_hold", "ana", "hold-1", Ballot(digest=DIGEST)),
+    ]
+
+
+def test_approve_ends_with_zero_when_nobody_is_missing(gate: Fake) -> None:
+    gate.admin.vote = VoteView(
+        hold="hold-1", state="executed", answered=("q-1", "q-2"), open=(), alone=True, next="It ran."
+    )
+    result = gate.run("holds", "approve", "hold-1", "--question", "q-1", passphrase=PASSPHRASE)
+    assert result.exit_code == 0
+    assert "alone" in result.stdout
+    assert gate.admin.acts[-1] == ("approve_hold", "ana", "hold-1", Ballot(digest=DIGEST, questions=("q-1",)))
+
+
+def test_approve_with_another_digest_sends_nothing(gate: Fake) -> None:
+    result = gate.run("holds", "approve", "hold-1", "--digest", "0" * 64, passphrase=PASSPHRASE)
+    assert result.exit_code == 2
+    assert [act[0] for act in gate.admin.acts] == ["hold"]
+    assert gate.admin.tries == []
+
+
+def test_approve_with_a_wrong_passphrase_is_a_no(gate: Fake) -> None:
+    result = gate.run("holds", "approve", "hold-1", passphrase="guess")
+    assert result.exit_code == 1
+    assert result.stderr == "callgate: The account or the passphrase is wrong.\n"
+
+
+def test_deny(gate: Fake) -> None:
+    result = gate.run("holds", "deny", "hold-1", "--reason", "wrong_target", passphrase=PASSPHRASE)
+    assert result.exit_code == 0
+    assert gate.admin.acts[-1] == ("deny_hold", "ana", "hold-1", Ballot(digest=DIGEST, reason="wrong_target"))
+    assert "Nothing will run." in result.stdout
+
+
+def test_unknown_ids_end_with_the_next_step(gate: Fake) -> None:
+    result = gate.run("holds", "show", "hold-9")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "callgate: There is no such hold. List them: callgate holds list\n"
+
+
+def test_ids_cannot_leave_their_place_in_the_path(gate: Fake) -> None:
+    result = gate.run("holds", "show", "../status?x=1#y")
+    assert result.exit_code == 2
+    assert "no such" in result.stderr
+
+
+def test_halting_asks_for_nothing(gate: Fake) -> None:
+    assert gate.run("halt").exit_code == 0
+    assert gate.run("halt", "integration", "git", "--reason", "odd").exit_code == 0
+    assert gate.admin.acts == [
+        ("halt", HaltRequest(scope=HaltScope.TENANT)),
+        ("halt", HaltRequest(scope=HaltScope.INTEGRATION, what="git", reason="odd")),
+    ]
+    assert gate.admin.tries == []
+    assert gate.run("halt", "tool").exit_code == 2
+    assert gate.run("halt", "tenant", "git").exit_code == 2
+    assert gate.run("halt", "moon").exit_code == 2
+    assert len(gate.admin.acts) == 2
+
+
+def test_resuming_asks_for_a_person(gate: Fake) -> None:
+    assert gate.run("resume", "halt-1", passphrase="guess").exit_code == 1
+    assert gate.admin.acts == []
+    assert gate.run("resume", "halt-1", passphrase=PASSPHRASE).exit_code == 0
+    assert gate.admin.acts == [("resume", "ana", "halt-1")]
+
+
+def test_adding_shows_before_it_confirms(gate: Fake) -> None:
+    words = ("add", "git", "--stdio", "mcp-server-git --repository '/srv/my app'", "--writable", "/srv/my app")
+    result = gate.run(*words, "--env", "LANG=C", passphrase=PASSPHRASE, stdin="n\n")
+    assert result.exit_code == 1
+    assert "git_commit" in result.stdout
+    assert "changes things" in result.stdout
+    assert [act[0] for act in gate.admin.acts] == ["add_integration"]
+    sent = gate.admin.acts[0][2]
+    assert sent.command == ("mcp-server-git", "--repository", "/srv/my app")
+    assert (sent.environment, sent.writable, sent.confined, sent.actor) == (
+        {"LANG": "C"},
+        ("/srv/my app",),
+        True,
+        "local",
+    )
+    result = gate.run(*words, "--yes", passphrase=PASSPHRASE)
+    assert result.exit_code == 0, result.stderr
+    assert gate.admin.acts[-1] == ("confirm_integration", "ana", "git", DIGEST)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--url", "https://x.example", "--stdio", "x"),
+        ("--url", "https://x.example", "--header", "Authorization=Bearer abc"),
+        ("--url", "https://x.example", "--header", "Authorization"),
+        ("--stdio", "open 'quote"),
+        ("--stdio", "x", "--env", "=1"),
+    ],
+)
+def test_adding_badly_asks_nobody(gate: Fake, words: tuple[str, ...]) -> None:
+    result = gate.run("add", "x", *words)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("callgate: ")
+    assert len(result.stderr.splitlines()) == 1
+    assert "Bearer" not in result.stderr
+    assert gate.admin.acts == []
+
+
+def test_integrations(gate: Fake) -> None:
+    assert gate.run("integrations", "refresh", "git").exit_code == 1
+    assert gate.run("integrations", "confirm", "git", "--yes", passphrase=PASSPHRASE).exit_code == 0
+    assert gate.run("integrations", "remove", "git", passphrase=PASSPHRASE).exit_code == 0
+    assert [act[0] for act in gate.admin.acts] == [
+        "refresh_integration",
+        "refresh_integration",
+        "confirm_integration",
+        "remove_integration",
+    ]
+
+
+def test_tools_of_one_integration(gate: Fake) -> None:
+    assert json.loads(gate.run("tools", "nothing", "--json").stdout) == {"tools": []}
+    assert "git_status" in gate.run("tools", "git").stdout
+
+
+def test_accounts(gate: Fake) -> None:
+    with typed(PASSPHRASE, "new one") as fd:
+        result = run(
+            "accounts", "add", "ben", "--name", "Ben", "--role", "platform", "--team", "web", "--home", gate.home,
+            "--passphrase-fd", fd, "--new-passphrase-fd", fd,
+        )  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    new = NewAccount(subject="ben", passphrase="new one", name="Ben", roles=(Role.PLATFORM,), team="web")
+    assert gate.admin.acts == [("add_account", "ana", new)]
+    assert gate.run("accounts", "disable", "ben", passphrase=PASSPHRASE).exit_code == 0
+    with typed(PASSPHRASE, "newer") as fd:
+        words = ("accounts", "passphrase", "ana", "--home", gate.home, "--passphrase-fd", fd, "--new-passphrase-fd", fd)
+        assert run(*words).exit_code == 0
+    assert gate.admin.acts[-1] == ("change_passphrase", "ana", "ana", NewPassphrase(passphrase="newer"))
+    with typed(PASSPHRASE, "") as fd:
+        words = ("accounts", "passphrase", "ana", "--home", gate.home, "--passphrase-fd", fd, "--new-passphrase-fd", fd)
+        assert run(*words).exit_code == 2
+
+
+def test_who_acts(gate: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    import getpass
+
+    ana = gate.admin.account_list[0]
+    ben = AccountView(subject="ben", name="Ben", roles=(), team="", created_ms=NOW)
+    gate.admin.account_list = (ana, ben)
+    monkeypatch.setattr(getpass, "getuser", lambda: "carl")
+    result = gate.run("resume", "halt-1", passphrase=PASSPHRASE)
+    assert result.exit_code == 2
+    assert "ana, ben" in result.stderr
+    assert gate.run("resume", "halt-1", "--account", "ben", passphrase=PASSPHRASE).exit_code == 0
+    monkeypatch.setattr(getpass, "getuser", lambda: "ana")
+    assert gate.run("resume", "halt-1", passphrase=PASSPHRASE).exit_code == 0
+    gate.admin.account_list = (msgspec.structs.replace(ana, disabled=True), ben)
+    monkeypatch.setattr(getpass, "getuser", lambda: "carl")
+    assert gate.run("resume", "halt-1", passphrase=PASSPHRASE).exit_code == 0
+    assert [account for account, _ in gate.admin.tries] == ["ben", "ana", "ben"]
+
+
+def test_contracts(gate: Fake, tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.toml", tmp_path / "bad.toml"
+    good.write_text('name = "fix"\n')
+    bad.write_text("# problem\n")
+    assert gate.run("contract", "check", good).exit_code == 0
+    result = gate.run("contract", "check", bad)
+    assert result.exit_code == 1
+    assert "bad.toml: max_teir: unknown key; did you mean max_tier?" in result.stdout
+    assert gate.run("contract", "check", bad, "--json").exit_code == 1
+    assert gate.run("contract", "check", tmp_path / "none.toml").exit_code == 2
+    assert gate.run("contract", "add", good, passphrase=PASSPHRASE).exit_code == 0
+    words = ("contract", "consent", "everyday", "--capacity", "domain:eng-code")
+    assert gate.run(*words, passphrase=PASSPHRASE).exit_code == 0
+    assert gate.admin.acts[0][2].text == 'name = "fix"\n'
+    assert gate.admin.acts[1] == ("consent_contract", "ana", "everyday", "domain:eng-code")
+    assert gate.run("contract", "show", "none").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--ticket", "ENG-412", "--title", "Typos", "branch=main"),
+        ("ticket=ENG-412", "--branch=main", "--title=Typos"),
+    ],
+)
+def test_task_open_takes_a_templates_parameters(gate: Fake, words: tuple[str, ...]) -> None:
+    result = gate.run("task", "open", "fix", *words, "--minutes", "30", passphrase=PASSPHRASE)
+    assert result.exit_code == 0, result.stderr
+    wanted = TaskRequest(contract="fix", parameters={"ticket": "ENG-412", "branch": "main"}, title="Typos", minutes=30)
+    assert gate.admin.acts == [("open_task", "ana", wanted)]
+
+
+@pytest.mark.parametrize("words", [("--ticket",), ("loose",), ("a=1", "--a", "2"), ("-x",), ("=1",)])
+def test_task_open_refuses_what_is_no_parameter(gate: Fake, words: tuple[str, ...]) -> None:
+    assert gate.run("task", "open", "fix", *words).exit_code == 2
+    assert gate.admin.acts == []
+
+
+def test_tasks(gate: Fake) -> None:
+    assert gate.run("task", "close", "task-1", passphrase=PASSPHRASE).exit_code == 0
+    assert gate.admin.acts == [("close_task", "ana", "task-1")]
+    assert "Typos" in gate.run("task", "list", "--all").stdout
+
+
+def test_policy(gate: Fake) -> None:
+    assert gate.run("policy", "propose", passphrase=PASSPHRASE).exit_code == 0
+    result = gate.run("policy", "approve", PROPOSAL.digest, passphrase=PASSPHRASE)
+    assert result.exit_code == 0
+    assert "git.cedar changed." in result.stdout
+    result = gate.run("policy", "approve", "0" * 64, passphrase=PASSPHRASE)
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "callgate: git.cedar: @id: The files changed since. Propose again.\n",
+    )
+
+
+def test_verify_names_the_first_bad_event(gate: Fake, tmp_path: Path) -> None:
+    gate.admin.verify_ok = False
+    result = gate.run("ledger", "verify")
+    assert (result.exit_code, result.stdout) == (
+        1,
+        "The ledger does not verify: event 1 (ev-1): The event was changed.\n",
+    )
+    gate.admin.verify_ok = True
+    note = tmp_path / "note.txt"
+    note.write_text("callgate/main\n")
+    assert "a checkpoint of size 2" in gate.run("ledger", "verify", "--checkpoint", note).stdout
+    assert gate.run("ledger", "verify", "--checkpoint", tmp_path / "none").exit_code == 2
+
+
+def test_verify_that_breaks_off_is_no_yes(gate: Fake) -> None:
+    gate.admin.verify_fault = ValueError("x")
+    assert gate.run("ledger", "verify").exit_code == 2
+
+
+def test_ledger_files(gate: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    note = tmp_path / "note.txt"
+    assert gate.run("ledger", "checkpoint", "--out", note).exit_code == 0
+    assert note.read_text() == gate.run("ledger", "checkpoint").stdout
+    assert json.loads(gate.run("ledger", "proof", "ev-1").stdout)["event"] == "ev-1"
+    assert gate.run("ledger", "proof", "ev-1", "--out", tmp_path / "no" / "x").exit_code == 2
+    monkeypatch.chdir(tmp_path)
+    assert gate.run("ledger", "export", "out").exit_code == 0
+    assert gate.admin.acts == [("export_ledger", str(tmp_path / "out"))]
+
+
+def test_events(gate: Fake) -> None:
+    assert [line.split()[3] for line in gate.run("events").stdout.splitlines()] == ["decided", "asked"]
+    assert "no such event" in gate.run("events", "--kind", "voted").stdout
+    assert gate.run("events", "--since", "2h", "--limit", "1").exit_code == 0
+    assert gate.run("events", "--since", "yesterday").exit_code == 2
+
+
+def test_following_events_is_one_line_each(gate: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, int]] = []
+    real = gate.admin.events
+    monkeypatch.setattr(gate.admin, "events", lambda which: _stop(asked, which, real))
+    result = gate.run("events", "--follow", "--json")
+    assert [json.loads(line)["index"] for line in result.stdout.splitlines()] == [0, 1]
+    assert asked == [(-1, 0), (1, 20_000), (1, 20_000)]
+
+
+async def _stop(asked: list[tuple[int, int]], which: Any, real: Any) -> Any:
+    asked.append((which.after, which.wait_ms))
+    if len(asked) == 3:
+        from callgate.model.errors import StoreError
+
+        raise StoreError("The gate stops.")
+    return await real(which)
+
+
+def test_login_keeps_tokens_and_logout_forgets(gate: Fake) -> None:
+    words = ("login", "--runtime", "codex", "--runtime", "claude-code", "--integration", "git", "--hours", "2")
+    result = gate.run(*words, passphrase=PASSPHRASE)
+    assert result.exit_code == 0, result.stderr
+    assert "head.body.sign" not in result.output
+    assert gate.admin.acts == [
+        ("issue_token", "ana", TokenRequest(runtime=name, integrations=("git",), hours=2))
+        for name in ("codex", "claude-code")
+    ]
+    folder = gate.home / "state" / "callgate" / "tokens"
+    assert sorted(path.name for path in folder.iterdir()) == ["claude-code.json", "codex.json"]
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert run("token", "--runtime", "codex").stdout == "head.body.sign\n"
+    assert json.loads(run("token", "--runtime", "codex", "--headers").stdout) == {
+        "Authorization": "Bearer head.body.sign"
+    }
+    assert gate.run("logout", "--runtime", "codex").exit_code == 0
+    assert gate.admin.acts[-1] == ("revoke_token", "c" * 32)
+    result = run("token", "--runtime", "codex")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "callgate login --runtime codex" in result.stderr
+
+
+def test_a_runtimes_name_cannot_leave_its_folder(gate: Fake) -> None:
+    for name in ("../codex", "", ".hidden", "a/b", "UPPER", "x" * 65, "codex\n"):
+        assert gate.run("login", "--runtime", name, passphrase=PASSPHRASE).exit_code == 2
+    assert gate.admin.acts == []
+
+
+def test_home_before_the_command(gate: Fake) -> None:
+    assert run("--home", gate.home, "holds", "list").exit_code == 0
+    assert run("--home", gate.home / "none", "holds", "list", "--home", gate.home).exit_code == 0
+    assert run("holds", "list", env={"CALLGATE_HOME": str(gate.home)}).exit_code == 0
+
+
+def test_no_gate(tmp_path: Path) -> None:
+    expected = f"callgate: No gate is running on {tmp_path}. Start it with: callgate serve\n"
+    result = run("status", "--home", tmp_path)
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", expected)
+    Home(tmp_path).run.mkdir()
+    assert run("status", "--home", tmp_path).stderr == expected
+    with local_gate(tmp_path):
+        pass
+    assert run("status", "--home", tmp_path).stderr == expected
+
+
+def test_a_gate_of_another_version(gate: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def status() -> Any:
+        return {"other": 1}
+
+    monkeypatch.setattr(gate.admin, "status", status)
+    result = gate.run("status")
+    assert result.exit_code == 2
+    assert "Use the callgate command that belongs to the running gate." in result.stderr
