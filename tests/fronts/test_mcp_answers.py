@@ -77,6 +77,12 @@ def test_what_is_no_result_is_told_as_one_that_failed(result: bytes) -> None:
     assert json.loads(body)["structuredContent"]["codes"] == ["bad_result"]
 
 
+def test_a_question_of_the_target_is_not_relayed() -> None:
+    body, _ = answer_json(served(b'{"resultType":"input_required","inputRequests":{"a":{}}}'), b"{}")
+    assert json.loads(body)["structuredContent"]["codes"] == ["not_governed"]
+    assert b"inputRequests" not in body
+
+
 def told(answer: Answer) -> tuple[str, dict[str, Any]]:
     body, is_error = answer_json(answer, None)
     assert not is_error

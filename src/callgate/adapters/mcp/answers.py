@@ -14,12 +14,24 @@ from callgate.adapters.mcp.wire import encode
 from callgate.model.answer import Answer, Failed, Pending, Refused, Served
 from callgate.model.decision import Finding
 
+SERVER_INFO = "io.modelcontextprotocol/serverInfo"
 META_CALL = "io.callgate/call"
 META_EVENTS = "io.callgate/events"
 META_RECEIPT = "io.callgate/receipt"
-SERVER_INFO = b'"io.modelcontextprotocol/serverInfo"'
-
+_PREFIX = "io.callgate/"
+_RECEIPT = b',"%b":' % META_RECEIPT.encode()
+_SERVER = b',"%b":' % SERVER_INFO.encode()
 _COMPLETE = b'"resultType":"complete",'
+
+
+class _Seen(msgspec.Struct, frozen=True):
+    """The members of a result that decide how ours go in."""
+
+    meta: msgspec.Raw = msgspec.field(default=msgspec.Raw(b""), name="_meta")
+    resultType: msgspec.Raw = msgspec.Raw(b"")  # noqa: N815 - the wire's name
+
+
+_seen = msgspec.json.Decoder(_Seen)
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _meta = msgspec.json.Decoder(dict[str, msgspec.Raw] | None)
 _NOT_AROUND = (
@@ -40,36 +52,36 @@ def answer_json(answer: Answer, server: bytes | None) -> tuple[bytes, bool]:
 
 def _served(answer: Served, server: bytes | None) -> bytes:
     """The result as the target sent it, with our keys in its ``_meta``; the rest keeps its bytes."""
-    ours: dict[str, object] = {META_CALL: answer.call_id, META_EVENTS: answer.events}
-    if answer.receipt:
-        ours[META_RECEIPT] = dict(answer.receipt)
-    meta = encode(ours)[1:-1]
+    modern = server is not None
     result = answer.result
-    if server is not None and SERVER_INFO not in result:
-        meta += b",%b:%b" % (SERVER_INFO, server)
-    # An escape could hide one of the two names, so it takes the slow way too.
-    if b'_meta"' in result or b"\\u00" in result or not result.startswith(b"{"):
-        return _merged(result, meta, modern=server is not None)
-    kind = _COMPLETE if server is not None and b'"resultType"' not in result else b""
-    rest = result[1:].lstrip()
-    comma = b"" if rest.startswith(b"}") else b","
-    return b'{%b"_meta":{%b}%b%b' % (kind, meta, comma, rest)
-
-
-def _merged(result: bytes, meta: bytes, *, modern: bool) -> bytes:
-    """The slow way: the names of the top level are read, so that one ``_meta`` comes out."""
     try:
-        members = _members.decode(result)
-        theirs = _meta.decode(members.get("_meta", b"null")) or {}
+        seen = _seen.decode(result)
+        theirs = _meta.decode(seen.meta) or {} if seen.meta else {}
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        text = "The tool answered with something that is no tool result; the call itself is recorded as finished."
-        return in_band(text, {"status": "failed", "codes": ["bad_result"], "reason": text}, modern=modern)
-    kept = {key: value for key, value in theirs.items() if not key.startswith("io.callgate/")}
-    joined = encode(kept)[1:-1]
-    members["_meta"] = msgspec.Raw(b"{%b%b%b}" % (joined, b"," if joined else b"", meta))
-    if modern and "resultType" not in members:
-        members = {"resultType": msgspec.Raw(b'"complete"'), **members}
-    return encode(members)
+        return _no_result("bad_result", "answered with something that is no tool result", modern=modern)
+    if seen.resultType and bytes(seen.resultType) != b'"complete"':
+        return _no_result(
+            "not_governed", "asked back instead of answering, which the gate does not relay", modern=modern
+        )
+    ours = encode({META_CALL: answer.call_id, META_EVENTS: answer.events})[1:-1]
+    if answer.receipt:
+        ours = b"".join((ours, _RECEIPT, encode(dict(answer.receipt))))
+    if server is not None and SERVER_INFO not in theirs:
+        ours = b"".join((ours, _SERVER, server))
+    kind = _COMPLETE if modern and not seen.resultType else b""
+    if seen.meta:
+        kept = encode({key: value for key, value in theirs.items() if not key.startswith(_PREFIX)})[1:-1]
+        members = _members.decode(result)
+        members.pop("_meta")
+        result = encode(members)
+        ours = b"".join((kept, b"," if kept else b"", ours))
+    rest = result[1:].lstrip()
+    return b"".join((b"{", kind, b'"_meta":{', ours, b"}" if rest[:1] == b"}" else b"},", rest))
+
+
+def _no_result(code: str, did: str, *, modern: bool) -> bytes:
+    text = f"The tool {did}; the call itself is recorded as finished."
+    return in_band(text, {"status": "failed", "codes": [code], "reason": text}, modern=modern)
 
 
 def in_band(text: str, facts: dict[str, Any], *, modern: bool, is_error: bool = True) -> bytes:

@@ -4,7 +4,7 @@ from callgate.adapters.mcp.answers import answer_json
 from callgate.adapters.mcp.control import RESERVED, ControlTools
 from callgate.adapters.mcp.guard import Admitted
 from callgate.adapters.mcp.http import HttpReply
-from callgate.adapters.mcp.parse import ClientMessage, ToolCall, claims_of
+from callgate.adapters.mcp.parse import ClaimReader, ClientMessage, ToolCall
 from callgate.adapters.mcp.stream import ClientStream
 from callgate.adapters.mcp.wire import METHOD, error, result
 from callgate.flow.serving import Serving
@@ -34,6 +34,7 @@ class CallDesk:
     def __init__(self, serving: Serving, *, same_host: bool) -> None:
         self._serving = serving
         self._control = ControlTools(serving)
+        self._claims = ClaimReader()
         self._same_host = same_host
 
     async def run(
@@ -64,7 +65,7 @@ class CallDesk:
                     integration=admitted.integration,
                     tool=call.name,
                     arguments=call.arguments,
-                    claims=claims_of(message, admitted.fields, protocol),
+                    claims=self._claims.read(message, admitted.fields, protocol),
                     named_tasks=admitted.tasks,
                     session=session,
                     protocol=protocol,

@@ -15,6 +15,7 @@ _path = re.compile(r"/mcp/([A-Za-z0-9][A-Za-z0-9._-]{0,63})(?:/t/([A-Za-z0-9][A-
 _task = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 _bearer = re.compile(rb"(?i:bearer) +([A-Za-z0-9._~+/-]+=*)\Z")
 _once = frozenset((b"host", b"origin", b"authorization", b"content-type", b"content-length", b"mcp-session-id"))
+_METHODS = frozenset(("POST", "DELETE"))
 _MAX_TOKEN = 8_192
 _DRAINABLE = 64 << 10
 """An unread body of at most this size is left to the server to skip; after a larger one the connection ends."""
@@ -42,7 +43,10 @@ class Guard:
         self._header_bytes = config.header_bytes
         self._header_count = config.header_count
         self._body_bytes = config.body_bytes
-        self._accepted: dict[bytes, bool] = {}
+        self._fitting: set[tuple[bytes | None, bytes | None, bytes | None]] = set()
+        """(Content-Type, Content-Encoding, Accept) that were found to fit."""
+        self._places: dict[str, tuple[str, str | None]] = {}
+        """(integration, task) by path."""
 
     def admit(self, scope: Scope) -> Admitted | HttpReply:
         """The caller and what is asked, or the reply that ends it."""
@@ -60,20 +64,23 @@ class Guard:
         if stranger is not None:
             return stranger
         path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
-        if path.startswith(WELL_KNOWN):
-            return self._document(scope["method"], path.removeprefix(WELL_KNOWN))
-        place = _path.match(path)
+        place = self._places.get(path) or _placed(path)
         if place is None:
+            if path.startswith(WELL_KNOWN):
+                return self._document(scope["method"], path.removeprefix(WELL_KNOWN))
             return HttpReply(404, b'{"error":"not_found"}')
-        credential = self._caller(scope, fields, path, place[1])
+        integration, task = place
+        credential = self._caller(scope, fields, path, integration)
         if isinstance(credential, HttpReply):
             return credential
-        if scope["method"] not in ("POST", "DELETE"):
+        if len(self._places) < _CACHED:
+            self._places[path] = place
+        if scope["method"] not in _METHODS:
             return HttpReply(405, headers=((b"allow", b"POST, DELETE"),))
-        tasks = _named_tasks(place[2], fields)
+        tasks = _named_tasks(task, fields)
         if isinstance(tasks, HttpReply):
             return tasks
-        return Admitted(credential, place[1], tasks, fields)
+        return Admitted(credential, integration, tasks, fields)
 
     def _stranger(self, fields: HeaderFields) -> HttpReply | None:
         """Host, Origin (DNS rebinding: MCP streamable HTTP, Security) and headers that may come only once."""
@@ -117,24 +124,31 @@ class Guard:
 
     def body_refused(self, fields: HeaderFields) -> HttpReply | None:
         """What is wrong with the headers of a POST, before its body is read."""
-        kind = fields.get(b"content-type") or b""
-        if kind != b"application/json" and not _is_json(kind):
-            return refuse(415, INVALID, "Send Content-Type: application/json.")
-        if fields.get(b"content-encoding") not in (None, b"identity"):
-            return refuse(415, INVALID, "Send the body without Content-Encoding.")
-        if not self._takes_both(fields.get(b"accept") or b""):
-            return refuse(406, INVALID, "Accept must list application/json and text/event-stream.")
-        if _length(fields) > self._body_bytes:
+        length = fields.get(b"content-length")
+        if length is not None and _size(length) > self._body_bytes:
             return refuse(413, INVALID, f"The body is larger than {self._body_bytes} bytes.").closing()
-        return None
+        kinds = (fields.get(b"content-type"), fields.get(b"content-encoding"), fields.get(b"accept"))
+        if kinds in self._fitting:
+            return None
+        refused = _unfitting(kinds[0] or b"", kinds[1] or b"identity", kinds[2] or b"")
+        if refused is None and len(self._fitting) < _CACHED:
+            self._fitting.add(kinds)
+        return refused
 
-    def _takes_both(self, accept: bytes) -> bool:
-        known = self._accepted.get(accept)
-        if known is None:
-            known = _takes(accept, b"application/json") and _takes(accept, b"text/event-stream")
-            if len(self._accepted) < _CACHED:
-                self._accepted[accept] = known
-        return known
+
+def _placed(path: str) -> tuple[str, str | None] | None:
+    found = _path.match(path)
+    return (found[1], found[2]) if found else None
+
+
+def _unfitting(kind: bytes, encoding: bytes, accept: bytes) -> HttpReply | None:
+    if not _is_json(kind):
+        return refuse(415, INVALID, "Send Content-Type: application/json.")
+    if encoding != b"identity":
+        return refuse(415, INVALID, "Send the body without Content-Encoding.")
+    if not (_takes(accept, b"application/json") and _takes(accept, b"text/event-stream")):
+        return refuse(406, INVALID, "Accept must list application/json and text/event-stream.")
+    return None
 
 
 def _is_json(kind: bytes) -> bool:
@@ -153,16 +167,14 @@ def _takes(accept: bytes, kind: bytes) -> bool:
     return False
 
 
-def _length(fields: HeaderFields) -> int:
-    """Announced size of the body; 0 when none is announced, huge when it is no plain number."""
-    length = fields.get(b"content-length")
-    if length is None:
-        return 0
+def _size(length: bytes) -> int:
+    """Announced size of a body; huge when it is no plain number."""
     return int(length) if length.isdigit() and len(length) <= 15 else 1 << 62
 
 
 def _unread(fields: HeaderFields) -> bool:
-    return _length(fields) > _DRAINABLE or fields.get(b"transfer-encoding") is not None
+    length = fields.get(b"content-length")
+    return fields.get(b"transfer-encoding") is not None or (length is not None and _size(length) > _DRAINABLE)
 
 
 def _named_tasks(in_path: str | None, fields: HeaderFields) -> tuple[str, ...] | HttpReply:

@@ -1,6 +1,5 @@
 """Plain HTTP over ASGI: header access and whole replies (ASGI 3, RFC 9110)."""
 
-import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from itertools import chain
@@ -14,7 +13,6 @@ Pairs = tuple[tuple[bytes, bytes], ...]
 
 JSON_TYPE = (b"content-type", b"application/json")
 CLOSE: Pairs = ((b"connection", b"close"),)
-_visible = re.compile(rb"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?\Z")
 
 
 class HttpReply:
@@ -60,11 +58,12 @@ class HeaderFields:
         return bool(self._twice) and not self._twice.isdisjoint(names)
 
     def text(self, name: bytes) -> str | None:
-        """Value as visible ASCII; None when absent, empty or anything else."""
+        """Value as printable ASCII without outer blanks; None when absent, empty or anything else."""
         value = self._first.get(name)
-        if value is None or _visible.match(value) is None:
+        if not value or not value.isascii():
             return None
-        return value.decode("ascii")
+        text = value.decode("ascii")
+        return text if text.isprintable() and text == text.strip() else None
 
     def names(self) -> Iterable[bytes]:
         return self._first.keys()
@@ -76,4 +75,4 @@ class HeaderFields:
 
 def header_bytes(raw: Iterable[tuple[bytes, bytes]]) -> int:
     """Size of all names and values."""
-    return sum(map(len, chain.from_iterable(raw)))
+    return len(b"".join(chain.from_iterable(raw)))

@@ -11,12 +11,13 @@ from callgate.model.errors import MalformedCall
 
 CLIENT_INFO = "io.modelcontextprotocol/clientInfo"
 _MAX_ID = 256
+_MAX_WORD = 128
+_CACHED = 256
 _SAFE = 2**53 - 1
 _NOT_JSON = frozenset(("not_utf8", "not_json", "surrogate"))
 _members = frozenset(("jsonrpc", "id", "method", "params"))
 _trace = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
-_claim = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,126}[\x21-\x7e])?\Z")
-_agent = re.compile(r"([A-Za-z0-9._-]{1,64})/([A-Za-z0-9._+-]{1,32})")
+_agent = re.compile(rb"([A-Za-z0-9._-]{1,64})/([A-Za-z0-9._+-]{1,32})")
 
 
 class ClientMessage:
@@ -64,7 +65,7 @@ def parse_message(body: bytes) -> ClientMessage | HttpReply:
         return _shape("The gate asks clients nothing, so it takes no answers.", id_, "unexpected_response")
     if not isinstance(method, str) or not 0 < len(method) <= 128:
         return _shape("method must be a string.", id_)
-    if not value.keys() <= _members:
+    if len(value) > 4 or not value.keys() <= _members:
         return _shape("A request has only jsonrpc, id, method and params.", id_)
     params = value.get("params", {})
     if not isinstance(params, dict):
@@ -106,27 +107,42 @@ def parse_tool_call(message: ClientMessage) -> ToolCall | HttpReply:
     return ToolCall(name, arguments, token)
 
 
-def claims_of(message: ClientMessage, fields: HeaderFields, protocol: str) -> Claims:
-    """What the client says of itself: from ``_meta``, else from its headers; anything malformed is left out."""
-    meta = message.meta
-    info = meta.get(CLIENT_INFO)
-    client = version = ""
-    if isinstance(info, dict):
-        client, version = _word(info.get("name")), _word(info.get("version"))
-    if not client:
-        agent = _agent.match(fields.text(b"user-agent") or "")
-        if agent is not None:
-            client, version = agent[1], agent[2]
-    trace = meta.get("traceparent") or fields.text(b"traceparent")
-    return Claims(
-        client=client,
-        client_version=version,
-        tool_use=_word(meta.get("callId")) or _word(meta.get("claudecode/toolUseId")),
-        protocol=protocol,
-        traceparent=trace if isinstance(trace, str) and _trace.match(trace) else "",
-    )
+class ClaimReader:
+    """What clients say of themselves: from ``_meta``, else from headers; anything malformed is left out."""
+
+    def __init__(self) -> None:
+        self._agents: dict[bytes, tuple[str, str]] = {}
+
+    def read(self, message: ClientMessage, fields: HeaderFields, protocol: str) -> Claims:
+        meta = message.meta
+        info = meta.get(CLIENT_INFO)
+        client = version = ""
+        if isinstance(info, dict):
+            client, version = _word(info.get("name")), _word(info.get("version"))
+        if not client:
+            client, version = self._agent(fields.get(b"user-agent") or b"")
+        trace = meta.get("traceparent") or fields.text(b"traceparent")
+        return Claims(
+            client=client,
+            client_version=version,
+            tool_use=_word(meta.get("callId")) or _word(meta.get("claudecode/toolUseId")),
+            protocol=protocol,
+            traceparent=trace if isinstance(trace, str) and _trace.match(trace) else "",
+        )
+
+    def _agent(self, header: bytes) -> tuple[str, str]:
+        """Product and version of a User-Agent header (RFC 9110 section 10.1.5)."""
+        known = self._agents.get(header)
+        if known is None:
+            match = _agent.match(header)
+            known = (match[1].decode(), match[2].decode()) if match else ("", "")
+            if len(self._agents) < _CACHED and len(header) <= _MAX_ID:
+                self._agents[header] = known
+        return known
 
 
 def _word(value: object) -> str:
     """A short printable claim, or nothing."""
-    return value if isinstance(value, str) and _claim.match(value) else ""
+    if isinstance(value, str) and len(value) <= _MAX_WORD and value.isascii() and value.isprintable():
+        return value
+    return ""

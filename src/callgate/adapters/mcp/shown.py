@@ -34,7 +34,11 @@ class ShownListing:
             for tool, declared in listing.headers
         }
         tools = _with_control(listing.tools)
-        cached = b'"ttlMs":%d,"cacheScope":"private","_meta":{%b:%b}' % (ttl_ms, SERVER_INFO, listing.server)
+        cached = b'"ttlMs":%d,"cacheScope":"private","_meta":{"%b":%b}' % (
+            ttl_ms,
+            SERVER_INFO.encode(),
+            listing.server,
+        )
         self.tools_handshake = b'{"tools":%b}' % tools
         self.tools_modern = b'{"resultType":"complete","tools":%b,%b}' % (tools, cached)
         self.discovered = b'{"resultType":"complete","supportedVersions":%b,"capabilities":{"tools":{}}%b,%b}' % (

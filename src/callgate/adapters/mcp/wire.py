@@ -23,12 +23,12 @@ encode = msgspec.json.Encoder().encode
 
 def result(id_json: bytes, body: bytes) -> bytes:
     """A response with ``body`` (JSON) as its result."""
-    return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (id_json, body)
+    return b"".join((b'{"jsonrpc":"2.0","id":', id_json, b',"result":', body, b"}"))
 
 
 def error(id_json: bytes, body: bytes) -> bytes:
     """A response with ``body`` (JSON) as its error."""
-    return b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (id_json, body)
+    return b"".join((b'{"jsonrpc":"2.0","id":', id_json, b',"error":', body, b"}"))
 
 
 def problem(code: int, message: str, data: dict[str, Any] | None = None) -> bytes:
