@@ -2,7 +2,7 @@
 
 import pytest
 
-from callgate.core.policy.evaluate import Policies
+from callgate.core.policy.evaluate import PolicyEngine
 from callgate.core.policy.load import load_policies
 from callgate.model.bundle import PolicyFile
 from callgate.model.terms import Ask, Effect, Tier
@@ -12,7 +12,7 @@ PERMIT = '@id("all") permit (principal, action, resource);\n'
 
 
 def policies(text, roles=None, remembered=64):
-    return Policies(load_policies((PolicyFile(name="a.cedar", text=text),)), roles or {}, remembered)
+    return PolicyEngine(load_policies((PolicyFile(name="a.cedar", text=text),)), roles or {}, remembered)
 
 
 def judge(text, tier=Tier.READ, integration="git", tool="status", subject="ana", roles=None, **changes):

@@ -12,7 +12,7 @@ from callgate.core.contract import ContractRules
 from callgate.core.gates import contract as contract_gate
 from callgate.core.gates import duty, halt, policy, rate, repeat, retrieval, risk, schema, stage, standing
 from callgate.core.gates import tool as tool_gate
-from callgate.core.policy.evaluate import compile_policies
+from callgate.core.policy.evaluate import compile_engine
 from callgate.core.policy.schema import PolicyContext
 from callgate.core.questions import addressed, questions
 from callgate.core.risk import HIGHEST, assess
@@ -44,7 +44,7 @@ class Rules:
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
         self.digest = bundle.digest
-        self.policies = compile_policies(bundle)
+        self.policies = compile_engine(bundle)
         self.duties = {duty.tier: duty for duty in bundle.duties}
         self.depths = plan.log_depths(bundle.duties)
         self.risk = bundle.risk

@@ -35,7 +35,7 @@ class Verdict(Fact, frozen=True):
     findings: tuple[Finding, ...]
 
 
-class Policies:
+class PolicyEngine:
     """The policies of one bundle, compiled."""
 
     __slots__ = ("_evaluate", "_named", "_no_parents", "_policies", "_roles", "_slices")
@@ -95,13 +95,13 @@ class Policies:
         )
 
 
-def compile_policies(bundle: Bundle) -> Policies:
+def compile_engine(bundle: Bundle) -> PolicyEngine:
     """Raises ConfigError, as loading does."""
     roles: dict[str, tuple[str, ...]] = {}
     for binding in bundle.roles:
         for subject in binding.subjects:
             roles[subject] = (*roles.get(subject, ()), binding.role.value)
-    return Policies(load_policies(bundle.policies), roles)
+    return PolicyEngine(load_policies(bundle.policies), roles)
 
 
 def _verdict(part: Slice, matched: frozenset[str], errors: tuple[str, ...]) -> Verdict:
