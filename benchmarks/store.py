@@ -2,7 +2,7 @@
 
     python benchmarks/store.py [--calls 20000] [--folder DIR] [--profile]
 
-Prints calls per second, CPU per call of the whole process, and the time of one call (median, 99th percentile).
+Prints calls per second, CPU per call of the whole process (user and system), and the time of one call (median, 99th percentile).
 The raw line is the same number of fdatasyncs of 4 KiB without a store, to judge the disk of the moment.
 """
 

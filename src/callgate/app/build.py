@@ -13,11 +13,11 @@ from callgate.adapters.secrets.refs import resolve
 from callgate.adapters.store.sqlite import open_sqlite
 from callgate.adapters.upstream.pool import Pool
 from callgate.app.system import SystemClock, SystemEntropy, read_folder
+from callgate.catalog.catalogue import Catalogue
 from callgate.core.ledger.seal import Sealer
 from callgate.core.policy.bundle import parse_bundle
 from callgate.flow.house import Rooms, rooms
 from callgate.flow.live import LIVE_BUNDLE, Live
-from callgate.flow.policies import manifest_digests
 from callgate.flow.ports import Store
 from callgate.flow.rows import STRUCTS, noun, put
 from callgate.flow.tenancy import Tenancy
@@ -65,6 +65,7 @@ async def build_tenant(home: Home, config: Config, keys: Keyring, tenant: str) -
         clock=clock,
         entropy=entropy,
         upstreams=pool,
+        catalogue=Catalogue(home.manifests),
         profile=config.profile,
         log=_logged,
     )
@@ -106,7 +107,7 @@ async def load(tenancy: Tenancy, files: Callable[[], dict[str, bytes]]) -> None:
 
 
 async def _first_bundle(tenancy: Tenancy, files: Callable[[], dict[str, bytes]]) -> None:
-    bundle = parse_bundle(files(), manifest_digests())
+    bundle = parse_bundle(files(), tenancy.catalogue.digests())
     event = tenancy.event(PolicyApproved(bundle=bundle.digest, base="", by="gate", alone=True, first=True))
     changes = (
         put(bundle.digest, bundle, expect=0),

@@ -2,7 +2,6 @@
 
 import msgspec
 
-from callgate.catalog.loader import known_manifests, load_manifest
 from callgate.core.ledger.canonical import canonical, digest
 from callgate.core.toolbox import Toolbox, compile_toolbox
 from callgate.flow.live import Connected
@@ -12,7 +11,7 @@ from callgate.flow.tenancy import Tenancy
 from callgate.model.errors import InputError, UpstreamError
 from callgate.model.event import DriftSeen
 from callgate.model.store import Unit
-from callgate.model.tool import Integration, IntegrationPin, Manifest, ToolPin
+from callgate.model.tool import Integration, IntegrationPin, ToolPin
 
 HANDSHAKE_ERAS = ("2025-11-25", "2025-06-18", "2025-03-26")
 ALL_ERAS = ("2026-07-28", *HANDSHAKE_ERAS)
@@ -60,15 +59,10 @@ def _pin_digest(pin: IntegrationPin) -> str:
     )
 
 
-def manifest_of(integration: Integration) -> Manifest | None:
-    """The catalogue's manifest by the integration's choice; None: none, so every tool counts as execute."""
-    name = integration.manifest
-    return load_manifest(name) if name and name in known_manifests() else None
-
-
 def connect(integration: Integration, pin: IntegrationPin | None, tenancy: Tenancy) -> Connected:
     """Compile an integration for serving. Everything that does not depend on a call happens here."""
-    toolbox = compile_toolbox(integration, pin, manifest_of(integration), tenancy.live.domains)
+    manifest = tenancy.catalogue.of(integration, tenancy.live.bundle)
+    toolbox = compile_toolbox(integration, pin, manifest, tenancy.live.domains)
     return Connected(integration=integration, pin=pin, toolbox=toolbox, listing=_listing(integration, pin, toolbox))
 
 

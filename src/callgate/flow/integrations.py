@@ -2,7 +2,6 @@
 
 import msgspec
 
-from callgate.catalog.loader import known_manifests
 from callgate.core.ledger.canonical import canonical, digest
 from callgate.core.names import integration_name_problem
 from callgate.core.toolbox import Toolbox
@@ -103,10 +102,10 @@ class Connections(Desk):
         manifest = integration.manifest
         if manifest == OURS:
             manifest = ""
-        elif not manifest and integration.name in known_manifests():
+        elif not manifest and integration.name in self._tenancy.catalogue.names():
             manifest = integration.name
-        elif manifest and manifest not in known_manifests():
-            known = ", ".join(sorted(known_manifests()))
+        elif manifest and manifest not in self._tenancy.catalogue.names():
+            known = ", ".join(sorted(self._tenancy.catalogue.names()))
             raise InputError(f"The catalogue has no manifest {manifest}. It has: {known}.", code="unknown_manifest")
         return msgspec.structs.replace(
             integration,

@@ -2,7 +2,6 @@
 
 import msgspec
 
-from callgate.catalog.loader import known_manifests, load_manifest
 from callgate.core.policy.bundle import parse_bundle
 from callgate.core.policy.cases import CaseResult, run_cases
 from callgate.flow.connect import reconnect
@@ -17,10 +16,6 @@ from callgate.model.identity import Presence
 from callgate.model.record import Proposal, Setting
 from callgate.model.store import Conflict, Delete, Kind, NameRow, Unit
 from callgate.model.terms import Profile, Role
-
-
-def manifest_digests() -> dict[str, str]:
-    return {name: load_manifest(name).digest for name in known_manifests()}
 
 
 class Policies(Desk):
@@ -115,7 +110,7 @@ class Policies(Desk):
         return self._live.bundle
 
     def _on_disk(self) -> Bundle:
-        return parse_bundle(self._tools.bundle_files(), manifest_digests())
+        return parse_bundle(self._tools.bundle_files(), self._tenancy.catalogue.digests())
 
     def _tested(self, bundle: Bundle) -> CasesView:
         results = run_cases(bundle, self._tools.case_files())

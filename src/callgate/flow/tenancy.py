@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from callgate.catalog.catalogue import Catalogue
 from callgate.core.ledger.seal import Sealer
 from callgate.flow.live import Live
 from callgate.flow.ports import Clock, Entropy, Store, Upstreams
@@ -26,6 +27,7 @@ class Tenancy:
     clock: Clock
     entropy: Entropy
     upstreams: Upstreams
+    catalogue: Catalogue
     profile: Profile
     log: Callable[[str, dict[str, object]], None]
     """Structured log: an event name and fields without values of calls."""
