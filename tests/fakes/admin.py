@@ -13,11 +13,10 @@ from callgate.flow.admin import (
     TaskRequest,
     TokenRequest,
 )
+from callgate.flow.policy_views import CasesView, CaseView, PolicyFileView, PolicyView, ProposalView
 from callgate.flow.views import (
     AccountView,
     ArgumentView,
-    CasesView,
-    CaseView,
     CheckpointView,
     CheckView,
     ConsentView,
@@ -35,10 +34,7 @@ from callgate.flow.views import (
     HoldDetail,
     HoldView,
     IntegrationView,
-    PolicyFileView,
-    PolicyView,
     ProofView,
-    ProposalView,
     QuestionView,
     StatusView,
     TaskView,

@@ -16,7 +16,12 @@ from tests.fakes.admin import FakeAdmin
 
 @contextmanager
 def local_gate(
-    home: Path, admin: FakeAdmin | None = None, *, protocol: type = PeerProtocol, fast: bool = False
+    home: Path,
+    admin: FakeAdmin | None = None,
+    *,
+    protocol: type = PeerProtocol,
+    fast: bool = False,
+    peers: frozenset[int] = frozenset(),
 ) -> Iterator[FakeAdmin]:
     """``fast``: on uvloop instead of asyncio's own loop."""
     served = admin or FakeAdmin()
@@ -26,7 +31,7 @@ def local_gate(
     stop = asyncio.Event()
 
     async def serve() -> None:
-        api = LocalApi(build_api(served), Home(home).socket, protocol=protocol)
+        api = LocalApi(build_api(served), Home(home).socket, protocol=protocol, peers=peers)
         await api.start()
         started.set()
         await stop.wait()

@@ -36,8 +36,7 @@ def ask(path: Path, target: str, method: str = "GET", body: bytes | None = None)
 
 
 class NobodyProtocol(PeerProtocol):
-    @staticmethod
-    def serves(peer: Peer | None) -> bool:
+    def serves(self, peer: Peer | None) -> bool:
         return False
 
 
@@ -66,7 +65,9 @@ def test_a_foreign_peer_gets_nothing(tmp_path: Path, fast: bool) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 @LOOPS
-def test_another_user_is_refused_even_where_the_file_lets_it_in(fast: bool) -> None:
+@pytest.mark.parametrize(("peers", "said"), [((), "refused\n"), ((65_533,), "refused\n"), ((65_534,), "served\n")])
+def test_another_user_is_served_only_when_named(fast: bool, peers: tuple[int, ...], said: str) -> None:
+    """Whatever the file's mode lets in."""
     program = (
         "import socket, sys\n"
         "link = socket.socket(socket.AF_UNIX); link.settimeout(10); link.connect(sys.argv[1])\n"
@@ -77,23 +78,17 @@ def test_another_user_is_refused_even_where_the_file_lets_it_in(fast: bool) -> N
     )
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         home = Path(folder)
-        with local_gate(home, fast=fast):
-            for path, mode in ((home, 0o755), (home / "run", 0o755), (Home(home).socket, 0o666)):
+        with local_gate(home, fast=fast, peers=frozenset(peers)):
+            place = Home(home).socket
+            assert stat.S_IMODE(place.lstat().st_mode) == (0o666 if peers else 0o600)
+            for path, mode in ((home, 0o755), (home / "run", 0o755), (place, 0o666)):
                 path.chmod(mode)
-            command = ["/usr/bin/env", "python3", "-c", program, str(Home(home).socket)]
+            command = ["/usr/bin/env", "python3", "-c", program, str(place)]
             done = subprocess.run(command, check=False, capture_output=True, text=True, user=65534, timeout=30, cwd="/")
             if "Permission denied" in done.stderr and "python3" in done.stderr:
                 pytest.skip("the other user cannot run this Python")
-            assert done.stdout == "refused\n", done.stderr
-            assert ask(Home(home).socket, "/v1/status")[0] == 200
-
-
-def test_the_served_users() -> None:
-    mine = os.geteuid()
-    assert PeerProtocol.serves(Peer(uid=mine, pid=1))
-    assert PeerProtocol.serves(Peer(uid=0, pid=1))
-    assert not PeerProtocol.serves(Peer(uid=mine + 1, pid=1))
-    assert not PeerProtocol.serves(None)
+            assert done.stdout == said, done.stderr
+            assert ask(place, "/v1/status")[0] == 200
 
 
 def test_a_tcp_server_cannot_serve_it(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ raise InputError (the request), AuthError (who or role), ConfigError (a file), S
 from collections.abc import AsyncIterator
 from typing import Protocol
 
+from callgate.flow.policy_views import CasesView, PolicyView, ProposalView
 from callgate.flow.views import (
     AccountView,
-    CasesView,
     CheckpointView,
     CheckView,
     ContractCheckView,
@@ -22,9 +22,7 @@ from callgate.flow.views import (
     HoldDetail,
     HoldView,
     IntegrationView,
-    PolicyView,
     ProofView,
-    ProposalView,
     StatusView,
     TaskView,
     TokenView,

@@ -7,8 +7,8 @@ from callgate.core.policy.cases import CaseResult, run_cases
 from callgate.flow.connect import reconnect
 from callgate.flow.desk import Desk, missing, need
 from callgate.flow.live import LIVE_BUNDLE
+from callgate.flow.policy_views import CasesView, CaseView, PolicyFileView, PolicyView, ProposalView
 from callgate.flow.rows import put
-from callgate.flow.views import CasesView, CaseView, PolicyFileView, PolicyView, ProposalView
 from callgate.model.bundle import Bundle
 from callgate.model.errors import ConfigError, InputError
 from callgate.model.event import PolicyApproved, PolicyProposed

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from callgate.model.errors import ConfigError
 
-MODE = 0o600
+OWN = 0o600
+SHARED = 0o666
+"""For a socket that serves further users: the kernel asks for write permission, the gate asks who it is."""
 
 
 @contextmanager
@@ -35,8 +37,8 @@ def connect(path: Path, timeout: float) -> socket.socket:
     return link
 
 
-def bind(path: Path) -> socket.socket:
-    """A bound socket of mode 0600 in a folder of mode 0700; a dead gate's socket is replaced.
+def bind(path: Path, mode: int = OWN) -> socket.socket:
+    """A bound socket of this mode; a folder that is missing is made 0700; a dead gate's socket is replaced.
 
     ConfigError when a live gate listens there, or the place is taken by something else.
     """
@@ -44,10 +46,10 @@ def bind(path: Path) -> socket.socket:
     _clear(path)
     link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        os.fchmod(link.fileno(), MODE)
+        os.fchmod(link.fileno(), mode)
         with _address(path) as address:
             link.bind(address)
-        path.chmod(MODE)
+        path.chmod(mode)
     except OSError as fault:
         link.close()
         raise ConfigError(f"The local socket cannot be made: {fault.strerror}.", file=str(path)) from fault

@@ -1,4 +1,4 @@
-"""Serves the local API on the Unix socket, to the gate's own user and root only.
+"""Serves the local API on the Unix socket, to the gate's own user, root and the users it is told of.
 
 uvicorn hands each connection to a protocol object; ours asks the kernel who is at the other end (SO_PEERCRED, unix(7))
 before a byte is read and puts the answer in the connection's ASGI state.
@@ -17,7 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from callgate.adapters.http.local_socket import bind
+from callgate.adapters.http.local_socket import OWN, SHARED, bind
 from callgate.flow.admin import Peer
 
 _UCRED = struct.Struct("3i")
@@ -38,9 +38,9 @@ class PeerProtocol(HttpToolsProtocol):
 
     _known = False
 
-    @staticmethod
-    def serves(peer: Peer | None) -> bool:
-        return peer is not None and peer.uid in {0, os.geteuid()}
+    def serves(self, peer: Peer | None) -> bool:
+        further = self.config.peers if isinstance(self.config, _Config) else frozenset()
+        return peer is not None and (peer.uid in {0, os.geteuid()} or peer.uid in further)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -54,6 +54,10 @@ class PeerProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._known:
             super().data_received(data)
+
+
+class _Config(uvicorn.Config):
+    peers: frozenset[int] = frozenset()
 
 
 class _Server(uvicorn.Server):
@@ -75,19 +79,27 @@ class _Server(uvicorn.Server):
 class LocalApi:
     """The API's server: ``start`` when the home is open, ``stop`` before it closes."""
 
-    def __init__(self, app: ASGIApp, path: Path, *, protocol: type[asyncio.Protocol] = PeerProtocol) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        path: Path,
+        *,
+        peers: frozenset[int] = frozenset(),
+        protocol: type[asyncio.Protocol] = PeerProtocol,
+    ) -> None:
+        """``peers``: user ids served beside the gate's own and root; with any, the socket's mode is 0666."""
         self._path = path
+        self._mode = SHARED if peers else OWN
         self._link: socket.socket | None = None
         self._task: asyncio.Task[None] | None = None
         settings: dict[str, Any] = {"lifespan": "off", "ws": "none", "log_config": None, "access_log": False}
-        config = uvicorn.Config(
-            app, http=protocol, timeout_graceful_shutdown=_DRAIN_SECONDS, server_header=False, **settings
-        )
+        config = _Config(app, http=protocol, timeout_graceful_shutdown=_DRAIN_SECONDS, server_header=False, **settings)
+        config.peers = peers
         self._server = _Server(config)
 
     async def start(self) -> None:
         """Returns when it listens. ConfigError: the socket's place is taken."""
-        self._link = bind(self._path)
+        self._link = bind(self._path, self._mode)
         self._task = asyncio.create_task(self._server.serve(sockets=[self._link]))
         ready = asyncio.create_task(self._server.ready.wait())
         done, _ = await asyncio.wait({self._task, ready}, return_when=asyncio.FIRST_COMPLETED)
