@@ -7,7 +7,7 @@ from typing import Any
 _KEY = "x-mcp-header"
 _PREFIX = "Mcp-Param-"
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}")  # RFC 9110 section 5.6.2
-_TYPES = frozenset({"string", "integer", "boolean"})
+_TYPES = ("string", "integer", "boolean")
 _DATA = frozenset({"default", "examples", "const", "enum"})
 _BY_NAME = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
 

@@ -317,7 +317,10 @@ def _why(kind: jsonschema_rs.ValidationErrorKind) -> str:
     if sentence is None:
         return "It does not fit the schema."
     values = {name: shorten(_spoken(value), 120) for name, value in kind.as_dict().items() if f"{{{name}}}" in sentence}
-    return sentence.format_map(values)
+    try:
+        return sentence.format_map(values)
+    except KeyError:  # a pattern that was given up has the keyword's name and other members
+        return "It does not fit the schema."
 
 
 def _spoken(value: Any) -> str:

@@ -1,0 +1,142 @@
+"""From arguments to the one id of a resource."""
+
+import pytest
+
+from callgate.core.selectors import MAX_TARGETS, NORMALISERS, Selector, TargetSelector, posix_path, repository_path
+from callgate.model.tool import TargetRule
+
+ARGUMENTS = {"a": {"b": 1}, "list": [{"p": "x"}, {"p": "y"}, {}], "deep": [["m"], ["n"]], "none": None, "text": "t"}
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("text", ("t",)),
+        ("a.b", (1,)),
+        ("list[].p", ("x", "y")),
+        ("deep[][]", ("m", "n")),
+        ("none", ()),
+        ("absent", ()),
+        ("absent.deeper[]", ()),
+        ("text[]", None),
+        ("text.inner", None),
+        ("list.p", None),
+        ("a[]", None),
+    ],
+)
+def test_finding(path, found):
+    assert Selector(path).find(ARGUMENTS) == found
+
+
+@pytest.mark.parametrize("path", ["", ".", "a.", ".a", "a..b", "[]", "a[0]", "a[", "a]b", "{a}", "a.[]"])
+def test_selectors_that_cannot_compile(path):
+    with pytest.raises(ValueError):
+        Selector(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("/srv/app", "/srv/app"),
+        ("/srv/app/", "/srv/app"),
+        ("//srv///app", "/srv/app"),
+        ("/srv/./app/.", "/srv/app"),
+        ("/srv/.hidden/app", "/srv/.hidden/app"),
+        ("/srv/a..b", "/srv/a..b"),
+        ("/", "/"),
+        ("//", "/"),
+        ("/srv/../app", None),
+        ("/..", None),
+        ("/srv/..", None),
+        ("srv/app", None),
+        ("./app", None),
+        ("~/app", None),
+        ("~", None),
+        ("/srv\\app", None),
+        ("C:\\app", None),
+        ("file:///srv/app", None),
+    ],
+)
+def test_paths(text, path):
+    assert posix_path(text) == path
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("/srv/app/.git", "/srv/app"),
+        ("/srv/app/.git/", "/srv/app"),
+        ("/srv/app/.git/.git", None),
+        ("/srv/app/.git/worktrees/x", None),
+        ("/srv/app.git", "/srv/app.git"),
+        ("/srv/.github", "/srv/.github"),
+        ("/.git", "/"),
+        ("/srv/$HOME", None),
+        ("/srv/${X}/app", None),
+    ],
+)
+def test_one_repository_has_one_id(text, path):
+    assert repository_path(text) == path
+
+
+def ids(rule, arguments, required=()):
+    return TargetSelector(TargetRule(kind="k", **rule), frozenset(required)).ids(arguments)
+
+
+def test_ids_of_a_path():
+    rule = {"path": "path", "normalise": "posix_path"}
+    assert ids(rule, {"path": "/a//b/"}) == (("/a/b",), "")
+    assert ids(rule, {"path": "b"}) == ((), "bad_target")
+    assert ids(rule, {}, ["path"]) == ((), "target_missing")
+    assert ids(rule, {}) == ((), "")
+    assert ids(rule, {"path": None}, ["path"]) == ((), "target_missing")
+
+
+@pytest.mark.parametrize(
+    "value", [7.5, True, [], {}, ["/a"], "", " /a", "/a ", "/a\x00", "/a\nb", "/a\u200bb", "/" + "a" * 5000, 2**70]
+)
+def test_a_value_of_the_wrong_type_or_look_fails_closed(value):
+    assert ids({"path": "path", "normalise": "posix_path"}, {"path": value}, ["path"]) == ((), "bad_target")
+
+
+def test_ids_of_an_array_are_all_or_nothing():
+    rule = {"path": "paths[]", "normalise": "posix_path"}
+    assert ids(rule, {"paths": ["/a", "/b/", "/a/"]}) == (("/a", "/b"), "")
+    assert ids(rule, {"paths": ["/a", "../b"]}) == ((), "bad_target")
+    assert ids(rule, {"paths": []}, ["paths"]) == ((), "target_missing")
+    assert ids(rule, {"paths": "/a"}, ["paths"]) == ((), "bad_target")
+    assert ids(rule, {"paths": [f"/{n}" for n in range(MAX_TARGETS + 1)]}) == ((), "too_many_targets")
+
+
+def test_ids_of_a_template():
+    rule = {"template": "{owner}/{repo}", "normalise": "lower"}
+    assert ids(rule, {"owner": "Acme", "repo": "Web"}) == (("acme/web",), "")
+    assert ids(rule, {"owner": "a/b", "repo": "c"}) == ((), "bad_target")
+    assert ids(rule, {"owner": "a", "repo": "b/c"}) == ((), "bad_target")
+    assert ids(rule, {"owner": "a"}) == ((), "target_missing")
+    assert ids(rule, {"repo": "a"}) == ((), "target_missing")
+    assert ids(rule, {}) == ((), "")
+    assert ids(rule, {}, ["repo"]) == ((), "target_missing")
+    assert ids({"template": "n{number}"}, {"number": 7}) == (("n7",), "")
+    assert ids({"template": "n{number}"}, {"number": True}) == ((), "bad_target")
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {},
+        {"path": "a", "template": "{a}"},
+        {"template": "no place"},
+        {"template": "{a}{b}"},
+        {"template": "{a[]}/{b}"},
+        {"path": "a", "normalise": "upper"},
+        {"path": "a..b"},
+    ],
+)
+def test_rules_that_cannot_compile(rule):
+    with pytest.raises(ValueError):
+        TargetSelector(TargetRule(kind="k", **rule), frozenset())
+
+
+def test_every_normaliser_is_documented():
+    assert set(NORMALISERS) == {"", "lower", "posix_path", "repository_path"}
