@@ -227,10 +227,15 @@ def _integer(text: str) -> int:
     return value
 
 
+_decode = json.JSONDecoder(parse_float=_no_float, parse_int=_integer, parse_constant=_no_float).decode
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
+
 def read_event(line: bytes, tenant: str) -> tuple[str, str, int]:
     """(id, writer, writer sequence) of a canonical event. ValueError or TypeError says what is wrong with it."""
-    event = json.loads(line, parse_float=_no_float, parse_int=_integer, parse_constant=_no_float)
-    if json.dumps(event, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() != line:
+    text = line.decode()
+    event = _decode(text)
+    if _encode(event) != text:
         raise ValueError("it is not in canonical form")
     if not isinstance(event, dict) or set(event) != _ENVELOPE or event["specversion"] != "1.0":
         raise ValueError("it is not an event envelope")
