@@ -93,6 +93,11 @@ def test_no_approval_lifts_a_deny(changes, listed):
     assert not any(f.discharged for f in decision.findings)
 
 
+def test_a_deny_that_asks_something_is_still_no_hold(monkeypatch):
+    replaced(monkeypatch, "risk", lambda _: (Finding(gate="risk", code="x", effect=Effect.DENY, ask=Ask.MEANT),))
+    assert judged(approval=yes("risk/x/")).effect is Effect.DENY
+
+
 def test_no_approval_makes_up_for_a_missing_permit():
     cedar = '@id("reads") permit (principal, action == Callgate::Action::"read", resource);'
     decision = judged(cedar, approval=yes("policy/no_permit/"))

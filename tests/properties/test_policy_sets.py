@@ -61,6 +61,7 @@ ATOMS = (
     "context.risk + 9223372036854775807 > 0",
     "context.targets * 4611686018427387904 > 5",
     "context == context",
+    "(if context.attended then context else context).admin",
 )
 
 conditions = st.recursive(
