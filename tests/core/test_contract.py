@@ -1,5 +1,7 @@
 """Contract files, ids, templates and narrowing."""
 
+from importlib import resources
+
 import msgspec
 import pytest
 
@@ -9,7 +11,6 @@ from callgate.model.errors import ConfigError
 from callgate.model.terms import Breadth, Effect, Tier
 from callgate.policies import __name__ as policies
 from tests.fakes.catalog import contract
-from importlib import resources
 
 GOOD = """
 name = "work"

@@ -5,7 +5,8 @@ import pytest
 
 from callgate.core.contract import compile_contract
 from callgate.core.gates import contract as contract_gate
-from callgate.core.gates import retrieval, schema, tool as tool_gate
+from callgate.core.gates import retrieval, schema
+from callgate.core.gates import tool as tool_gate
 from callgate.model.contract import Scope
 from callgate.model.identity import Initiator, Runtime
 from callgate.model.terms import Ask, Breadth, Effect, TaskState, Tier
