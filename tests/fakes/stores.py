@@ -33,7 +33,9 @@ class StillClock:
         self.us += ms * 1000
 
 
-def sqlite_store(folder: Path, clock: StillClock, *, writer: str = "w1", connect=plain_connect, **more) -> SqliteStore:
+def sqlite_store(
+    folder: Path, clock: StillClock, *, writer: str = "w1", connect=plain_connect, prefill=0, **more
+) -> SqliteStore:
     return open_sqlite(
         folder,
         "acme",
@@ -43,6 +45,7 @@ def sqlite_store(folder: Path, clock: StillClock, *, writer: str = "w1", connect
         clock=clock,
         writer=writer,
         connect=connect,
+        prefill=prefill,
         **more,
     )
 

@@ -28,6 +28,7 @@ _COUNTER = (
     "INSERT INTO counters VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET used = excluded.used, "
     "expires_ms = excluded.expires_ms"
 )
+_USED = "UPDATE counters SET used = ? WHERE name = ?"
 _FORGET = (
     "DELETE FROM counters WHERE name IN (SELECT name FROM counters WHERE expires_ms > 0 AND expires_ms <= ? LIMIT 1000)"
 )
@@ -112,6 +113,8 @@ class Disk:
         ledger = self._open_ledger()
         ledger.execute("BEGIN IMMEDIATE")
         _write_rows(ledger, batch)
+        if batch.counters:
+            self._write_counters(ledger, batch)
         if batch.now_ms - self._forgot_ms >= FORGET_EVERY_MS:
             ledger.execute(_FORGET, (batch.now_ms,))
         if tiles:
@@ -185,6 +188,20 @@ class Disk:
             self._keys.executemany(_NAME, map(_astuple, batch.names))
         self._keys.execute("COMMIT")
 
+    def _write_counters(self, ledger: sqlite3.Connection, batch: Batch) -> None:
+        """Those whose expiry is as before leave its index alone."""
+        same, others = [], []
+        for name, (used, expires_ms) in batch.counters.items():
+            known = self._counters.get(name)
+            if known is not None and known[1] == expires_ms:
+                same.append((used, name))
+            else:
+                others.append((name, used, expires_ms))
+        if same:
+            ledger.executemany(_USED, same)
+        if others:
+            ledger.executemany(_COUNTER, others)
+
     def _wrote(self, batch: Batch, tail: Tail) -> None:
         self.tail = tail
         self._possible = (tail,)
@@ -213,8 +230,6 @@ def _write_rows(ledger: sqlite3.Connection, batch: Batch) -> None:
         many(_EVENT, map(_astuple, batch.leaves))
     if batch.sealed:
         many(_SEALED, map(_astuple, batch.sealed))
-    if batch.counters:
-        many(_COUNTER, [(name, used, expires_ms) for name, (used, expires_ms) in batch.counters.items()])
     if batch.calls:
         opened = [(call_id, _json(call)) for call_id, call in batch.calls.items() if call is not None]
         if opened:
@@ -255,6 +270,8 @@ def _signed(ledger: sqlite3.Connection) -> int:
 def _load_frontier(ledger: sqlite3.Connection, size: int) -> Frontier:
     if size == 0:
         return Frontier()
-    last = ledger.execute("SELECT data FROM events WHERE leaf >= ? ORDER BY leaf", (size - size % WIDTH,)).fetchall()
-    above = [row[0] for row in ledger.execute("SELECT hashes FROM frontier ORDER BY level")]
+    last = ledger.execute(
+        "SELECT CAST(data AS BLOB) FROM events WHERE leaf >= ? ORDER BY leaf", (size - size % WIDTH,)
+    ).fetchall()
+    above = [row[0] for row in ledger.execute("SELECT CAST(hashes AS BLOB) FROM frontier ORDER BY level")]
     return Frontier.of(size, (b"".join(leaf_hash(row[0]) for row in last), *above))

@@ -10,6 +10,8 @@ from callgate.adapters.store import schema
 from callgate.model.errors import ConfigError, IntegrityError
 
 Connect = Callable[[Path], sqlite3.Connection]
+PREFILL = 16 * 1024 * 1024
+"""Bytes of log written ahead. Overwriting takes half the time of appending: the file system has no size to record."""
 BUSY_S = 2.0
 """How long a statement waits for a lock. Nobody else writes while the gate holds its home."""
 
@@ -40,10 +42,11 @@ def connect(path: Path) -> sqlite3.Connection:
 class StoreFiles:
     """``ledger.db`` and ``keys.db`` in a folder that only its owner can enter."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, prefill: int = PREFILL) -> None:
         self.ledger = folder / "ledger.db"
         self.keys = folder / "keys.db"
         self._folder = folder
+        self._prefill = prefill
         self._identity: tuple[tuple[int, int], ...] = ()
 
     def prepare(
@@ -86,6 +89,7 @@ class StoreFiles:
             # SQLite gives its -wal and -shm files the mode of the database.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
             path.chmod(0o600)
+            _prefill(path.with_name(f"{path.name}-wal"), self._prefill)
         # A new name is only durable when its folder is.
         folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -114,3 +118,21 @@ class StoreFiles:
             schema.check(ledger, meta, str(self.ledger))
         except sqlite3.Error as error:
             raise ConfigError(f"it cannot be read as a store: {error}", file=str(self._folder)) from error
+
+
+def _prefill(log: Path, size: int) -> None:
+    """Zeros where SQLite is to write its log. A log without the magic number is an empty one (SQLite's file format,
+    section 4.1), so this changes nothing but speed; one that is there already is left alone.
+    """
+    try:
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    except FileExistsError:
+        return
+    try:
+        with contextlib.suppress(OSError):
+            block = bytes(1024 * 1024)
+            for _ in range(size // len(block)):
+                os.write(descriptor, block)
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

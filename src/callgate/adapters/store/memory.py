@@ -64,7 +64,6 @@ class MemoryStore:
     async def commit(self, unit: Unit) -> Committed | Conflict:
         if self._closed:
             raise StoreError("the store is closed", code="store_closed")
-        self._sign_if_due()
         batch = Batch(
             self,
             tenant=self.tenant,

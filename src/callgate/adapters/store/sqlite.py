@@ -13,7 +13,7 @@ import msgspec
 
 from callgate.adapters.store.batch import is_over
 from callgate.adapters.store.disk import Disk
-from callgate.adapters.store.files import Connect, StoreFiles, connect
+from callgate.adapters.store.files import PREFILL, Connect, StoreFiles, connect
 from callgate.adapters.store.notary import Notary
 from callgate.adapters.store.wal import WalSweeper
 from callgate.adapters.store.writer import Writer
@@ -36,7 +36,8 @@ from callgate.model.store import (
 INLINE = 1_000
 """Leaves read on the loop's own thread; more go to a worker."""
 
-_LEAF = "SELECT leaf, id, call, kind, at_ms, data FROM events"
+# Bytes whatever somebody else put there: a verifier wants to see it, not to stumble over its type.
+_LEAF = "SELECT leaf, id, call, kind, at_ms, CAST(data AS BLOB) FROM events"
 _CHECKPOINT = "SELECT size, at_ms, note FROM checkpoints"
 
 T = TypeVar("T")
@@ -205,6 +206,7 @@ def open_sqlite(
     writer: str = "",
     create: bool = True,
     connect: Connect = connect,
+    prefill: int = PREFILL,
 ) -> SqliteStore:
     """The store in ``folder``, made when it is not there (unless ``create`` is false).
 
@@ -212,7 +214,7 @@ def open_sqlite(
     that this version can use for this tenant and log. A ledger that contradicts itself opens for reading;
     ``fault`` says why, and every commit raises IntegrityError.
     """
-    files = StoreFiles(folder)
+    files = StoreFiles(folder, prefill)
     connections = files.prepare({"tenant": tenant, "origin": origin}, connect, create=create)
     disk = Disk(files, connect)
     broken, signed = "", 0

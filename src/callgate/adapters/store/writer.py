@@ -75,7 +75,7 @@ class Writer:
             waiting, open_ = self._next()
             if waiting:
                 settle(waiting, self._serve([unit for unit, _ in waiting]))
-            if self._due():
+            elif self._due():
                 self._serve([])
                 if self._due():
                     self._notary.put_off(self._clock.monotonic_us())
