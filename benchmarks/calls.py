@@ -22,7 +22,7 @@ from benchmarks.upstream import TOOL
 HERE = Path(__file__).parent
 CALL = {
     "jsonrpc": "2.0",
-    "id": 7,
+    "id": 10_000_000,
     "method": "tools/call",
     "params": {"name": TOOL["name"], "arguments": {"path": "/srv/app/README.md", "note": "n" * 230, "count": 3}},
 }

@@ -9,6 +9,9 @@ import uvloop
 
 
 class Connection(asyncio.Protocol):
+    ids = 10_000_000
+    """Every request has an id of its own, of equal length."""
+
     def __init__(self, request: bytes, done: asyncio.Future, until: float, times: list[float]) -> None:
         self.request, self.done, self.until, self.times = request, done, until, times
         self.buffer = b""
@@ -20,7 +23,8 @@ class Connection(asyncio.Protocol):
 
     def fire(self) -> None:
         self.started = time.perf_counter()
-        self.transport.write(self.request)
+        Connection.ids += 1
+        self.transport.write(self.request.replace(b'"id":10000000', b'"id":%d' % Connection.ids))
 
     def data_received(self, data: bytes) -> None:
         self.buffer += data

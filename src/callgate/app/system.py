@@ -8,6 +8,7 @@ from pathlib import Path
 from callgate.model.errors import ConfigError, InputError
 
 MAX_POLICY_BYTES = 1 << 20
+RANDOM_PAGE = 16 << 10
 
 
 class SystemClock:
@@ -19,8 +20,23 @@ class SystemClock:
 
 
 class SystemEntropy:
+    """The kernel's random bytes, fetched a page at a time: each fetch gives the interpreter lock away, and the loop
+    would wait for it behind the ledger's writer several times a call. Every byte is handed out once.
+    """
+
+    def __init__(self) -> None:
+        self._page = b""
+        self._at = 0
+
     def bytes(self, size: int) -> bytes:
-        return os.urandom(size)
+        end = self._at + size
+        if end > len(self._page):
+            if size > RANDOM_PAGE:
+                return os.urandom(size)
+            self._page, self._at, end = os.urandom(RANDOM_PAGE), 0, size
+        found = self._page[self._at : end]
+        self._at = end
+        return found
 
 
 def read_folder(folder: Path, *suffixes: str) -> dict[str, bytes]:

@@ -48,6 +48,8 @@ class Live:
     connected: dict[str, Connected] = field(default_factory=dict)
     contracts: dict[str, ContractRules] = field(default_factory=dict)
     templates: dict[str, Contract] = field(default_factory=dict)
+    added: dict[str, int] = field(default_factory=dict)
+    """When each contract was added, in milliseconds."""
     consents: dict[str, dict[str, Consent]] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
     bindings: dict[str, TaskBinding] = field(default_factory=dict)
@@ -63,6 +65,8 @@ class Live:
     equal_calls: dict[str, str] = field(default_factory=dict)
     """Equal tag -> call id, for tools that are not idempotent."""
     bundle: Bundle | None = None
+    _everyday: dict[str, str] = field(default_factory=dict)
+    _everyday_epoch: int = -1
     rules: Rules | None = None
     domains: DomainMap = field(default_factory=lambda: DomainMap(()))
     stages: dict[str, Stage] = field(default_factory=dict)
@@ -72,6 +76,8 @@ class Live:
     def load(self, rows: Iterable[Row]) -> None:
         for row in rows:
             self.versions[row.kind, row.key] = row.version
+            if row.kind is Kind.CONTRACT:
+                self.added[row.key] = row.at_ms
             self._set(row.kind, row.key, noun(row))
 
     def apply(self, changes: Iterable[object]) -> None:
@@ -83,6 +89,8 @@ class Live:
                 if version <= known:
                     continue
                 self.versions[change.kind, change.key] = version
+                if change.kind is Kind.CONTRACT:
+                    self.added[change.key] = change.at_ms
                 self._set(change.kind, change.key, decode_body(change.kind, change.body))
             elif isinstance(change, Delete):
                 self.versions.pop((change.kind, change.key), None)
@@ -127,8 +135,20 @@ class Live:
         person = self.revocations.get(f"subject:{subject}")
         return person is not None and issued_ms <= person.at_ms
 
-    def everyday(self) -> tuple[Contract, ...]:
-        return tuple(rules.contract for rules in self.contracts.values() if rules.contract.everyday)
+    def everyday(self, team: str) -> str:
+        """Id of the team's everyday contract: the newest one with all consents; empty: none. Any team when empty."""
+        if self._everyday_epoch != self.epoch:
+            self._everyday_epoch = self.epoch
+            self._everyday = {}
+        known = self._everyday.get(team)
+        if known is None:
+            found = [
+                (self.added.get(key, 0), key)
+                for key, rules in self.contracts.items()
+                if rules.contract.everyday and team in ("", rules.contract.team) and self.active(key)
+            ]
+            known = self._everyday[team] = max(found)[1] if found else ""
+        return known
 
     def active(self, contract: str) -> bool:
         """All consents are there. An instance of a template is covered by the template's."""
