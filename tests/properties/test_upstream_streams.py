@@ -1,9 +1,9 @@
 """Stream parsers give the same whatever the pieces their bytes come in."""
 
 import msgspec
-import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from mcp.shared.inbound import decode_header_value
 
 from callgate.adapters.upstream import wire
 from callgate.adapters.upstream.lines import Lines
@@ -52,6 +52,7 @@ def plain(data: bytes):
     return found, last, retry
 
 
+@settings(deadline=None)
 @given(streams, st.lists(st.integers(0, 500), max_size=20))
 def test_events_do_not_depend_on_the_pieces(data, cuts):
     whole = read([data])
@@ -71,6 +72,7 @@ def test_every_single_cut_of_a_real_stream():
         assert read([data[:cut], data[cut:]]) == whole
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400), st.integers(1, 80))
 def test_no_stream_makes_the_parser_hold_more_than_its_limit(data, limit):
     parser = SseParser(limit)
@@ -82,6 +84,7 @@ def test_no_stream_makes_the_parser_hold_more_than_its_limit(data, limit):
         assert len(data) > 0
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.binary(max_size=30).map(lambda line: line.replace(b"\n", b"")), max_size=10),
     st.lists(st.integers(0, 500), max_size=10),
@@ -93,6 +96,7 @@ def test_lines_do_not_depend_on_the_pieces(given_lines, cuts):
     assert found == [line if len(line) <= 20 else None for line in given_lines]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**9), st.text(max_size=200), st.booleans(), st.lists(st.integers(0, 500), max_size=10))
 def test_a_line_that_is_too_long_is_known_by_the_id_of_its_outermost_object(number, text, first, cuts):
     inner = {"id": number + 1, "text": text + '"id":5}' + ',"id":6', "nested": {"jsonrpc": "2.0", "id": 3}}
@@ -113,6 +117,7 @@ def test_an_id_that_cannot_be_told_is_none():
     assert parser.skipped_id is None
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5), max_size=4), st.booleans(), st.booleans()
 )
@@ -134,10 +139,10 @@ def test_stateless_meta_is_added_and_what_stands_there_stays(members, has_meta, 
     assert (meta.get("progressToken") == "t") == has_meta
 
 
+@settings(deadline=None)
 @given(st.text(max_size=20))
 def test_header_values_survive_and_read_back(text):
-    inbound = pytest.importorskip("mcp.shared.inbound")
     coded = wire.header_value(text)
     assert coded.isascii()
     assert coded.isprintable()
-    assert inbound.decode_header_value(coded) == text
+    assert decode_header_value(coded) == text

@@ -66,14 +66,14 @@ def garbage(number, params):
 
 
 def too_large(number, params):
-    sys.stdout.write('{"jsonrpc":"2.0","id":%d,"result":{"content":[{"type":"text","text":"' % number)
+    sys.stdout.write(f'{{"jsonrpc":"2.0","id":{number},"result":{{"content":[{{"type":"text","text":"')
     sys.stdout.write("x" * (11 * 1024 * 1024) + '"}]}}\n')
     sys.stdout.flush()
 
 
 def too_large_tail(number, params):
     sys.stdout.write('{"result":{"content":[{"type":"text","text":"')
-    sys.stdout.write("x" * (11 * 1024 * 1024) + '"}]},"jsonrpc":"2.0","id":%d}\n' % number)
+    sys.stdout.write("x" * (11 * 1024 * 1024) + f'"}}]}},"jsonrpc":"2.0","id":{number}}}\n')
     sys.stdout.flush()
 
 

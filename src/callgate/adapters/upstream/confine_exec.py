@@ -37,9 +37,9 @@ NUMBER_AT, ARCH_AT, FIRST_ARGUMENT_AT = 0, 4, 16
 AF_UNIX = 1
 
 # By machine: audit architecture, socket(), calls by which a process reaches another or the kernel, calls that
-# signal one process (their first argument), and calls whose absence programs expect.
+# signal one process (their first argument), calls whose absence programs expect, truncate() and prlimit64().
 # fmt: off
-SYSCALLS: dict[str, tuple[int, int, tuple[int, ...], tuple[int, ...], tuple[int, ...], int]] = {
+SYSCALLS: dict[str, tuple[int, int, tuple[int, ...], tuple[int, ...], tuple[int, ...], int, int]] = {
     "x86_64": (
         0xC000003E,
         41,
@@ -50,7 +50,8 @@ SYSCALLS: dict[str, tuple[int, int, tuple[int, ...], tuple[int, ...], tuple[int,
          272, 308, 304, 200, 300, 163, 179),
         (62, 234, 129, 297),  # kill, tgkill, rt_sigqueueinfo, rt_tgsigqueueinfo
         (425, 426, 427),  # io_uring_setup, io_uring_enter, io_uring_register
-        76,  # truncate
+        76,
+        302,
     ),
     "aarch64": (
         0xC00000B7,
@@ -60,6 +61,7 @@ SYSCALLS: dict[str, tuple[int, int, tuple[int, ...], tuple[int, ...], tuple[int,
         (129, 131, 138, 240),
         (425, 426, 427),
         45,
+        261,
     ),
 }
 # fmt: on
@@ -149,7 +151,7 @@ def syscall_filter(abi: int, gate: int, gate_group: int) -> bytes:
     machine = SYSCALLS.get(os.uname().machine)
     if machine is None:
         fail(f"confining on {os.uname().machine}")
-    arch, socket_call, denied, signals, absent, truncate = machine
+    arch, socket_call, denied, signals, absent, truncate, limits = machine
     if abi < 3:
         denied += (truncate,)
     if abi < 6:
@@ -169,6 +171,8 @@ def syscall_filter(abi: int, gate: int, gate_group: int) -> bytes:
             block += [(JUMP_EQ, 0, 1, value & 0xFFFFFFFF), refuse]
         block.append((LOAD, 0, 0, NUMBER_AT))
         program += [(JUMP_EQ, 0, len(block), number), *block]
+    # The limits of another process of the same user could be changed; one's own are meant by 0.
+    program += [(JUMP_EQ, 0, 3, limits), (LOAD, 0, 0, FIRST_ARGUMENT_AT), (JUMP_EQ, 1, 0, 0), refuse]
     program.append((RETURN, 0, 0, ALLOW))
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
 
