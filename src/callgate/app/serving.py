@@ -64,7 +64,7 @@ async def _serve(home: Home, host: str | None, port: int | None) -> int:
     try:
         link = bind(config.listen.host, config.listen.port)
         config = _with_port(config, link.getsockname()[1])
-        gate = await Gate.build(home, config)
+        gate = await RunningGate.build(home, config)
         try:
             return await gate.run(link)
         finally:
@@ -87,7 +87,7 @@ def _with_port(config: Config, port: int) -> Config:
     return msgspec.structs.replace(config, listen=msgspec.structs.replace(config.listen, port=port))
 
 
-class Gate:
+class RunningGate:
     """Everything that runs, and the order in which it stops."""
 
     def __init__(
@@ -111,7 +111,7 @@ class Gate:
         self._loops: list[asyncio.Task[None]] = []
 
     @classmethod
-    async def build(cls, home: Home, config: Config) -> "Gate":
+    async def build(cls, home: Home, config: Config) -> "RunningGate":
         clock, entropy = SystemClock(), SystemEntropy()
         keys = Keyring.open(home.keys, config.tenants, entropy, create=False)
         built = {tenant: await build_tenant(home, config, keys, tenant) for tenant in config.tenants}

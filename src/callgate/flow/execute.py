@@ -167,7 +167,7 @@ class Executor:
             protocol=protocol,
             session=session,
             name=tool,
-            parameters=() if tool_profile is None else mirrored(tool_profile, call),
+            parameters=() if tool_profile is None else tool_profile.header_values(call.arguments),
             deadline_ms=max(1, call.deadline_ms - self._clock.now_ms()),
         )
 
@@ -262,22 +262,6 @@ def in_doubt(call_id: str, code: str, reason: str) -> Failed:
         unknown=True,
         next="Do not repeat it blindly: look in the target first. The call is listed by `callgate status`.",
     )
-
-
-def mirrored(tool: ToolProfile, call: Call) -> tuple[tuple[str, str], ...]:
-    """``Mcp-Param-*`` headers from the judged arguments (MCP 2026-07-28, x-mcp-header)."""
-    if not tool.headers:
-        return ()
-    pairs: list[tuple[str, str]] = []
-    for header, path in tool.headers:
-        value: object = call.arguments
-        for step in path.split("."):
-            value = value.get(step) if isinstance(value, dict) else None
-        if isinstance(value, bool):
-            pairs.append((header, "true" if value else "false"))
-        elif isinstance(value, str | int | float):
-            pairs.append((header, str(value)))
-    return tuple(pairs)
 
 
 def _drop(_: bytes) -> None:

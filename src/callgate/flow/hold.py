@@ -315,9 +315,18 @@ def pending(hold: Hold) -> Pending:
         decision_id=hold.decision_id,
         hold=hold.id,
         questions=hold.questions,
-        findings=(),
+        findings=_asked(hold),
         expires_ms=hold.expires_ms,
         next=_PENDING_NEXT,
+    )
+
+
+def _asked(hold: Hold) -> tuple[Finding, ...]:
+    """What the questions are about, from the keys they discharge."""
+    return tuple(
+        Finding(gate=gate, code=code, effect=Effect.HOLD, path=path, reason=question.text)
+        for question in hold.questions
+        for gate, code, path in (key.split("/", 2) for key in question.findings)
     )
 
 

@@ -38,19 +38,7 @@ def prepare(
     credential = request.credential
     initiator, runtime = credential.initiator, credential.runtime
     now = tenancy.clock.now_ms()
-    bound = live.bindings.get(credential.id)
-    binding = bind(
-        credential.task,
-        request.named_tasks,
-        bound.task if bound else "",
-        live.tasks.get,
-        everyday(tenancy, credential),
-        issuer=initiator.issuer,
-        initiator=initiator.subject,
-        runtime=runtime.id,
-        now_ms=now,
-        contracts=lambda contract: _contract(tenancy, contract),
-    )
+    binding = _bound(tenancy, request, now)
     rules = live.contracts.get(binding.contract)
     tool = connected.toolbox.tools.get(request.tool)
     body = body_bytes(request.arguments)
@@ -92,6 +80,24 @@ def prepare(
         ),
         tool,
         rules,
+    )
+
+
+def _bound(tenancy: Tenancy, request: Request, now_ms: int) -> Binding:
+    """Which task and contract the call belongs to, by the precedence of core/binding.py."""
+    live, credential = tenancy.live, request.credential
+    narrowed = live.bindings.get(credential.id)
+    return bind(
+        credential.task,
+        request.named_tasks,
+        narrowed.task if narrowed else "",
+        live.tasks.get,
+        everyday(tenancy, credential),
+        issuer=credential.initiator.issuer,
+        initiator=credential.initiator.subject,
+        runtime=credential.runtime.id,
+        now_ms=now_ms,
+        contracts=lambda contract: _contract(tenancy, contract),
     )
 
 
