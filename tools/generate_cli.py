@@ -26,6 +26,8 @@ the gate's own user and root only. Reading needs nothing more. Whatever changes 
 account, on the terminal or with `--passphrase-fd`; never as an argument or in the environment. Stopping (`halt`,
 `logout`) needs none.
 
+`CALLGATE_SOCKET` names the socket of a gate whose home is another user's, where its config serves you.
+
 `--json` prints the API's answer: its keys stay, new ones may come. `--home` may stand before or after the command.
 """
 

@@ -18,6 +18,8 @@ from callgate.cli.people import Person
 T = TypeVar("T")
 _TIMEOUT = 60.0
 _VERIFY_TIMEOUT = 3600.0
+_VARIABLE = "CALLGATE_SOCKET"
+"""For people who may speak to a gate whose home is not theirs."""
 
 
 class _Link(http.client.HTTPConnection):
@@ -33,12 +35,12 @@ class Gate:
     """The gate that runs on a home. Every fault is a CommandError with its exit code."""
 
     def __init__(self, home: Path | None) -> None:
-        """``home``: what ``--home`` said; None: where homes stand by default."""
-        self._home = locate(os.environ, "" if home is None else str(home))
-
-    @property
-    def home(self) -> Path:
-        return self._home.root
+        """``home``: what ``--home`` said; None: the socket of CALLGATE_SOCKET, or where homes stand by default."""
+        shared = os.environ.get(_VARIABLE, "") if home is None else ""
+        found = None if shared else locate(os.environ, "" if home is None else str(home))
+        self.place = str(found.root if found else shared)
+        """The home, or the socket itself: names this gate on this machine."""
+        self._socket = found.socket if found else Path(shared)
 
     def get(self, *path: str, **query: object) -> bytes:
         """JSON of the answer. Path parts are quoted."""
@@ -67,7 +69,7 @@ class Gate:
 
     @contextmanager
     def _open(self, method: str, target: str, body: bytes | None, timeout: float) -> Iterator[http.client.HTTPResponse]:
-        link = _Link(self._home.socket, timeout)
+        link = _Link(self._socket, timeout)
         try:
             link.request(method, target, body, {"content-type": "application/json"} if body is not None else {})
             reply = link.getresponse()
@@ -75,9 +77,9 @@ class Gate:
                 raise _refused(reply.status, _problem(reply.read()))
             yield reply
         except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
-            raise CommandError(f"No gate is running on {self.home}.", "Start it with: callgate serve") from None
+            raise CommandError(f"No gate is running on {self.place}.", "Start it with: callgate serve") from None
         except PermissionError:
-            raise CommandError(f"The gate on {self.home} belongs to another user.", "Run this as its user.") from None
+            raise CommandError(f"The gate on {self.place} belongs to another user.", "Run this as its user.") from None
         except TimeoutError:
             raise CommandError("The gate does not answer.", "Look at its log.") from None
         except (http.client.HTTPException, OSError):

@@ -13,6 +13,7 @@ from callgate.cli.mcp_client import McpClient
 from callgate.cli.options import AccountOption, HomeOption, JsonOption, PassphraseOption, RuntimeOption, sub_app
 from callgate.cli.outcome import CommandError, Exit
 from callgate.cli.signing_in import sign_in
+from callgate.cli.text import safe_json
 from callgate.cli.token_store import OWN_RUNTIME, KeptToken, kept
 from callgate.flow.admin import TokenRequest
 
@@ -45,7 +46,7 @@ def call(
     with McpClient(token.endpoint, integration, token.token, task=task) as client:
         found = client.call(tool, wanted)
     if as_json:
-        screens.dump(json.dumps(found).encode())
+        typer.echo(safe_json(json.dumps(found, indent=2)))
     else:
         _draw(found)
     code = _code(found)
@@ -67,7 +68,7 @@ def _token(gate: Gate, runtime: str, account: str, passphrase_fd: int | None) ->
     """The kept token, if it is this gate's and this account's; otherwise a new one."""
     try:
         found = kept(runtime)
-        if found.home == str(gate.home) and account in {"", found.account}:
+        if found.home == gate.place and account in {"", found.account}:
             return found
     except CommandError as fault:
         if passphrase_fd is None and not sys.stderr.isatty():
@@ -80,27 +81,33 @@ def _token(gate: Gate, runtime: str, account: str, passphrase_fd: int | None) ->
 def _code(found: dict[str, Any]) -> Exit:
     if "error" in found:
         return Exit.NO
-    result = found.get("result", {})
+    result = _object_in(found, "result")
     if not result.get("isError"):
         return Exit.OK
-    facts = result.get("structuredContent")
-    status = facts.get("status") if isinstance(facts, dict) else ""
-    return _CODES.get(str(status), Exit.NO)
+    return _CODES.get(str(_object_in(result, "structuredContent").get("status")), Exit.NO)
+
+
+def _object_in(found: dict[str, Any], name: str) -> dict[str, Any]:
+    """Targets answer what they like: what is no object counts as an empty one."""
+    value = found.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def _draw(found: dict[str, Any]) -> None:
     if "error" in found:
-        error = found["error"]
+        error = _object_in(found, "error")
         screens.say(f"Error {error.get('code', '')}: {error.get('message', '')}")
         return
-    result = found.get("result", {})
-    for block in result.get("content", ()):
-        screens.show(screens.lines(str(block["text"])) if "text" in block else screens.cell(_other(block)))
-    meta = result.get("_meta", {})
-    receipt = meta.get("io.callgate/receipt") if isinstance(meta, dict) else None
-    if isinstance(receipt, dict):
+    result = _object_in(found, "result")
+    content = result.get("content")
+    for block in content if isinstance(content, list) else ():
+        text = block.get("text") if isinstance(block, dict) else None
+        screens.show(screens.lines(text) if isinstance(text, str) else screens.cell(_other(block)))
+    meta = _object_in(result, "_meta")
+    receipt = _object_in(meta, "io.callgate/receipt")
+    if receipt:
         screens.tell("Result: " + ", ".join(f"{name} {value}" for name, value in receipt.items()))
-    if isinstance(meta, dict) and "io.callgate/call" in meta:
+    if "io.callgate/call" in meta:
         screens.tell(f"Call: {meta['io.callgate/call']}")
 
 

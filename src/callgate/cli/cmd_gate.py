@@ -8,7 +8,7 @@ import typer
 
 from callgate.cli import machinery
 from callgate.cli.options import HomeOption, PassphraseOption, sub_app
-from callgate.cli.people import read_new_passphrase
+from callgate.cli.people import read_first_passphrase
 from callgate.cli.text import safe
 from callgate.model.terms import Profile
 
@@ -25,17 +25,28 @@ def init(
     account: Annotated[str, typer.Option("--account", metavar="NAME", help="The first account.")] = "",
     profile: Annotated[Profile, typer.Option("--profile", help="Who may answer what.")] = Profile.SOLO,
     passphrase_fd: PassphraseOption = None,
+    git_server: Annotated[
+        str, typer.Option("--git-server", metavar="COMMAND", help="An MCP server for Git to try things with.")
+    ] = "",
+    if_missing: Annotated[
+        bool, typer.Option("--if-missing", help="Say nothing of what is there already, nor what comes next.")
+    ] = False,
 ) -> None:
     """Make a home: config, keys, first account, starter policies.
 
-    What is there already is kept. The first account's passphrase is asked for on the terminal.
+    What is there already is kept. The first account's passphrase is asked for on the terminal; without one it is
+    made up and shown once. A Git server gets a scratch repository beside the home.
     """
     name = account or getpass.getuser()
     asked = passphrase_fd is not None or not machinery.place(_text(home)).config.exists()
-    passphrase = read_new_passphrase(name, passphrase_fd) if asked else None
-    report = machinery.init(_text(home), account=name, passphrase=passphrase, profile=profile.value)
-    lines = report.made or (f"Everything is there already in {report.home}.",)
-    for line in (*lines, *report.next):
+    passphrase = read_first_passphrase(name, passphrase_fd) if asked else None
+    report = machinery.init(
+        _text(home), account=name, passphrase=passphrase, profile=profile.value, git_server=git_server
+    )
+    lines = report.made
+    if not if_missing:
+        lines = (*(lines or (f"Everything is there already in {report.home}.",)), *report.next)
+    for line in lines:
         typer.echo(safe(line))
 
 

@@ -17,8 +17,8 @@ def serve(home: str, host: str | None, port: int | None) -> int:
     return int(load("callgate.app").serve(place(home).root, host=host, port=port))
 
 
-def init(home: str, *, account: str, passphrase: str | None, profile: str) -> InitReport:
+def init(home: str, *, account: str, passphrase: str | None, profile: str, git_server: str) -> InitReport:
     report: InitReport = load("callgate.app").init(
-        place(home).root, account=account, passphrase=passphrase, profile=profile
+        place(home).root, account=account, passphrase=passphrase, profile=profile, git_server=git_server
     )
     return report

@@ -99,7 +99,7 @@ def _response(reply: http.client.HTTPResponse, wanted: int | None) -> dict[str, 
     """The response with the id that is waited for; None when none is."""
     if reply.status in {401, 403}:
         reason = _reason(reply.read(MAX_BYTES))
-        raise CommandError(f"The gate refuses the token: {reason}", "Sign in again with: callgate login", Exit.NO)
+        raise CommandError(f"The gate refuses the token ({reason}).", "Sign in again with: callgate login", Exit.NO)
     if wanted is None or reply.status == http.HTTPStatus.ACCEPTED:
         reply.read(MAX_BYTES)
         return None

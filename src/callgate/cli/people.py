@@ -25,8 +25,31 @@ def read_passphrase(prompt: str, fd: int | None) -> str:
 
 
 def read_new_passphrase(whose: str, fd: int | None) -> str:
-    """As ``read_passphrase``; typed twice on a terminal."""
-    first = read_passphrase(f"New passphrase of {whose}: ", fd)
+    """As ``read_passphrase``; typed twice on a terminal, never empty."""
+    return _chosen(f"New passphrase of {whose}: ", fd)
+
+
+def read_first_passphrase(whose: str, fd: int | None) -> str | None:
+    """As ``read_new_passphrase``; None when one is to be made up: nothing typed, or no terminal and no descriptor."""
+    if fd is not None:
+        return _chosen("", fd)
+    if not has_terminal():
+        return None
+    return _chosen(f"New passphrase of {whose} (empty: one is made up): ", None, may_skip=True) or None
+
+
+def has_terminal() -> bool:
+    try:
+        os.close(os.open(_TERMINAL, os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
+def _chosen(prompt: str, fd: int | None, *, may_skip: bool = False) -> str:
+    first = read_passphrase(prompt, fd)
+    if may_skip and not first:
+        return first
     if fd is None and _typed("The same again: ") != first:
         raise CommandError("The two passphrases differ.", "Try again.")
     if not first:
@@ -52,12 +75,8 @@ def _line(fd: int) -> str:
 
 def _typed(prompt: str) -> str:
     """Without a terminal this is refused: getpass alone would fall back to stdin, echoing."""
-    try:
-        os.close(os.open(_TERMINAL, os.O_RDWR | os.O_NOCTTY))
-    except OSError:
-        raise CommandError(
-            "There is no terminal to type the passphrase on.", "Hand it over with --passphrase-fd."
-        ) from None
+    if not has_terminal():
+        raise CommandError("There is no terminal to type the passphrase on.", "Hand it over with --passphrase-fd.")
     with contextlib.suppress(EOFError):
         return getpass.getpass(prompt)
     raise CommandError("No passphrase was typed.")

@@ -17,7 +17,7 @@ def sign_in(gate: Gate, by: Person, want: TokenRequest) -> TokenView:
             credential=found.credential,
             expires_ms=found.expires_ms,
             endpoint=found.endpoint,
-            home=str(gate.home),
+            home=gate.place,
         )
     )
     return found

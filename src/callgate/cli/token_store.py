@@ -1,5 +1,6 @@
 """Tokens of assistant runtimes on this machine, one file each, readable by their owner only. Standard library only."""
 
+import contextlib
 import json
 import os
 import re
@@ -48,7 +49,8 @@ def keep(token: KeptToken) -> None:
             json.dump(token._asdict(), file)
         fresh.replace(path)
     except OSError as fault:
-        fresh.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            fresh.unlink()
         raise CommandError(f"The token cannot be kept in {path}: {fault.strerror}.") from None
 
 
@@ -78,4 +80,5 @@ def _parsed(found: Any) -> KeptToken:
 
 
 def forget(runtime: str) -> None:
-    token_file(runtime).unlink(missing_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        token_file(runtime).unlink()
