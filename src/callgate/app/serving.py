@@ -107,7 +107,7 @@ class RunningGate:
         self._verifier = verifier
         self._issuer = issuer
         self._admin = admin
-        self._api = LocalApi(build_api(admin), home.socket)
+        self._apis = _apis(home, config, admin)
         self._loops: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -137,7 +137,8 @@ class RunningGate:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop, server)
-        await self._api.start()
+        for api in self._apis:
+            await api.start()
         self._every(1.0, self._tick)
         self._every(60.0, self._minute)
         self._every(DRIFT_EVERY_S, self._drift, at_once=True)
@@ -153,7 +154,8 @@ class RunningGate:
         for task in self._loops:
             task.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
-        await self._api.stop()
+        for api in self._apis:
+            await api.stop()
         for built in self._built.values():
             house = built.house
             await house.runner.drain()
@@ -211,6 +213,15 @@ class RunningGate:
         for built in self._built.values():
             for name in tuple(built.house.tenancy.live.integrations):
                 await look_for_drift(built.house.tenancy, name)
+
+
+def _apis(home: Home, config: Config, admin: Administration) -> list[LocalApi]:
+    """The home's own socket, and one for people who have users of their own."""
+    apis = [LocalApi(build_api(admin), home.socket)]
+    if config.local.peers:
+        shared = Path(config.local.path)
+        apis.append(LocalApi(build_api(admin), shared, peers=frozenset(config.local.peers)))
+    return apis
 
 
 def same_host(config: Config) -> bool:

@@ -45,6 +45,12 @@ def check_config(config: Config, file: str) -> None:
     for place, issuer in enumerate(config.issuers):
         _check_issuer(issuer, config, file, f"issuers[{place}]")
     _check_prefixes(config, file)
+    if bool(config.local.peers) != bool(config.local.path):
+        raise ConfigError(
+            "Further people on the local socket need both peers (their user ids) and path.", file=file, key="local"
+        )
+    if config.local.path and not config.local.path.startswith("/"):
+        raise ConfigError("The socket's path must be absolute.", file=file, key="local.path")
 
 
 def _check_addresses(config: Config, file: str) -> None:

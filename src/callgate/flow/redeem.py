@@ -14,6 +14,7 @@ from callgate.flow.run import ATTEMPTS, compiled, open_call
 from callgate.flow.scribe import Scribe
 from callgate.flow.tenancy import Tenancy
 from callgate.model.answer import Failed, Served
+from callgate.model.call import Call
 from callgate.model.decision import Decision
 from callgate.model.errors import IntegrityError, StoreError, UpstreamError
 from callgate.model.facts import Facts
@@ -126,6 +127,7 @@ class Redeemer:
     ) -> Conflict | None:
         """None: it ran (or is known not to have). A Conflict: nothing was sent."""
         call, live = prepared.call, self._tenancy.live
+        epoch = live.epoch
         event = scribe.decided(call, decision, attempt=attempt, hold=hold.id)
         opened = open_call(prepared, tool, hold.id)
         executing = msgspec.structs.replace(hold, state=HoldState.EXECUTING, version=hold.version + 1)
@@ -148,9 +150,13 @@ class Redeemer:
             return (row(done, executing.version),), (scribe.seal(hold.id, "collected", _encode(_kept(answer))),)
 
         flight = Flight(call, tool, scribe, opened, (hold.decision_id, event.id), epilogue=epilogue)
+        flight.cancelled = live.epoch != epoch and bool(live.halts_for(call) or self._revoked(call))
         await self._executor.run(flight, _nobody)
         self._holds.wake(hold.id)
         return None
+
+    def _revoked(self, call: Call) -> bool:
+        return self._tenancy.live.revoked(call.credential, call.principal.initiator.subject, call.at_ms)
 
 
 def _kept(answer: Served | Failed) -> Collected:

@@ -129,6 +129,11 @@ port = {port}
 format = "plain"  # or "json"
 level = "info"  # debug, info, warning, error
 
+# People who answer from users of their own on this machine (docs/how-to/two-people.md).
+# [local]
+# peers = [1001]  # their user ids
+# path = "/run/callgate/gate.sock"  # a socket in a folder they can reach
+
 # [limits]
 # body_bytes = 4194304  # one request
 # header_bytes = 32768

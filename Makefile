@@ -1,0 +1,70 @@
+# Two commands do all the set-up: `make run` starts a gate, `make test` checks everything that needs only Python.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+GIT_VENV := .venv-git
+BIN := $(VENV)/bin
+QUIET := --quiet --disable-pip-version-check --no-input
+
+.PHONY: run test check types lint imports bench docs clean help
+
+help:
+	@echo "make run     set up and start a gate on http://127.0.0.1:8700 (Ctrl-C stops it)"
+	@echo "make test    lint, types, imports and every test that needs only Python"
+	@echo "make check   lint, types, imports"
+	@echo "make bench   the benchmarks, side by side in one run (about 3 minutes)"
+	@echo "make docs    write the generated reference again"
+
+run: $(VENV)/.run $(GIT_VENV)/.ready
+	@$(BIN)/callgate init --if-missing --git-server "$(CURDIR)/$(GIT_VENV)/bin/mcp-server-git"
+	@exec $(BIN)/callgate serve
+
+test: check
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+check: lint types imports
+
+lint: $(VENV)/.dev
+	@$(BIN)/ruff format --check --quiet src tests benchmarks tools || { echo "Run: $(BIN)/ruff format src tests benchmarks tools"; exit 1; }
+	@$(BIN)/ruff check --quiet src tests benchmarks tools
+
+types: $(VENV)/.dev
+	@$(BIN)/mypy --no-error-summary
+
+imports: $(VENV)/.dev
+	@$(BIN)/lint-imports --no-cache
+
+bench: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.calls
+
+docs: $(VENV)/.dev
+	@$(BIN)/python tools/generate.py
+
+clean:
+	rm -rf $(VENV) $(GIT_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# A virtual environment with the hashed lock; -I keeps the caller's own packages out.
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed: apt install python3"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is older. Name another: make PYTHON=python3.12"; exit 2; }
+	@echo "Making $(VENV) …"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python's venv is missing: apt install python3-venv"; exit 2; }
+
+$(VENV)/.run: requirements/run.txt requirements/build.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Installing the locked packages …"
+	@test -e $(VENV)/.dev || $(BIN)/pip install $(QUIET) --require-hashes -r requirements/run.txt -r requirements/build.txt
+	@$(BIN)/pip install $(QUIET) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python $(GIT_VENV)/.ready
+	@echo "Installing the locked packages for development …"
+	@$(BIN)/pip install $(QUIET) --require-hashes -r requirements/dev.txt
+	@$(BIN)/pip install $(QUIET) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The MCP server that is governed out of the box has an environment of its own: none of its packages is the gate's.
+$(GIT_VENV)/.ready: requirements/server-git.txt
+	@$(PYTHON) -m venv $(GIT_VENV) || { rm -rf $(GIT_VENV); echo "Python's venv is missing: apt install python3-venv"; exit 2; }
+	@echo "Installing mcp-server-git …"
+	@$(GIT_VENV)/bin/pip install $(QUIET) --require-hashes -r requirements/server-git.txt
+	@touch $@
