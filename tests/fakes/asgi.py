@@ -74,8 +74,9 @@ def send(
     extra: Iterable[tuple[bytes, bytes]] = (),
     chunks: list[bytes] | None = None,
     stall: bool = False,
+    stuck: bool = False,
 ) -> Exchanged:
-    """Start a request; ``stall``: the last chunk never says that it is the last one."""
+    """Start a request. ``stall``: the last chunk never says that it is the last one; ``stuck``: nothing is taken."""
     made: dict[str, str | None] = {
         "host": HOST,
         "content-type": "application/json",
@@ -108,7 +109,7 @@ def send(
         return {"type": "http.disconnect"}
 
     async def sent(event: Any) -> None:
-        await asyncio.sleep(0)
+        await (asyncio.Event().wait() if stuck else asyncio.sleep(0))
         if event["type"] == "http.response.start":
             assert not seen.status, "the response began twice"
             seen.status = event["status"]

@@ -390,3 +390,19 @@ def test_a_result_with_line_breaks_is_one_event() -> None:
         assert seen.events[-1]["result"]["content"][0]["text"] == "a\nb"
 
     run(test)
+
+
+def test_a_client_that_takes_nothing_is_given_up() -> None:
+    async def test(front: McpFront, serving: FakeServing) -> None:
+        async def answer(asked: Request, relay: Relay) -> Answer:
+            relay(progress(1))
+            return served()
+
+        serving.script = answer
+        message = modern(call(progressToken=1))
+        running = send(front, message, headers=routing(message), stuck=True)
+        await running.wait()
+        assert not running.complete
+        assert len(asyncio.all_tasks()) == 1
+
+    run(test, look_ms=5, send_ms=20)

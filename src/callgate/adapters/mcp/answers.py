@@ -24,14 +24,14 @@ _SERVER = b',"%b":' % SERVER_INFO.encode()
 _COMPLETE = b'"resultType":"complete",'
 
 
-class _Seen(msgspec.Struct, frozen=True):
+class _ResultMarks(msgspec.Struct, frozen=True):
     """The members of a result that decide how ours go in."""
 
     meta: msgspec.Raw = msgspec.field(default=msgspec.Raw(b""), name="_meta")
     resultType: msgspec.Raw = msgspec.Raw(b"")  # noqa: N815 - the wire's name
 
 
-_seen = msgspec.json.Decoder(_Seen)
+_seen = msgspec.json.Decoder(_ResultMarks)
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _meta = msgspec.json.Decoder(dict[str, msgspec.Raw] | None)
 _NOT_AROUND = (

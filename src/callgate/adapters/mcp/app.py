@@ -18,7 +18,7 @@ from callgate.adapters.mcp.metadata import ResourceMetadata
 from callgate.adapters.mcp.modern import ModernEra, is_modern
 from callgate.adapters.mcp.parse import parse_message
 from callgate.adapters.mcp.shown import ShownListings
-from callgate.adapters.mcp.stream import ClientStream, Patrol, Phase, Stop
+from callgate.adapters.mcp.stream import ClientStream, Patrol, Stop, StreamPhase
 from callgate.adapters.mcp.wire import BUSY, INTERNAL, INVALID, error, problem, refuse
 from callgate.flow.serving import Serving
 
@@ -106,7 +106,7 @@ class McpFront:
 
 
 async def _stopped(stream: ClientStream, why: Stop) -> HttpReply | None:
-    if why is Stop.SLOW and stream.phase is Phase.READING:
+    if why is Stop.SLOW and stream.phase is StreamPhase.READING:
         return refuse(408, INVALID, "The body did not come in time.").closing()
     if why is Stop.CANCELLED:
         await stream.end()

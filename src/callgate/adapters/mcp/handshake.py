@@ -8,7 +8,7 @@ from callgate.adapters.mcp.guard import Admitted
 from callgate.adapters.mcp.http import HttpReply
 from callgate.adapters.mcp.parse import ClientMessage, parse_tool_call
 from callgate.adapters.mcp.shown import ShownListing
-from callgate.adapters.mcp.stream import ClientStream, Phase, Stop
+from callgate.adapters.mcp.stream import ClientStream, Stop, StreamPhase
 from callgate.adapters.mcp.wire import INTERNAL, INVALID, NO_ID, PARAMS, UNSUPPORTED_VERSION, encode, refuse, result
 from callgate.flow.serving import Serving
 from callgate.model.errors import UpstreamError
@@ -60,7 +60,7 @@ class HandshakeEra:
             del self._ended[next(iter(self._ended))]
         self._ended[sealed] = None
         for key, stream in self._running.items():
-            if key[0] == sealed and stream.phase is Phase.CALLING:
+            if key[0] == sealed and stream.phase is StreamPhase.CALLING:
                 stream.stop(Stop.CANCELLED)
         if not shown.bridged:
             await self._serving.end_session(admitted.credential, admitted.integration, session)
@@ -142,7 +142,7 @@ class HandshakeEra:
         if not isinstance(wanted, str | int) or isinstance(wanted, bool):
             return
         stream = self._running.get((sealed, wanted))
-        if stream is not None and stream.phase is Phase.CALLING:
+        if stream is not None and stream.phase is StreamPhase.CALLING:
             stream.stop(Stop.CANCELLED)
 
 

@@ -24,7 +24,7 @@ _MAX_QUEUED = 64
 _MAX_TEXT = 1_000
 
 
-class Phase(enum.Enum):
+class StreamPhase(enum.Enum):
     READING = enum.auto()
     CALLING = enum.auto()
     SENDING = enum.auto()
@@ -41,7 +41,7 @@ class Stop(enum.Enum):
     """notifications/cancelled (handshake eras)."""
 
 
-class _Progress(msgspec.Struct, frozen=True):
+class _ClientProgress(msgspec.Struct, frozen=True):
     progress: int | float
     total: int | float | None = None
     message: str | None = None
@@ -55,7 +55,7 @@ class _Notification(msgspec.Struct, frozen=True):
 
 
 _notification = msgspec.json.Decoder(_Notification)
-_progress = msgspec.json.Decoder(_Progress)
+_progress = msgspec.json.Decoder(_ClientProgress)
 
 
 class ClientStream:
@@ -90,7 +90,7 @@ class ClientStream:
         self._pump: asyncio.Task[None] | None = None
         self._watch: asyncio.Task[None] | None = None
         self._started = False
-        self.phase = Phase.READING
+        self.phase = StreamPhase.READING
         self.id_json = NO_ID
         """Id of the request, once it is known."""
         self.stopped: Stop | None = None
@@ -123,7 +123,7 @@ class ClientStream:
 
     def call(self, token: int | str | None, *, watched: bool, quiet: bool = False) -> None:
         """From now on the request is being answered."""
-        self.phase = Phase.CALLING
+        self.phase = StreamPhase.CALLING
         self.quiet = quiet
         self.began = 0.0
         self._token = token
@@ -131,7 +131,7 @@ class ClientStream:
 
     def relay(self, notification: bytes) -> None:
         """Take progress of the call for the client, under the client's own token; anything else is dropped."""
-        if self._token is None or self.phase is not Phase.CALLING:
+        if self._token is None or self.phase is not StreamPhase.CALLING:
             return
         try:
             outer = _notification.decode(notification)
@@ -171,7 +171,7 @@ class ClientStream:
 
     async def finish(self, body: bytes, status: int = 200) -> None:
         """Send the response: as JSON, or as the last event of the stream that has begun."""
-        self.phase = Phase.SENDING
+        self.phase = StreamPhase.SENDING
         self.began = 0.0
         if self._pump is not None:
             await self._pump
@@ -184,7 +184,7 @@ class ClientStream:
 
     async def end(self) -> None:
         """End without a response: the request was cancelled (MCP 2025-11-25, cancellation)."""
-        self.phase = Phase.SENDING
+        self.phase = StreamPhase.SENDING
         self.began = 0.0
         if self._pump is not None:
             await self._pump
@@ -213,7 +213,7 @@ class ClientStream:
     async def _leave(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        if self.phase is Phase.CALLING:
+        if self.phase is StreamPhase.CALLING:
             self.stop(Stop.GONE)
 
     def ping(self) -> None:
@@ -246,7 +246,7 @@ class Patrol:
 
     def __init__(self, look_ms: int, body_ms: int, send_ms: int, keep_alive_ms: int) -> None:
         self._every = look_ms / 1000
-        self._limits = {Phase.READING: body_ms / 1000, Phase.SENDING: send_ms / 1000}
+        self._limits = {StreamPhase.READING: body_ms / 1000, StreamPhase.SENDING: send_ms / 1000}
         self._keep_alive = keep_alive_ms / 1000
         self._streams: dict[ClientStream, None] = {}
         self._armed = False
@@ -272,7 +272,7 @@ class Patrol:
     def _look(self, stream: ClientStream, now: float) -> None:
         if not stream.began:
             stream.began = stream.moved = now
-        elif stream.phase is not Phase.CALLING:
+        elif stream.phase is not StreamPhase.CALLING:
             if now - stream.began >= self._limits[stream.phase]:
                 stream.stop(Stop.SLOW)
         else:
