@@ -7,7 +7,7 @@ import msgspec
 from callgate.core.ledger.canonical import canonical, digest
 from callgate.core.toolbox import ToolProfile
 from callgate.flow.execute import Executor, Flight, in_doubt
-from callgate.flow.prepare import Prepared, sticky
+from callgate.flow.prepare import Prepared, equal, sticky
 from callgate.flow.rows import noun, put
 from callgate.flow.scribe import Scribe, question_ref
 from callgate.flow.tenancy import Tenancy
@@ -208,7 +208,7 @@ class Holds:
             decision_id="",
             state=HoldState.OPEN,
             digest=hold_digest(call, decision, pin, endpoint=_endpoint(self._tenancy, call)),
-            equal=prepared.equal,
+            equal=equal(self._tenancy, call),
             sticky=sticky(self._tenancy, call),
             questions=decision.questions,
             votes=(),

@@ -22,6 +22,7 @@ from callgate.model.tool import Integration, IntegrationPin
 
 OPEN_HOLDS = (HoldState.OPEN, HoldState.APPROVED, HoldState.EXECUTING)
 LIVE_BUNDLE = "live_bundle"
+MOST_REMEMBERED = 10_000
 
 
 @dataclass
@@ -65,8 +66,8 @@ class Live:
     equal_calls: dict[str, str] = field(default_factory=dict)
     """Equal tag -> call id, for tools that are not idempotent."""
     bundle: Bundle | None = None
-    _everyday: dict[str, str] = field(default_factory=dict)
-    _everyday_epoch: int = -1
+    _remembered: dict[tuple[str, ...], Any] = field(default_factory=dict)
+    _remembered_epoch: int = -1
     rules: Rules | None = None
     domains: DomainMap = field(default_factory=lambda: DomainMap(()))
     stages: dict[str, Stage] = field(default_factory=dict)
@@ -137,18 +138,19 @@ class Live:
 
     def everyday(self, team: str) -> str:
         """Id of the team's everyday contract: the newest one with all consents; empty: none. Any team when empty."""
-        if self._everyday_epoch != self.epoch:
-            self._everyday_epoch = self.epoch
-            self._everyday = {}
-        known = self._everyday.get(team)
-        if known is None:
-            found = [
-                (self.added.get(key, 0), key)
-                for key, rules in self.contracts.items()
-                if rules.contract.everyday and team in ("", rules.contract.team) and self.active(key)
-            ]
-            known = self._everyday[team] = max(found)[1] if found else ""
-        return known
+        found = [
+            (self.added.get(key, 0), key)
+            for key, rules in self.contracts.items()
+            if rules.contract.everyday and team in ("", rules.contract.team) and self.active(key)
+        ]
+        return max(found)[1] if found else ""
+
+    def remembered(self) -> dict[tuple[str, ...], Any]:
+        """A place for what follows from this state alone; emptied with every change."""
+        if self._remembered_epoch != self.epoch or len(self._remembered) > MOST_REMEMBERED:
+            self._remembered_epoch = self.epoch
+            self._remembered = {}
+        return self._remembered
 
     def active(self, contract: str) -> bool:
         """All consents are there. An instance of a template is covered by the template's."""

@@ -27,33 +27,56 @@ class Prepared(Fact, frozen=True):
     call: Call
     binding: Binding
     credential: Credential
-    equal: str
-    """Keyed tag of (person, runtime, task or contract, tool, body)."""
+    contract_problem: str | None = None
+    """``Facts.contract_problem`` as far as known already."""
+
+
+class Caller(Fact, frozen=True):
+    """What a login brings to each of its calls of one integration while nothing changes."""
+
+    principal: Principal
+    binding: Binding | None
+    """Under everyday rules; None: the login is bound to a task, which is looked up each time."""
+    problem: str
+    """``Facts.contract_problem`` under everyday rules."""
+
+
+def caller(tenancy: Tenancy, credential: Credential, connected: Connected) -> Caller:
+    remembered = tenancy.live.remembered()
+    key = ("caller", credential.id, connected.integration.name)
+    known: Caller | None = remembered.get(key)
+    if known is None:
+        principal = Principal(
+            initiator=credential.initiator,
+            runtime=credential.runtime,
+            actor=Actor(integration=connected.integration.name, name=connected.integration.actor),
+            chain=credential.chain,
+        )
+        bound = credential.task or credential.id in tenancy.live.bindings
+        binding = None if bound else _bound(tenancy, credential, (), 0)
+        problem = why_not_contract(tenancy, principal, binding.contract) if binding else ""
+        known = remembered[key] = Caller(principal=principal, binding=binding, problem=problem)
+    return known
 
 
 def prepare(
     tenancy: Tenancy, request: Request, connected: Connected
 ) -> tuple[Prepared, ToolProfile | None, ContractRules | None]:
-    live, sealer = tenancy.live, tenancy.sealer
-    credential = request.credential
-    initiator, runtime = credential.initiator, credential.runtime
+    live, credential = tenancy.live, request.credential
     now = tenancy.clock.now_ms()
-    binding = _bound(tenancy, request, now)
+    known = caller(tenancy, credential, connected)
+    binding = known.binding
+    if binding is None or request.named_tasks:
+        binding = _bound(tenancy, credential, request.named_tasks, now)
     rules = live.contracts.get(binding.contract)
     tool = connected.toolbox.tools.get(request.tool)
-    body = body_bytes(request.arguments)
     timeout = rules.contract.call_timeout_ms if rules else MINUTE_MS
     task = live.tasks.get(binding.task) if binding.task else None
     deadline = min(now + timeout, task.deadline_ms) if task else now + timeout
     call = Call(
         id=tenancy.new_id("call"),
         tenant=tenancy.tenant,
-        principal=Principal(
-            initiator=initiator,
-            runtime=runtime,
-            actor=Actor(integration=request.integration, name=connected.integration.actor),
-            chain=credential.chain,
-        ),
+        principal=known.principal,
         credential=credential.id,
         contract=binding.contract,
         task=binding.task,
@@ -61,7 +84,7 @@ def prepare(
         tool=request.tool,
         tier=tool.tier_of(request.arguments) if tool else Tier.EXECUTE,
         arguments=request.arguments,
-        body=body,
+        body=body_bytes(request.arguments),
         targets=tool.targets_of(request.arguments) if tool else (),
         pin=tool.pin.digest if tool else "",
         at_ms=now,
@@ -69,27 +92,31 @@ def prepare(
         claims=request.claims,
         same_host=request.same_host,
     )
-    scope = (initiator.issuer, initiator.subject, runtime.id, binding.task or binding.contract)
-    tool_name = f"{call.integration}/{call.tool}"
-    return (
-        Prepared(
-            call=call,
-            binding=binding,
-            credential=credential,
-            equal=sealer.equal_tag("equal", *scope, tool_name, body.hex()),
-        ),
-        tool,
-        rules,
+    everyday_problem = known.problem if binding is known.binding else None
+    return Prepared(call=call, binding=binding, credential=credential, contract_problem=everyday_problem), tool, rules
+
+
+def equal(tenancy: Tenancy, call: Call) -> str:
+    """Keyed tag of person, runtime, task or contract, tool and body: equal calls have the same."""
+    who = call.principal
+    return tenancy.sealer.equal_tag(
+        "equal",
+        who.initiator.issuer,
+        who.initiator.subject,
+        who.runtime.id,
+        call.task or call.contract,
+        f"{call.integration}/{call.tool}",
+        call.body,
     )
 
 
-def _bound(tenancy: Tenancy, request: Request, now_ms: int) -> Binding:
+def _bound(tenancy: Tenancy, credential: Credential, named: tuple[str, ...], now_ms: int) -> Binding:
     """Which task and contract the call belongs to, by the precedence of core/binding.py."""
-    live, credential = tenancy.live, request.credential
+    live = tenancy.live
     narrowed = live.bindings.get(credential.id)
     return bind(
         credential.task,
-        request.named_tasks,
+        named,
         narrowed.task if narrowed else "",
         live.tasks.get,
         everyday(tenancy, credential),
@@ -134,6 +161,7 @@ def gather(
     live, call, binding = tenancy.live, prepared.call, prepared.binding
     now = tenancy.clock.now_ms()
     denial = live.denials.get(sticky(tenancy, call)) if live.denials else None
+    known = prepared.contract_problem
     bundle = live.bundle
     assert bundle is not None
     return Facts(
@@ -143,7 +171,7 @@ def gather(
         bundle=bundle.digest,
         pinned=tool.pin.digest if tool and connected.pin else "",
         drifted=call.tool in connected.drifted,
-        contract_problem=why_not_contract(tenancy, call),
+        contract_problem=known if known is not None else why_not_contract(tenancy, call.principal, call.contract),
         task=live.tasks.get(binding.task) if binding.task else None,
         task_problem=binding.problem,
         credential_problem=credential_problem(tenancy, prepared.credential, call.integration),
@@ -172,12 +200,11 @@ def credential_problem(tenancy: Tenancy, credential: Credential, integration: st
     return ""
 
 
-def why_not_contract(tenancy: Tenancy, call: Call) -> str:
-    """Why the call's contract cannot be used now; empty: it can."""
-    live, principal = tenancy.live, call.principal
-    found = _contract(tenancy, call.contract)
+def why_not_contract(tenancy: Tenancy, principal: Principal, contract: str) -> str:
+    """Why this contract cannot be used by them now; empty: it can."""
+    found = _contract(tenancy, contract)
     problem = contract_problem(found, principal.initiator.subject, principal.runtime.id)
-    return problem or ("" if live.active(call.contract) else "awaiting_consent")
+    return problem or ("" if tenancy.live.active(contract) else "awaiting_consent")
 
 
 def reservations(tenancy: Tenancy, call: Call) -> tuple[Reserve, ...]:

@@ -90,7 +90,6 @@ class Redeemer:
             call=call,
             binding=rebound(self._tenancy, call, self._tenancy.clock.now_ms()),
             credential=_credential(frozen, self._tenancy.clock.now_ms()),
-            equal=hold.equal,
         )
         listed = tuple(key for question in hold.questions for key in question.findings)
         approval = Approval(hold=hold.id, findings=listed, alone=any(vote.alone for vote in hold.votes))
@@ -129,7 +128,7 @@ class Redeemer:
         call, live = prepared.call, self._tenancy.live
         epoch = live.epoch
         event = scribe.decided(call, decision, attempt=attempt, hold=hold.id)
-        opened = open_call(prepared, tool, hold.id)
+        opened = open_call(self._tenancy, call, tool, hold.id)
         executing = msgspec.structs.replace(hold, state=HoldState.EXECUTING, version=hold.version + 1)
         unit = Unit(
             events=(event,),

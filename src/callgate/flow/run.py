@@ -12,10 +12,11 @@ from callgate.flow.execute import Executor, Flight
 from callgate.flow.hold import Holds, Inflight
 from callgate.flow.live import Connected
 from callgate.flow.ports import Relay
-from callgate.flow.prepare import Prepared, gather, prepare, reservations
+from callgate.flow.prepare import Prepared, equal, gather, prepare, reservations
 from callgate.flow.scribe import Scribe
 from callgate.flow.tenancy import Tenancy
 from callgate.model.answer import Answer, Failed, Refused, Request
+from callgate.model.call import Call
 from callgate.model.decision import Decision, Finding
 from callgate.model.errors import IntegrityError, StoreError
 from callgate.model.event import Attached
@@ -79,9 +80,10 @@ class Runner:
             return _not_recorded("unknown_integration", "This gate has no such integration.")
         prepared, tool, rules = prepare(self._tenancy, request, connected)
         scribe = Scribe.begin(self._tenancy, prepared.call.id)
-        joined = await self._join(prepared, scribe)
-        if joined is not None:
-            return joined
+        if self._running or self._tenancy.live.equal_holds:
+            joined = await self._join(prepared, scribe)
+            if joined is not None:
+                return joined
         return await self._decide(request, prepared, tool, rules, connected, scribe, relay, inflight)
 
     async def _decide(
@@ -135,7 +137,7 @@ class Runner:
                 again = decide(prepared.call, tool, rules, compiled(self._tenancy), facts)
                 if again.effect is not Effect.ALLOW:
                     return await self._stopped(flight, prepared, again, facts)
-            return await self._fly(flight, prepared, relay)
+            return await self._fly(flight, relay)
         contended = Finding(
             gate="rate",
             code="contended",
@@ -145,23 +147,24 @@ class Runner:
         decision = msgspec.structs.replace(decision, effect=Effect.DENY, findings=(contended, *decision.findings))
         return await self._refuse(prepared, decision, facts, scribe, ATTEMPTS)
 
-    async def _fly(self, flight: Flight, prepared: Prepared, relay: Relay) -> Answer:
+    async def _fly(self, flight: Flight, relay: Relay) -> Answer:
         if flight.opened.idempotent:
             return await self._executor.run(flight, relay)
         task: asyncio.Task[Answer] | None = asyncio.current_task()
         assert task is not None
-        self._running[prepared.equal] = task
+        tag = flight.opened.equal
+        self._running[tag] = task
         try:
             return await self._executor.run(flight, relay)
         finally:
-            self._running.pop(prepared.equal, None)
+            self._running.pop(tag, None)
 
     def _permission(
         self, prepared: Prepared, tool: ToolProfile, decision: Decision, facts: Facts, scribe: Scribe, attempt: int
     ) -> tuple[Unit, OpenCall, str]:
         call = prepared.call
         event = scribe.decided(call, decision, attempt=attempt)
-        opened = open_call(prepared, tool)
+        opened = open_call(self._tenancy, call, tool)
         unit = Unit(
             events=(event,),
             guards=reservations(self._tenancy, call),
@@ -203,7 +206,9 @@ class Runner:
     def _twin(self, prepared: Prepared, tool: ToolProfile | None) -> str:
         if tool is None or is_idempotent(tool):
             return ""
-        other = self._tenancy.live.equal_calls.get(prepared.equal)
+        if not self._tenancy.live.equal_calls:
+            return ""
+        other = self._tenancy.live.equal_calls.get(equal(self._tenancy, prepared.call))
         if other is None:
             return ""
         call = self._tenancy.live.open_calls.get(other)
@@ -211,14 +216,15 @@ class Runner:
 
     async def _join(self, prepared: Prepared, scribe: Scribe) -> Answer | None:
         """An equal call of the same person, runtime and task is not executed twice: it gets the first one's answer."""
-        running = self._running.get(prepared.equal)
-        waiting = self._tenancy.live.equal_holds.get(prepared.equal)
+        tag = equal(self._tenancy, prepared.call)
+        running = self._running.get(tag)
+        waiting = self._tenancy.live.equal_holds.get(tag)
         if running is None and waiting is None:
             return None
         to_call = (
             self._tenancy.live.holds[waiting].call_id
             if waiting is not None
-            else self._tenancy.live.equal_calls.get(prepared.equal, "")
+            else self._tenancy.live.equal_calls.get(tag, "")
         )
         who = scribe.who(prepared.call.principal, prepared.call.credential)
         event = self._tenancy.event(Attached(to_call=to_call), call=prepared.call.id, who=who)
@@ -229,17 +235,17 @@ class Runner:
         return await asyncio.shield(running)
 
 
-def open_call(prepared: Prepared, tool: ToolProfile, hold: str = "") -> OpenCall:
-    call = prepared.call
+def open_call(tenancy: Tenancy, call: Call, tool: ToolProfile, hold: str = "") -> OpenCall:
+    idempotent = is_idempotent(tool)
     return OpenCall(
         call_id=call.id,
-        equal=prepared.equal,
+        equal="" if idempotent else equal(tenancy, call),
         integration=call.integration,
         tool=call.tool,
         task=call.task,
         at_ms=call.at_ms,
         hold=hold,
-        idempotent=is_idempotent(tool),
+        idempotent=idempotent,
     )
 
 

@@ -50,8 +50,11 @@ class Scribe:
         return cls(tenancy, call_id, tenancy.sealer.unwrap(call_id, wrapped), None)
 
     def who(self, principal: Principal, credential: str) -> PrincipalRef:
+        known = self._tenancy.known_callers.get((credential, principal.actor.integration))
+        if known is not None:
+            return known
         person, runtime = principal.initiator, principal.runtime
-        return PrincipalRef(
+        made = PrincipalRef(
             initiator=self._tenancy.name("person", f"{person.issuer}|{person.subject}", self.names),
             runtime=runtime.id,
             runtime_kind=runtime.kind.value,
@@ -59,6 +62,8 @@ class Scribe:
             chain=tuple(self._tenancy.name("delegate", link.subject, self.names) for link in principal.chain),
             credential=credential,
         )
+        self._tenancy.known_callers[credential, principal.actor.integration] = made
+        return made
 
     def decided(self, call: Call, decision: Decision, *, attempt: int, hold: str = "") -> NewEvent:
         targets = call.targets

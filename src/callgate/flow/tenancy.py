@@ -34,6 +34,8 @@ class Tenancy:
 
     def __post_init__(self) -> None:
         self._named: set[str] = set()
+        self.known_callers: dict[tuple[str, str], PrincipalRef] = {}
+        """Pseudonyms of (credential, integration), as long as their names are known to be stored."""
 
     def new_id(self, prefix: str) -> str:
         """Time-ordered id: prefix, 12 hex digits of milliseconds, 14 random ones."""
@@ -51,18 +53,25 @@ class Tenancy:
         try:
             outcome = await self.store.commit(unit)
         except StoreError:
-            self._named.clear()
+            self.forget_names()
             raise
         if isinstance(outcome, Committed):
             self.live.apply(unit.changes)
+        elif unit.names:
+            self.forget_names()
         return outcome
+
+    def forget_names(self) -> None:
+        """Their rows may not be stored: the next use of each writes it again."""
+        self._named.clear()
+        self.known_callers.clear()
 
     def name(self, kind: str, value: str, names: list[NameRow]) -> str:
         """The pseudonym of a value; adds the sealed row that resolves it the first time it is seen."""
         pseudonym = self.sealer.pseudonym(kind, value)
         if pseudonym not in self._named:
             if len(self._named) >= KNOWN_NAMES:
-                self._named.clear()
+                self.forget_names()
             self._named.add(pseudonym)
             sealed = self.sealer.seal_name(pseudonym, value.encode(), self.entropy.bytes(12))
             names.append(NameRow(pseudonym=pseudonym, kind=kind, data=sealed))
