@@ -52,7 +52,7 @@ def _print(found: tuple[EventView, ...], *, as_json: bool) -> None:
         if as_json:
             screens.dump_line(row)
         else:
-            screens.say(f"{screens.moment(row.at_ms)}  {row.id}  {row.kind:<16}  {row.summary}")
+            screens.say(f"{screens.moment(row.at_ms)}  {row.id}  {row.kind:<20}  {row.summary}")
 
 
 def _since(text: str) -> int:
@@ -88,7 +88,8 @@ def explain(
     )
     for row in found.questions:
         screens.say(f"{row.text} ({row.id}: {' or '.join(row.who)}{'' if row.open else '; answered'})")
-    screens.say(found.next)
+    if found.next:
+        screens.say(found.next)
     _print(found.events, as_json=False)
 
 

@@ -141,14 +141,16 @@ def _draw(found: DiscoveryView) -> None:
             )
         ),
     )
-    _draw_tools(found.tools)
+    known = any(tool.pinned for tool in found.tools)
+    _draw_tools(found.tools, empty="It offers no tools.", new=known)
     for change in found.changes:
         screens.say(f"Changed: {change}")
     for warning in found.warnings:
         screens.show(Text.assemble(("Warning: ", "yellow"), screens.cell(warning)))
 
 
-def _draw_tools(tools: tuple[ToolView, ...]) -> None:
+def _draw_tools(tools: tuple[ToolView, ...], *, empty: str, new: bool = True) -> None:
+    """``new``: say which ones are not confirmed."""
     many = len({tool.integration for tool in tools}) > 1
     screens.table(
         ("Tool", "It", "In words", "Notes"),
@@ -157,19 +159,19 @@ def _draw_tools(tools: tuple[ToolView, ...]) -> None:
                 f"{tool.integration}/{tool.tool}" if many else tool.tool,
                 screens.tier(tool.tier),
                 tool.say,
-                _notes(tool),
+                _notes(tool, new=new),
             )
             for tool in tools
         ),
-        empty="It offers no tools.",
+        empty=empty,
     )
 
 
-def _notes(tool: ToolView) -> str:
+def _notes(tool: ToolView, *, new: bool) -> str:
     notes = (
         "" if tool.manifest else "not classified",
         "cannot be undone" if tool.irreversible else "",
-        "" if tool.pinned else "not confirmed",
+        "" if tool.pinned or not new else "not confirmed",
         "changed since it was confirmed" if tool.drifted else "",
     )
     return ", ".join(note for note in notes if note)
@@ -186,7 +188,7 @@ def tools(
     if as_json:
         screens.dump(reply)
         return
-    _draw_tools(listed(reply, "tools", ToolView))
+    _draw_tools(listed(reply, "tools", ToolView), empty="There is no tool. Connect an integration: callgate add")
 
 
 @integrations.command("list")

@@ -107,7 +107,13 @@ def _draw_cases(found: CasesView) -> None:
     screens.table(
         ("", "Case", "File", "Want", "Got"),
         (
-            (screens.mark("pass" if row.passed else "fail"), row.name, row.file, row.want, row.got)
+            (
+                screens.mark("pass" if row.passed else "fail"),
+                row.name,
+                row.file,
+                "" if row.passed else row.want,
+                "" if row.passed else row.got,
+            )
             for row in found.cases
         ),
         empty="There is no case.",
