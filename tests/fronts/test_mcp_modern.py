@@ -155,8 +155,8 @@ def test_a_mirrored_argument_comes_once_and_unknown_ones_are_ignored() -> None:
         twice = await ask_modern(
             front,
             call("query", {"region": "eu"}),
-            headers={"mcp-param-region": "eu"},
-            extra=[(b"mcp-param-region", b"us")],
+            headers={"mcp-param-region": "us"},
+            extra=[(b"mcp-param-region", b"eu")],
         )
         assert twice.error["code"] == -32020
         assert (await ask_modern(front, call("query", {}), headers={"mcp-param-other": "x"})).status == 200
