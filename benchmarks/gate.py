@@ -64,13 +64,15 @@ async def _fill(place: Home, upstream: int, port: int) -> str:
     keys = Keyring.open(place.keys, config.tenants, SystemEntropy(), create=False)
     rules = place.policies / "rules.toml"
     rules.write_text(rules.read_text().replace("initiator = 600", "initiator = 1000000").replace('git = "production"', 'git = "production"\nbench = "production"'))
+    domains = place.policies / "domains.toml"
+    domains.write_text(domains.read_text().replace('targets = [', 'targets = ["fs.path:/srv/*", '))
     (place.policies / "extra.cedar").write_text("".join(POLICY.format(n=n, risk=200 + n) for n in range(9)))
     (place.manifests / "bench").mkdir()
     (place.manifests / "bench" / "manifest.toml").write_text(MANIFEST)
     built = await build_tenant(place, config, keys, "main")
     issuer = TokenIssuer(config.resource, config.resource, keys.issuer, SystemEntropy())
     admin = administration(place, config, built, issuer, same_host=True)
-    by = making._founder(config, SystemClock().now_ms(), "ana")
+    by = making._founder(config.resource, SystemClock().now_ms(), "ana")
     proposal = await admin.propose_policy(by)
     await admin.approve_policy(by, proposal.digest)
     await admin.add_contract(by, ContractText(text=CONTRACT))

@@ -43,6 +43,16 @@ class Built:
         self.public_key = public_key
 
 
+def issuer_of(config: Config, tenant: str) -> str:
+    """Issuer of a tenant's own tokens: the tenant follows from it, so each has one of its own."""
+    return config.resource if tenant == config.tenants[0] else f"{config.resource}/tenants/{tenant}"
+
+
+def socket_of(home: Home, config: Config, tenant: str) -> Path:
+    """The local socket of a tenant's administration; the first tenant's is the home's."""
+    return home.socket if tenant == config.tenants[0] else home.run / f"{tenant}.sock"
+
+
 def origin_of(config: Config, tenant: str) -> str:
     """Origin line of a tenant's checkpoints (C2SP tlog-checkpoint: a schema-less URL)."""
     return f"{config.resource.split('://', 1)[1]}/ledger/{tenant}"

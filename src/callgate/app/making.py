@@ -15,7 +15,7 @@ from callgate.adapters.identity.issuer import TokenIssuer
 from callgate.adapters.identity.keyring import Keyring
 from callgate.adapters.identity.passphrase import ScryptPassphrases, suggest
 from callgate.adapters.store.lock import HomeLock
-from callgate.app.build import Built, build_tenant
+from callgate.app.build import Built, build_tenant, issuer_of
 from callgate.app.desk import administration
 from callgate.app.serving import same_host
 from callgate.app.system import SystemEntropy, read_folder
@@ -34,6 +34,8 @@ from callgate.model.terms import Profile, Role
 from callgate.model.tool import Integration
 
 _GIT_TIMEOUT_S = 30
+_EVERYWHERE = '"git.repository:*", "fs.path:*"'
+"""The starter domain of the package, which ``init`` narrows to the person's own folders."""
 
 
 def init(home: Path, *, account: str, passphrase: str | None, profile: str, git_server: str = "") -> InitReport:
@@ -54,16 +56,11 @@ async def _init(home: Home, account: str, passphrase: str | None, profile: Profi
         made += _files(home, account, profile)
         config = read_config(home.config)
         keys = Keyring.open(home.keys, config.tenants, SystemEntropy())
-        built = await build_tenant(home, config, keys, config.tenants[0])
-        try:
-            issuer = TokenIssuer(config.resource, config.resource, keys.issuer, SystemEntropy())
-            admin = administration(home, config, built, issuer, same_host=same_host(config))
-            made += await _people(home, built, admin, config, account, passphrase)
-            if git_server and not built.house.tenancy.live.integrations:
-                made += await _git(home, built, admin, config, account, git_server)
-        finally:
-            await built.pool.close()
-            await built.store.close()
+        chosen = passphrase or suggest(SystemEntropy().bytes(10))
+        for tenant in config.tenants:
+            made += await _tenant(home, config, keys, tenant, account, chosen, git_server)
+        if passphrase is None and any(line.startswith("Account") for line in made):
+            made.append(f"The passphrase of {account}, shown this once, keep it: {chosen}")
     finally:
         lock.release()
     return InitReport(
@@ -74,6 +71,22 @@ async def _init(home: Home, account: str, passphrase: str | None, profile: Profi
         made=tuple(made),
         next=("Start the gate with: callgate serve",) if made else (),
     )
+
+
+async def _tenant(
+    home: Home, config: Config, keys: Keyring, tenant: str, account: str, passphrase: str, git_server: str
+) -> list[str]:
+    built = await build_tenant(home, config, keys, tenant)
+    try:
+        issuer = TokenIssuer(issuer_of(config, tenant), config.resource, keys.issuer, SystemEntropy())
+        admin = administration(home, config, built, issuer, same_host=same_host(config))
+        made = await _people(home, built, admin, issuer.issuer, account, passphrase)
+        if git_server and tenant == config.tenants[0] and not built.house.tenancy.live.integrations:
+            made += await _git(home, built, admin, issuer.issuer, account, git_server)
+        return made
+    finally:
+        await built.pool.close()
+        await built.store.close()
 
 
 def _files(home: Home, account: str, profile: Profile) -> list[str]:
@@ -97,9 +110,26 @@ def _copy(source: Traversable, target: Path, account: str, profile: Profile) -> 
             _copy(entry, target / entry.name, account, profile)
         elif entry.is_file() and entry.name.endswith((".toml", ".cedar")):
             text = entry.read_text(encoding="utf-8").replace(OWNER, account)
+            if entry.name == "domains.toml":
+                text = text.replace(_EVERYWHERE, _places(target))
             if entry.name == "rules.toml":
                 text = text.replace(f'profile = "{Profile.SOLO.value}"', f'profile = "{profile.value}"', 1)
             _write(target / entry.name, text.encode())
+
+
+def _places(policies: Path) -> str:
+    """Target patterns of the starter domain: what lies in the person's home folder, and the scratch repository."""
+    folders = dict.fromkeys((str(Path.home()), str(_scratch_of(policies.parent))))
+    return ", ".join(
+        f'"{kind}:{folder}{rest}"'
+        for kind in ("git.repository", "fs.path")
+        for folder in folders
+        for rest in ("", "/*")
+    )
+
+
+def _scratch_of(home: Path) -> Path:
+    return home.with_name(home.name + "-scratch")
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -109,28 +139,25 @@ def _write(path: Path, data: bytes) -> None:
 
 
 async def _people(
-    home: Home, built: Built, admin: Administration, config: Config, account: str, passphrase: str | None
+    home: Home, built: Built, admin: Administration, issuer: str, account: str, passphrase: str
 ) -> list[str]:
     tenancy = built.house.tenancy
     if tenancy.live.accounts:
         return []
-    chosen = passphrase or suggest(tenancy.entropy.bytes(16))
-    check_passphrase(chosen)
+    check_passphrase(passphrase)
     names: list[NameRow] = []
     person = Account(
         subject=account,
         name=account,
         team="home",
-        verifier=ScryptPassphrases(tenancy.entropy).make(chosen),
+        verifier=ScryptPassphrases(tenancy.entropy).make(passphrase),
         created_ms=tenancy.clock.now_ms(),
     )
-    pseudonym = tenancy.name("person", f"{config.resource}|{account}", names)
+    pseudonym = tenancy.name("person", f"{issuer}|{account}", names)
     event = tenancy.event(AccountChanged(account=pseudonym, change="added", by=pseudonym), same_host=True)
     await tenancy.write(Unit(events=(event,), changes=(put(account, person, expect=0),), names=tuple(names)))
-    made = [f"Account {account}, with every role"]
-    if passphrase is None:
-        made.append(f"Its passphrase, shown this once, keep it: {chosen}")
-    by = _founder(config, tenancy.clock.now_ms(), account)
+    made = [f"Account {account} of tenant {tenancy.tenant}, with every role"]
+    by = _founder(issuer, tenancy.clock.now_ms(), account)
     for name, text in read_folder(home.contracts, ".toml").items():
         contract = await admin.add_contract(by, ContractText(text=text.decode(), file=name))
         if contract.state == "awaiting_consent":
@@ -138,11 +165,11 @@ async def _people(
     return made
 
 
-def _founder(config: Config, now_ms: int, account: str) -> Presence:
+def _founder(issuer: str, now_ms: int, account: str) -> Presence:
     """Whoever makes the home holds it already: the first acts are theirs and marked so."""
     return Presence(
         subject=account,
-        issuer=config.resource,
+        issuer=issuer,
         method="init",
         at_ms=now_ms,
         same_host=True,
@@ -151,15 +178,15 @@ def _founder(config: Config, now_ms: int, account: str) -> Presence:
     )
 
 
-async def _git(home: Home, built: Built, admin: Administration, config: Config, account: str, server: str) -> list[str]:
+async def _git(home: Home, built: Built, admin: Administration, issuer: str, account: str, server: str) -> list[str]:
     if shutil.which("git") is None:
         return ["No git program here, so no integration to try was connected. Install git and run init again."]
-    scratch = home.root.with_name(home.root.name + "-scratch")
+    scratch = _scratch_of(home.root)
     _scratch(scratch)
     integration = Integration(
         name="git", actor="local", command=(server, "--repository", str(scratch)), writable=(str(scratch),)
     )
-    by = _founder(config, built.house.tenancy.clock.now_ms(), account)
+    by = _founder(issuer, built.house.tenancy.clock.now_ms(), account)
     try:
         found = await admin.add_integration(by, integration)
         await admin.confirm_integration(by, "git", found.digest)

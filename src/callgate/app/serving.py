@@ -24,13 +24,12 @@ from callgate.adapters.store.lock import HomeLock
 from callgate.adapters.telemetry.log import configure
 from callgate.adapters.upstream.confine import harden_self
 from callgate.app.banner import banner
-from callgate.app.build import Built, build_tenant
+from callgate.app.build import Built, build_tenant, issuer_of, socket_of
 from callgate.app.desk import administration
 from callgate.app.system import SystemClock, SystemEntropy
 from callgate.app.web import WebServer, bind, web_server
 from callgate.core.identity import Runtimes
 from callgate.core.sessions import SessionSealer
-from callgate.flow.administration import Administration
 from callgate.flow.connect import look_for_drift, reconnect
 from callgate.flow.gatehouse import Gatehouse
 from callgate.flow.recover import recover, resume_holds
@@ -97,17 +96,24 @@ class RunningGate:
         built: dict[str, Built],
         gatehouse: Gatehouse,
         verifier: TokenVerifier,
-        issuer: TokenIssuer,
-        admin: Administration,
+        issuers: dict[str, TokenIssuer],
     ) -> None:
         self._home = home
         self._config = config
         self._built = built
         self._gatehouse = gatehouse
         self._verifier = verifier
-        self._issuer = issuer
-        self._admin = admin
-        self._apis = _apis(home, config, admin)
+        self._issuers = issuers
+        self._admins = {
+            tenant: administration(home, config, one, issuers[tenant], same_host=same_host(config))
+            for tenant, one in built.items()
+        }
+        self._apis = [
+            LocalApi(build_api(admin), socket_of(home, config, tenant)) for tenant, admin in self._admins.items()
+        ]
+        if config.local.peers:
+            first = build_api(self._admins[config.tenants[0]])
+            self._apis.append(LocalApi(first, Path(config.local.path), peers=frozenset(config.local.peers)))
         self._loops: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -115,10 +121,17 @@ class RunningGate:
         clock, entropy = SystemClock(), SystemEntropy()
         keys = Keyring.open(home.keys, config.tenants, entropy, create=False)
         built = {tenant: await build_tenant(home, config, keys, tenant) for tenant in config.tenants}
-        first = config.tenants[0]
-        issuer = TokenIssuer(config.resource, config.resource, keys.issuer, entropy, previous=keys.issuer_previous)
-        own = own_issuer(config.resource, first, config.resource, issuer.keys, reserved_prefixes(config, first))
-        verifier = TokenVerifier((own, *company_issuers(config, home.root)), _runtimes_of(built), clock)
+        issuers = {
+            tenant: TokenIssuer(
+                issuer_of(config, tenant), config.resource, keys.issuer, entropy, previous=keys.issuer_previous
+            )
+            for tenant in config.tenants
+        }
+        own = [
+            own_issuer(one.issuer, tenant, config.resource, one.keys, reserved_prefixes(config, tenant))
+            for tenant, one in issuers.items()
+        ]
+        verifier = TokenVerifier((*own, *company_issuers(config, home.root)), _runtimes_of(built), clock)
         gatehouse = Gatehouse(
             {tenant: one.house for tenant, one in built.items()},
             verifier,
@@ -127,13 +140,12 @@ class RunningGate:
             entropy,
             same_host=same_host(config),
         )
-        admin = administration(home, config, built[first], issuer, same_host=same_host(config))
-        return cls(home, config, built, gatehouse, verifier, issuer, admin)
+        return cls(home, config, built, gatehouse, verifier, issuers)
 
     async def run(self, link: socket.socket) -> int:
         for built in self._built.values():
             await self._start(built)
-        server = web_server(self._config, self._gatehouse, self._issuer, same_host=same_host(self._config))
+        server = web_server(self._config, self._gatehouse, self._issuers, same_host=same_host(self._config))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop, server)
@@ -203,7 +215,8 @@ class RunningGate:
     async def _tick(self) -> None:
         for built in self._built.values():
             await built.house.holds.expire()
-        await self._admin.close_overdue()
+        for admin in self._admins.values():
+            await admin.close_overdue()
 
     async def _minute(self) -> None:
         for built in self._built.values():
@@ -213,15 +226,6 @@ class RunningGate:
         for built in self._built.values():
             for name in tuple(built.house.tenancy.live.integrations):
                 await look_for_drift(built.house.tenancy, name)
-
-
-def _apis(home: Home, config: Config, admin: Administration) -> list[LocalApi]:
-    """The home's own socket, and one for people who have users of their own."""
-    apis = [LocalApi(build_api(admin), home.socket)]
-    if config.local.peers:
-        shared = Path(config.local.path)
-        apis.append(LocalApi(build_api(admin), shared, peers=frozenset(config.local.peers)))
-    return apis
 
 
 def same_host(config: Config) -> bool:

@@ -3,11 +3,11 @@
 import contextlib
 import errno
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import uvicorn
 
-from callgate.adapters.identity.issuer import TokenIssuer
+from callgate.adapters.identity.issuer import JWKS_PATH, TokenIssuer
 from callgate.adapters.mcp.app import McpFront
 from callgate.adapters.mcp.config import FrontConfig
 from callgate.adapters.mcp.http import Receive, Scope, Send
@@ -24,12 +24,14 @@ _JSON = (b"content-type", b"application/json")
 class WebApp:
     """Routes ``/mcp…`` and the protected-resource metadata to the front; the rest are two static documents."""
 
-    def __init__(self, front: McpFront, issuer: TokenIssuer) -> None:
+    def __init__(self, front: McpFront, base: str, issuers: Iterable[TokenIssuer]) -> None:
         self._front = front
-        self._documents = {
-            "/.well-known/oauth-authorization-server": issuer.metadata(),
-            "/jwks.json": issuer.jwks(),
-        }
+        self._documents: dict[str, bytes] = {}
+        for issuer in issuers:
+            # RFC 8414 section 3.1: the issuer's path follows the well-known part.
+            path = issuer.issuer.removeprefix(base)
+            self._documents[f"/.well-known/oauth-authorization-server{path}"] = issuer.metadata()
+            self._documents[JWKS_PATH] = issuer.jwks()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         document = self._documents.get(scope.get("path", "")) if scope["type"] == "http" else None
@@ -88,8 +90,9 @@ def bind(host: str, port: int) -> socket.socket:
     return link
 
 
-def web_server(config: Config, serving: Serving, issuer: TokenIssuer, *, same_host: bool) -> WebServer:
-    app = WebApp(McpFront(serving, front_config(config, same_host=same_host)), issuer)
+def web_server(config: Config, serving: Serving, issuers: Mapping[str, TokenIssuer], *, same_host: bool) -> WebServer:
+    front = McpFront(serving, front_config(config, same_host=same_host))
+    app = WebApp(front, config.resource, issuers.values())
     settings = uvicorn.Config(
         app,
         http="httptools",

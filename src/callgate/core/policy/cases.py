@@ -45,6 +45,8 @@ class CaseResult(Fact, frozen=True):
 class _TargetRow(msgspec.Struct, frozen=True):
     kind: str
     id: str
+    domain: str = ""
+    """As if it belonged to this domain; empty: what domains.toml says."""
 
 
 class _CallRow(msgspec.Struct, frozen=True):
@@ -233,7 +235,7 @@ def _call(row: _CaseRow, bundle: Bundle, domains: DomainMap, contract: ContractR
         tier=said.tier,
         arguments=said.arguments,
         body=body_bytes(said.arguments),
-        targets=tuple(Target(kind=t.kind, id=t.id, domain=domains.of(t.kind, t.id)) for t in said.targets),
+        targets=tuple(Target(kind=t.kind, id=t.id, domain=t.domain or domains.of(t.kind, t.id)) for t in said.targets),
         pin=_PIN,
         at_ms=_NOW_MS,
         deadline_ms=_NOW_MS + 60_000,
