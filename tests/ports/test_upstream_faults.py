@@ -672,3 +672,72 @@ def test_a_tool_list_without_end_is_refused():
             assert len(server.heard) < 300
 
     asyncio.run(body())
+
+
+def test_a_request_of_the_server_inside_a_stream_is_relayed_and_answered():
+    async def script(heard, writer):
+        if heard.number == 1:
+            ask = b'{"jsonrpc":"2.0","id":"s1","method":"elicitation/create","params":{}}'
+            writer.write(stream() + event(ask))
+            script.writer = writer
+        else:
+            writer.write(reply("202 Accepted"))
+            script.writer.write(event(result(1, "thanks")) + END)
+
+    async def body():
+        async with against(script) as (server, upstream):
+            exchange = await upstream.open(call(session="s-1"))
+            seen = []
+            async for message in exchange:
+                seen.append(message)
+                if message.method == "elicitation/create":
+                    await exchange.answer(b'{"jsonrpc":"2.0","id":"s1","result":{"action":"decline"}}')
+            assert [message.method for message in seen] == ["elicitation/create", ""]
+            assert b"decline" in server.heard[1].body
+            assert server.heard[1].headers["mcp-session-id"] == "s-1"
+            with pytest.raises(UpstreamError):
+                await exchange.answer(b"{}")
+
+    asyncio.run(body())
+
+
+@pytest.mark.parametrize("only", ["stateless", "handshake"])
+def test_a_server_of_one_era_is_discovered_and_called_without_naming_one(only):
+    import json
+
+    async def script(heard, writer):
+        request = json.loads(heard.body) if heard.body else {}
+        method = request.get("method")
+        stateless = heard.headers.get("mcp-protocol-version") == "2026-07-28"
+        server = {"name": "one", "version": "1"}
+        found = None
+        if only == "stateless" and stateless and method == "server/discover":
+            meta = {"io.modelcontextprotocol/serverInfo": server}
+            found = {"supportedVersions": ["2026-07-28"], "capabilities": {}, "instructions": "i", "_meta": meta}
+        elif only == "handshake" and method == "initialize" and request["params"]["protocolVersion"] == "2025-06-18":
+            found = {"protocolVersion": "2025-06-18", "capabilities": {}, "serverInfo": server}
+        elif only == "handshake" and method == "initialize":
+            # As the specification says: answer with the newest version it speaks.
+            found = {"protocolVersion": "2025-06-18", "capabilities": {}, "serverInfo": server}
+        elif method == "tools/list" and stateless == (only == "stateless"):
+            found = {"tools": [{"name": "a"}]}
+        elif method == "tools/call" and stateless == (only == "stateless"):
+            found = {"content": [{"type": "text", "text": "called"}]}
+        elif "id" not in request:
+            writer.write(reply("202 Accepted"))
+            return
+        if found is None:
+            error = {"jsonrpc": "2.0", "id": request["id"], "error": {"code": -32601, "message": "no"}}
+            writer.write(reply("400 Bad", json.dumps(error).encode()))
+        else:
+            answer = {"jsonrpc": "2.0", "id": request["id"], "result": found}
+            writer.write(reply("200 OK", json.dumps(answer).encode()))
+
+    async def body():
+        async with against(script) as (_, upstream):
+            found = await upstream.discover()
+            assert found.eras == (("2026-07-28",) if only == "stateless" else ("2025-06-18",))
+            assert (found.name, found.version, len(found.tools)) == ("one", "1", 1)
+            assert "called" in await outcome(upstream, call(protocol=""))
+
+    asyncio.run(body())

@@ -40,15 +40,21 @@ def _from_file(reference: str, path: str) -> str:
         data = _read_private(reference, path, handle)
     finally:
         os.close(handle)
-    try:
-        value = data.decode("utf-8")
-    except UnicodeDecodeError:
-        # Without the cause: it would carry the bytes.
-        raise ConfigError(f"The secret {reference} is not UTF-8 text.") from None
+    value = _text(data)
+    if value is None:
+        raise ConfigError(f"The secret {reference} is not UTF-8 text.")
     value = value.removesuffix("\n").removesuffix("\r")
     if not value:
         raise ConfigError(f"The secret {reference} is empty.")
     return value
+
+
+def _text(data: bytes) -> str | None:
+    """None when it is not UTF-8. An exception with the secret in it must not become the context of another."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
 
 
 def _read_private(reference: str, path: str, handle: int) -> bytes:

@@ -27,7 +27,8 @@ _METADATA = tuple(
 """Instance metadata services: never an upstream, whatever is configured."""
 _NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
 _COMPATIBLE = IPv6Network("::/96")
-_BENCHMARK = ip_network("198.18.0.0/15")
+_RESERVED = (ip_network("192.0.0.0/24"), ip_network("192.88.99.0/24"), ip_network("198.18.0.0/15"))
+"""Protocol assignments, 6to4 relays, benchmarking: ``is_global`` says otherwise in some Python versions."""
 
 
 def _embedded(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
@@ -63,7 +64,7 @@ def refusal(text: str, *, allow_private: bool) -> str:
         return "is loopback, private, link-local or reserved"
     if address.version == 6 and (address.is_site_local or address.teredo is not None):
         return "is loopback, private, link-local or reserved"
-    if address.version == 4 and address in _BENCHMARK:
+    if any(address in network for network in _RESERVED):
         return "is loopback, private, link-local or reserved"
     return ""
 

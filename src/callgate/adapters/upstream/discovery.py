@@ -15,6 +15,8 @@ MAX_PAGES = 200
 MAX_TEXT = 64 * 1024
 """Characters of the server's instructions that are kept."""
 DEADLINE_MS = 30_000
+PROBE_MS = 10_000
+"""For the question that older servers may leave unanswered."""
 
 
 class Probe(NamedTuple):
@@ -106,7 +108,7 @@ def _decode(result: bytes) -> _Said:
 
 async def _stateless(probe: Probe) -> _Said | None:
     try:
-        result = await _ask(probe, Outbound("server/discover", b"{}", wire.STATELESS, deadline_ms=DEADLINE_MS))
+        result = await _ask(probe, Outbound("server/discover", b"{}", wire.STATELESS, deadline_ms=PROBE_MS))
         said = _decode(result)
     except UpstreamError:
         # Servers of the handshake eras answer this in many ways, all of them a no.

@@ -79,6 +79,15 @@ class Phase(enum.Enum):
     DONE = enum.auto()
 
 
+class Stream:
+    """The events of one exchange, over all the connections they come by. Made only when there are any."""
+
+    def __init__(self) -> None:
+        self.parser = SseParser(wire.MAX_MESSAGE)
+        self.ready: deque[SseEvent] = deque()
+        self.resumes = 0
+
+
 class HttpExchange:
     """Iterate it in one task; ``cancel`` and ``answer`` may come from another."""
 
@@ -95,9 +104,7 @@ class HttpExchange:
         self._timeout: asyncio.Timeout | None = None
         self._body: Body | None = None
         self._response: ClientResponse | None = None
-        self._parser = SseParser(wire.MAX_MESSAGE)
-        self._ready: deque[SseEvent] = deque()
-        self._resumes = 0
+        self._stream: Stream | None = None
         self._cancelled = False
         self._taken = 0
 
@@ -159,7 +166,7 @@ class HttpExchange:
             return
         if response.content.at_eof():
             response.release()
-        elif answered and not self._ready:
+        elif answered and self._stream is not None and not self._stream.ready:
             # Released by the task's end, so that a cancel of the task before its first step leaves nothing open.
             self._channel.spawn(self._drain(response)).add_done_callback(lambda _: response.release())
         else:
@@ -214,6 +221,7 @@ class HttpExchange:
             return self._answer_in(await self._read(response, wire.MAX_MESSAGE))
         if kind == EVENTS:
             self._phase = Phase.STREAM
+            self._stream = Stream()
             return await self._next_in_stream()
         raise wire.unknown("it is neither JSON nor a stream of events")
 
@@ -269,30 +277,31 @@ class HttpExchange:
             self._taken += more
 
     async def _next_in_stream(self) -> Message:
+        stream = self._stream
+        assert stream is not None
         while True:
-            while self._ready:
-                event = self._ready.popleft()
-                message = self._relevant(event)
+            while stream.ready:
+                message = self._relevant(stream.ready.popleft())
                 if message is not None:
                     return message
             try:
-                await self._more_events()
+                await self._more_events(stream)
             except SseTooLarge:
                 raise wire.fault("too_large") from None
 
-    async def _more_events(self) -> None:
+    async def _more_events(self, stream: Stream) -> None:
         """Read until there are events, or the stream was taken up again."""
         response = self._response
         try:
             chunk = await response.content.readany() if response is not None else b""
         except ClientError as fault:
-            await self._resume(fault)
+            await self._resume(stream, fault)
             return
         if not chunk:
-            await self._resume(None)
+            await self._resume(stream, None)
             return
-        self._ready.extend(self._parser.feed(chunk))
-        self._reserve(self._parser.held, wire.MAX_MESSAGE)
+        stream.ready.extend(stream.parser.feed(chunk))
+        self._reserve(stream.parser.held, wire.MAX_MESSAGE)
 
     def _relevant(self, event: SseEvent) -> Message | None:
         """A message of this exchange; None for what is dropped."""
@@ -304,17 +313,17 @@ class HttpExchange:
             return None
         return message
 
-    async def _resume(self, fault: Exception | None) -> None:
+    async def _resume(self, stream: Stream, fault: Exception | None) -> None:
         """Take up a stream that ended without the answer (2025-11-25, transports, "Resumability")."""
-        last = self._parser.last_id
+        last = stream.parser.last_id
         resumable = last and last.isascii() and last.isprintable() and self._protocol in wire.HANDSHAKE
-        if not resumable or self._cancelled or self._resumes >= MAX_RESUMES:
+        if not resumable or self._cancelled or stream.resumes >= MAX_RESUMES:
             raise wire.unknown("its stream ended early") from fault
-        self._resumes += 1
+        stream.resumes += 1
         if self._response is not None:
             self._response.release()
             self._response = None
-        wait = self._parser.retry_ms / 1000
+        wait = stream.parser.retry_ms / 1000
         await asyncio.sleep(min(max(wait, MIN_RETRY_SECONDS), MAX_RETRY_SECONDS))
         client, url = self._channel.connected()
         headers = self._channel.headers(self._protocol, self.session).copy()
@@ -324,7 +333,7 @@ class HttpExchange:
         self._response = response
         if response.status != 200 or _content_type(response) != EVENTS:
             raise wire.unknown("its stream ended early and could not be taken up again")
-        self._parser = self._parser.renewed()
+        stream.parser = stream.parser.renewed()
 
     # From another task.
 
