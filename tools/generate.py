@@ -11,13 +11,21 @@ from pathlib import Path
 from callgate.core.ledger.schema import event_schema
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tools.codes import errors_page  # noqa: E402 - the path above makes the folder importable for a script
+from tools.generate_cli import render as cli_page  # noqa: E402
 
 
 def _event_schema() -> str:
     return json.dumps(event_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
-FILES: dict[str, Callable[[], str]] = {"docs/reference/event-schema.json": _event_schema}
+FILES: dict[str, Callable[[], str]] = {
+    "docs/reference/event-schema.json": _event_schema,
+    "docs/reference/errors.md": errors_page,
+    "docs/reference/cli.md": cli_page,
+}
 """Path from the root of the checkout -> its text."""
 
 
