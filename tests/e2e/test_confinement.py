@@ -179,3 +179,31 @@ def test_a_node_server_starts_without_proc(tmp_path):
         await pool.close()
 
     asyncio.run(body())
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_a_hardened_gate_is_closed_to_other_processes_of_its_user():
+    source = ROOT / "src"
+    packages = next(path for path in sys.path if path.endswith("site-packages"))
+    look = """
+import os, subprocess, sys
+from callgate.adapters.upstream.confine import harden_self
+if sys.argv[1] == "hardened":
+    harden_self()
+print(subprocess.run(["/bin/cat", f"/proc/{os.getpid()}/environ"], capture_output=True).stdout.count(b"PLANTED"))
+"""
+    found = {}
+    for mode in ("plain", "hardened"):
+        done = subprocess.run(
+            ["/usr/bin/python3", "-c", look, mode],
+            env={"PYTHONPATH": f"{source}:{packages}", "TOKEN": "PLANTED"},
+            user=NOBODY,
+            group=NOBODY,
+            extra_groups=[],
+            capture_output=True,
+            check=False,
+        )
+        if b"ModuleNotFoundError" in done.stderr or b"ImportError" in done.stderr:
+            pytest.skip("no interpreter of this version for a plain user")
+        found[mode] = done.stdout.strip()
+    assert found == {"plain": b"1", "hardened": b"0"}

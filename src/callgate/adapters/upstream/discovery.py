@@ -27,13 +27,13 @@ class Probe(NamedTuple):
     end: Callable[[str], Awaitable[None]]
 
 
-class _Server(msgspec.Struct):
+class _ServerInfo(msgspec.Struct):
     name: str = ""
     version: str = ""
 
 
 class _Meta(msgspec.Struct):
-    server: _Server = msgspec.field(default_factory=_Server, name="io.modelcontextprotocol/serverInfo")
+    server: _ServerInfo = msgspec.field(default_factory=_ServerInfo, name="io.modelcontextprotocol/serverInfo")
 
 
 class _Said(msgspec.Struct):
@@ -41,7 +41,7 @@ class _Said(msgspec.Struct):
 
     protocolVersion: str = ""  # noqa: N815 - the wire's names
     supportedVersions: tuple[str, ...] = ()  # noqa: N815
-    serverInfo: _Server = msgspec.field(default_factory=_Server)  # noqa: N815
+    serverInfo: _ServerInfo = msgspec.field(default_factory=_ServerInfo)  # noqa: N815
     instructions: str | None = None
     meta: _Meta = msgspec.field(default_factory=_Meta, name="_meta")
 

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-import msgspec
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 from multidict import CIMultiDict, istr
 from yarl import URL
@@ -84,11 +83,8 @@ class HttpUpstream:
             if message.error:
                 raise wire.fault("initialize_failed")
             result = message.result
-        try:
-            version = msgspec.json.decode(result, type=_Initialized).protocolVersion
-        except msgspec.MsgspecError as fault:
-            raise wire.fault("initialize_failed") from fault
-        if version not in wire.HANDSHAKE or wire.bad_session(exchange.session):
+        version = wire.agreed_version(result)
+        if wire.bad_session(exchange.session):
             raise wire.fault("initialize_failed")
         opened = Opened(session=exchange.session, protocol=version, result=result)
         await self.tell(wire.encode_notification("notifications/initialized", b""), version, exchange.session)
@@ -256,7 +252,3 @@ class HttpUpstream:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-class _Initialized(msgspec.Struct):
-    protocolVersion: str  # noqa: N815 - the wire's name

@@ -34,7 +34,7 @@ LAST_EVENT = istr("Last-Event-Id")
 JSON, EVENTS = "application/json", "text/event-stream"
 
 
-class Body(Payload):
+class RequestBody(Payload):
     """The request's body. ``started`` turns true right before its first byte, headers included, can leave:
     aiohttp holds the headers back until the body is written.
     """
@@ -102,7 +102,7 @@ class HttpExchange:
         self._deadline = asyncio.get_running_loop().time() + request.deadline_ms / 1000
         self._phase = Phase.NEW
         self._timeout: asyncio.Timeout | None = None
-        self._body: Body | None = None
+        self._body: RequestBody | None = None
         self._response: ClientResponse | None = None
         self._stream: Stream | None = None
         self._cancelled = False
@@ -203,7 +203,7 @@ class HttpExchange:
                 headers = self._channel.headers(self._protocol, self.session)
         if self._cancelled:
             raise wire.fault("not_sent")
-        self._body = Body(wire.encode_request(self._number, request.method, params))
+        self._body = RequestBody(wire.encode_request(self._number, request.method, params))
         response = await client.post(url, data=self._body, headers=headers, allow_redirects=False)
         self._response = response
         self._channel.note(response)

@@ -137,12 +137,7 @@ class StdioUpstream:
             if message.error:
                 raise wire.fault("initialize_failed")
             result = message.result
-        try:
-            version = msgspec.json.decode(result, type=_Initialized).protocolVersion
-        except msgspec.MsgspecError as fault:
-            raise wire.fault("initialize_failed") from fault
-        if version not in wire.HANDSHAKE:
-            raise wire.fault("initialize_failed")
+        version = wire.agreed_version(result)
         self._opened = Opened(session="", protocol=version, result=result)
         self._supervisor.send(wire.encode_notification("notifications/initialized", b""))
 
@@ -310,10 +305,6 @@ class StdioExchange:
             self._timeout.reschedule(self._deadline)
         if self._sent:
             self._upstream.tell(wire.encode_cancelled(self.number))
-
-
-class _Initialized(msgspec.Struct):
-    protocolVersion: str  # noqa: N815 - the wire's name
 
 
 class _Progress(msgspec.Struct):

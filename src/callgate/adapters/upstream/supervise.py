@@ -27,7 +27,7 @@ PATIENCE = 2
 """Failed starts in a row after which requests are refused at once while restarts go on."""
 
 
-class Tail:
+class LastBytes:
     """The last bytes of a stream."""
 
     def __init__(self, limit: int) -> None:
@@ -46,7 +46,7 @@ class Tail:
 class Child(asyncio.SubprocessProtocol):
     """Pipes of one running child."""
 
-    def __init__(self, on_line: Callable[[bytes | None, int | None], None], errors: Tail) -> None:
+    def __init__(self, on_line: Callable[[bytes | None, int | None], None], errors: LastBytes) -> None:
         self._on_line = on_line
         self._lines = Lines(wire.MAX_MESSAGE)
         self._errors = errors
@@ -142,7 +142,7 @@ class Supervisor:
         self._on_down = on_down
         self._clock = clock
         self._log = log
-        self._errors = Tail(STDERR_BYTES)
+        self._errors = LastBytes(STDERR_BYTES)
         self._child: Child | None = None
         self._task: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()

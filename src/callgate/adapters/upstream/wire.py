@@ -49,6 +49,21 @@ def encode_cancelled(number: int) -> bytes:
     return encode_notification("notifications/cancelled", b'{"requestId":%d}' % number)
 
 
+class _Initialized(msgspec.Struct):
+    protocolVersion: str  # noqa: N815 - the wire's name
+
+
+def agreed_version(result: bytes) -> str:
+    """Of an InitializeResult. UpstreamError ``initialize_failed`` when it is none that the gate speaks."""
+    try:
+        version = msgspec.json.decode(result, type=_Initialized).protocolVersion
+    except (msgspec.MsgspecError, RecursionError) as why:
+        raise fault("initialize_failed") from why
+    if version not in HANDSHAKE:
+        raise fault("initialize_failed")
+    return version
+
+
 def with_stateless_meta(params: bytes) -> bytes:
     """Add the members that every 2026-07-28 request carries in ``params._meta``; what stands there stays."""
     if not params or params == b"{}":
