@@ -92,6 +92,7 @@ def test_environment_is_read_by_the_command_and_the_secrets_alone():
         "adapters/secrets",
         "adapters/upstream",
         "app/making.py",
+        "app/serving.py",
     }
 
 

@@ -7,36 +7,39 @@ from callgate.flow.tenancy import Tenancy
 from callgate.model.config import Config
 
 
-def banner(home: Path, config: Config, tenancy: Tenancy) -> str:
-    """Plain text, 80 columns where it can."""
+def banner(home: Path, config: Config, tenancy: Tenancy, *, command: str, elsewhere: bool) -> str:
+    """Plain text. ``command`` starts the callgate command from any folder; ``elsewhere``: the home is not the default."""
     live = tenancy.live
     names = sorted(name for name, connected in live.connected.items() if connected.pin is not None)
     profile = live.bundle.profile.value if live.bundle else "none"
     parts = [
-        f"Callgate {__version__} serves {config.resource}/mcp/<integration>  (home {home}, profile {profile})",
+        f"Callgate {__version__} serves {config.resource}/mcp/<integration>  (profile {profile}, home {home})",
         f"Integrations: {', '.join(names) or 'none yet; add one: callgate add NAME --url … or --stdio …'}",
         "",
     ]
     if names:
-        parts += [_sign_in(config, names[0]), _first_call(live.integrations[names[0]].writable, names[0])]
+        parts += [_sign_in(config, names[0], home, command, elsewhere=elsewhere)]
+        parts += [_first_call(live.integrations[names[0]].writable, names[0])]
     parts.append("Ctrl-C stops it; a second start keeps everything.")
     return "\n".join(parts)
 
 
-def _sign_in(config: Config, name: str) -> str:
+def _sign_in(config: Config, name: str, home: Path, command: str, *, elsewhere: bool) -> str:
     url = f"{config.resource}/mcp/{name}"
+    export = f"     export CALLGATE_HOME={home}\n" if elsewhere else ""
     return f"""\
-1. Sign in, once a day and assistant (asks your passphrase in another terminal):
-     callgate login --runtime codex        callgate login --runtime claude-code
+1. In another terminal, sign in once a day (asks your passphrase):
+     alias callgate={command}
+{export}     callgate login --runtime callgate-cli --runtime codex --runtime claude-code
 
 2. Codex, in ~/.codex/config.toml:
      [mcp_servers.{name}]
      url = "{url}"
-     http_headers_helper = "callgate token --runtime codex --headers"
+     http_headers_helper = "{command} token --runtime codex --headers"
 
    Claude Code, in .mcp.json:
      {{"mcpServers": {{"{name}": {{"type": "http", "url": "{url}",
-       "headersHelper": "callgate token --runtime claude-code --headers"}}}}}}
+       "headersHelper": "{command} token --runtime claude-code --headers"}}}}}}
 """
 
 
@@ -46,10 +49,9 @@ def _first_call(writable: tuple[str, ...], name: str) -> str:
     repository = writable[0]
     return f"""\
 3. Try it without an assistant:
-     callgate login
      callgate call git git_status '{{"repo_path": "{repository}"}}'
        -> answered at once: a read inside the everyday rules
      callgate call git git_commit '{{"repo_path": "{repository}", "message": "first"}}'
-       -> "waiting": nothing is committed until you say so
+       -> "waits for people": nothing is committed until you say so
      callgate holds list        callgate holds approve HOLD        callgate events
 """

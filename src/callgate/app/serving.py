@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
@@ -14,7 +15,7 @@ import uvloop
 
 from callgate import __version__
 from callgate.adapters.home.config import read_config
-from callgate.adapters.home.place import Home, check
+from callgate.adapters.home.place import VARIABLE, Home, check, locate
 from callgate.adapters.http.api import build_api
 from callgate.adapters.http.peer import LocalApi
 from callgate.adapters.identity.issuer import TokenIssuer
@@ -156,7 +157,7 @@ class RunningGate:
         self._every(DRIFT_EVERY_S, self._drift, at_once=True)
         self._loops.append(asyncio.create_task(self._verifier.run()))
         _settle_memory()
-        print(banner(self._home.root, self._config, self._built[self._config.tenants[0]].house.tenancy), flush=True)
+        print(self._banner(), flush=True)
         await server.serve(sockets=[link])
         return 0
 
@@ -176,6 +177,13 @@ class RunningGate:
             await house.tenancy.write(Unit(events=(house.tenancy.event(GateStopped(reason="asked to stop")),)))
             await built.pool.close()
             await built.store.close()
+
+    def _banner(self) -> str:
+        command = Path(sys.prefix) / "bin" / "callgate"
+        usual = locate({name: value for name, value in os.environ.items() if name != VARIABLE})
+        tenancy = self._built[self._config.tenants[0]].house.tenancy
+        elsewhere = usual.root != self._home.root
+        return banner(self._home.root, self._config, tenancy, command=str(command), elsewhere=elsewhere)
 
     def _stop(self, server: WebServer) -> None:
         self._gatehouse.closing = True

@@ -11,6 +11,7 @@ from callgate.adapters.identity.issuer import JWKS_PATH, TokenIssuer
 from callgate.adapters.mcp.app import McpFront
 from callgate.adapters.mcp.config import FrontConfig
 from callgate.adapters.mcp.http import Receive, Scope, Send
+from callgate.adapters.mcp.protocol import GateProtocol
 from callgate.flow.serving import Serving
 from callgate.model.config import Config
 from callgate.model.errors import ConfigError
@@ -95,7 +96,7 @@ def web_server(config: Config, serving: Serving, issuers: Mapping[str, TokenIssu
     app = WebApp(front, config.resource, issuers.values())
     settings = uvicorn.Config(
         app,
-        http="httptools",
+        http=GateProtocol,
         loop="none",
         ws="none",
         lifespan="off",
