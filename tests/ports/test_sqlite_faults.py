@@ -118,6 +118,20 @@ def test_units_without_keys_do_not_touch_the_key_database(tmp_path):
     run(tmp_path, test, faults)
 
 
+def test_a_row_written_by_a_commit_that_failed_afterwards_keeps_its_version(tmp_path):
+    faults = Faults()
+
+    async def test(store):
+        for version in range(4):
+            if version % 2:
+                faults.fail("COMMIT", after=True)
+            put = Put(Kind.TASK, "t", b"%d" % version, expect=version)
+            assert isinstance(await store.commit(Unit(changes=(put,))), Committed)
+        assert (await store.get(Kind.TASK, "t")).version == 4
+
+    run(tmp_path, test, faults)
+
+
 def test_a_commit_that_failed_after_it_was_durable_is_told_as_committed(tmp_path):
     faults = Faults()
 

@@ -15,7 +15,6 @@ from callgate.model.store import (
     Expect,
     KeyRow,
     Kind,
-    Leaf,
     NameRow,
     OpenCall,
     Put,
@@ -29,6 +28,8 @@ from callgate.model.store import (
 Used = tuple[int, int]
 """A counter: used amount, and when it may be forgotten (milliseconds; 0: never)."""
 RowKey = tuple[Kind, str]
+LeafRow = tuple[int, str, str, str, int, bytes]
+"""The fields of ``model.store.Leaf``."""
 
 
 class Ground(Protocol):
@@ -50,7 +51,7 @@ class Batch:
         self.size = size
         self.seq = seq
         self.now_ms = now_ms
-        self.leaves: list[Leaf] = []
+        self.leaves: list[LeafRow] = []
         self.hashes: list[bytes] = []
         self.counters: dict[str, Used] = {}
         self.rows: dict[RowKey, Row | None] = {}
@@ -127,15 +128,15 @@ class Batch:
 
     def _append(self, events: Sequence[NewEvent]) -> None:
         index, seq = self.size, self.seq
-        leaves = []
+        leaves, hashes = [], []
         for new in events:
             seq += 1
             data = encode_event(new, self._tenant, self._writer, seq)
-            tag = new.body.__struct_config__.tag
-            leaves.append(Leaf(index=index, id=new.id, call=new.call, kind=str(tag), at_ms=new.at_ms, data=data))
+            leaves.append((index, new.id, new.call, str(new.body.__struct_config__.tag), new.at_ms, data))
+            hashes.append(leaf_hash(data))
             index += 1
         self.leaves += leaves
-        self.hashes += [leaf_hash(leaf.data) for leaf in leaves]
+        self.hashes += hashes
         self.size, self.seq = index, seq
 
     def _change(self, changes: Sequence[Put | Delete | Release]) -> None:

@@ -13,6 +13,8 @@ from callgate.model.base import Fact
 from callgate.model.errors import IntegrityError
 from callgate.model.store import CheckpointRow, Kind
 
+CACHE = -8_192
+"""KiB of pages (SQLite wants them negative) that the ledger's writing connection may keep."""
 CACHED = 50_000
 """Counters, and versions of rows, kept in memory before the cache starts anew."""
 FORGET_EVERY_MS = 60_000
@@ -79,7 +81,8 @@ class Disk:
         one that this process left; sqlite3.Error and OSError when the files cannot be used now.
         """
         self._files.require_unchanged()
-        self._ledger, self._keys = self._connect(self._files.ledger), self._connect(self._files.keys)
+        self._ledger = self._connect(self._files.ledger)
+        self._keys = self._connect(self._files.keys)
         tail = _load_tail(self._ledger)
         if tail not in self._possible:
             self.drop()
@@ -227,7 +230,7 @@ class Disk:
 def _write_rows(ledger: sqlite3.Connection, batch: Batch) -> None:
     many = ledger.executemany
     if batch.leaves:
-        many(_EVENT, map(_astuple, batch.leaves))
+        many(_EVENT, batch.leaves)
     if batch.sealed:
         many(_SEALED, map(_astuple, batch.sealed))
     if batch.calls:
@@ -245,6 +248,7 @@ def _write_rows(ledger: sqlite3.Connection, batch: Batch) -> None:
 
 def _load_tail(ledger: sqlite3.Connection) -> Tail:
     """The head, checked against the last leaves; reads at most 255 of them, however long the log is."""
+    ledger.execute(f"PRAGMA cache_size={CACHE}").fetchall()
     found = ledger.execute(_HEAD).fetchone()
     top = ledger.execute("SELECT max(leaf) FROM events").fetchone()[0]
     if found is None:

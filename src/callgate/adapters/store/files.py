@@ -10,8 +10,8 @@ from callgate.adapters.store import schema
 from callgate.model.errors import ConfigError, IntegrityError
 
 Connect = Callable[[Path], sqlite3.Connection]
-PREFILL = 16 * 1024 * 1024
-"""Bytes of log written ahead. Overwriting takes half the time of appending: the file system has no size to record."""
+PREFILL = 8 * 1024 * 1024
+"""Bytes of log written ahead, a quarter of it for the keys. Overwriting takes half the time of appending: the file system has no size to record."""
 BUSY_S = 2.0
 """How long a statement waits for a lock. Nobody else writes while the gate holds its home."""
 
@@ -31,7 +31,7 @@ def connect(path: Path) -> sqlite3.Connection:
         cached_statements=256,
     )
     try:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=0", "cache_size=-8192"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=0"):
             connection.execute(f"PRAGMA {pragma}").fetchall()
     except sqlite3.Error:
         connection.close()
@@ -47,7 +47,9 @@ class StoreFiles:
         self.keys = folder / "keys.db"
         self._folder = folder
         self._prefill = prefill
-        self._identity: tuple[tuple[int, int], ...] = ()
+        # Asked after every batch, so plain text: a Path is turned into text with each call.
+        self._names = (str(self.ledger), str(self.keys))
+        self._identity = (0, 0, 0, 0)
 
     def prepare(
         self, meta: dict[str, str], connect: Connect, *, create: bool
@@ -78,9 +80,9 @@ class StoreFiles:
         if not self.unchanged():
             raise IntegrityError("the store's files were removed or replaced while the gate was running")
 
-    def _stat(self) -> tuple[tuple[int, int], ...]:
-        ledger, keys = self.ledger.stat(), self.keys.stat()
-        return ((ledger.st_dev, ledger.st_ino), (keys.st_dev, keys.st_ino))
+    def _stat(self) -> tuple[int, int, int, int]:
+        ledger, keys = map(os.stat, self._names)
+        return (ledger.st_dev, ledger.st_ino, keys.st_dev, keys.st_ino)
 
     def _make_private(self) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -89,7 +91,7 @@ class StoreFiles:
             # SQLite gives its -wal and -shm files the mode of the database.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
             path.chmod(0o600)
-            _prefill(path.with_name(f"{path.name}-wal"), self._prefill)
+            _prefill(path.with_name(f"{path.name}-wal"), self._prefill // (4 if path is self.keys else 1))
         # A new name is only durable when its folder is.
         folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
         try:

@@ -76,7 +76,7 @@ class MemoryStore:
             conflict = batch.add(unit)
         except (TypeError, ValueError, OverflowError, CallgateError) as fault:
             raise StoreError(f"this cannot be stored ({type(fault).__name__})", code="bad_unit") from fault
-        ids = {leaf.id for leaf in batch.leaves}
+        ids = {leaf[1] for leaf in batch.leaves}
         if len(ids) < len(batch.leaves) or not ids.isdisjoint(self._by_event):
             raise StoreError("this cannot be stored (an event id is taken)", code="bad_unit")
         if conflict is None:
@@ -175,8 +175,9 @@ class MemoryStore:
     def _extend(self, batch: Batch) -> None:
         self._frontier, tiles = self._frontier.append(batch.hashes)
         self._tiles.update(((tile.level, tile.index), tile.hashes) for tile in tiles)
-        self._leaves += batch.leaves
-        self._by_event.update((leaf.id, leaf) for leaf in batch.leaves)
+        leaves = [Leaf(*leaf) for leaf in batch.leaves]
+        self._leaves += leaves
+        self._by_event.update((leaf.id, leaf) for leaf in leaves)
         self._seq, self._at_ms = batch.seq, batch.now_ms
 
     def _sign_if_due(self) -> None:
