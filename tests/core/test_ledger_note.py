@@ -58,6 +58,14 @@ def test_signatures_of_other_keys_are_ignored_but_not_enough() -> None:
         verify_note(theirs, name, public)
 
 
+def test_a_key_is_known_by_name_and_id_together() -> None:
+    name, public = parse_verifier_key(PETER_KEY)
+    other = Ed25519PrivateKey.from_private_bytes(bytes(32))
+    same_name = sign_note(TEXT, name, other.sign, other.public_key().public_bytes_raw()).rpartition("\n\n")[2]
+    same_id = "— other.example " + base64.b64encode(key_id(name, public) + bytes(64)).decode() + "\n"
+    assert verify_note(SIGNED + same_name + same_id, name, public) == TEXT
+
+
 def test_one_bad_signature_of_the_key_spoils_the_note() -> None:
     name, public = parse_verifier_key(PETER_KEY)
     bad = base64.b64encode(key_id(name, public) + bytes(64)).decode()

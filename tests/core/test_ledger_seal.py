@@ -1,5 +1,6 @@
 """Sealing: what opens, what does not, and that equal things look equal only where they may."""
 
+import datetime as dt
 import hashlib
 import hmac
 
@@ -117,6 +118,11 @@ def test_a_tag_lasts_one_month_of_one_tenant() -> None:
     assert one.tag(b"x", JULY) != one.tag(b"y", JULY)
     assert one.tag(b"x", JULY) != sealer(correlation=A).tag(b"x", JULY)
     assert one.tag(b"x", JULY) == sealer(kek=C, pseudonym=A).tag(b"x", JULY)
+
+
+def test_every_month_of_every_year_has_its_own_key() -> None:
+    days = [dt.datetime(year, month, 15, tzinfo=dt.UTC) for year in (2026, 2027) for month in range(1, 13)]
+    assert len({sealer().tag(b"x", int(day.timestamp()) * 1000) for day in days}) == 24
 
 
 def test_equal_tags_keep_parts_apart() -> None:

@@ -102,6 +102,14 @@ def test_consistency_of_an_empty_or_larger_tree_is_an_error(old: int, new: int) 
         verify_consistency(old, new, (), EMPTY_ROOT, EMPTY_ROOT)
 
 
+def test_a_proof_for_a_smaller_tree_is_too_short() -> None:
+    """The hashes do lead to the root given, but not from a tree of the size claimed."""
+    with pytest.raises(IntegrityError):
+        verify_inclusion(0, 8, HASHES[0], (HASHES[1],), tree(2).root())
+    with pytest.raises(IntegrityError):
+        verify_consistency(1, 8, (HASHES[1],), HASHES[0], tree(2).root())
+
+
 @pytest.mark.parametrize("index", [-1, 8, 9])
 def test_there_is_no_such_leaf(index: int) -> None:
     with pytest.raises(IntegrityError):

@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 
 from callgate.core.ledger.export import CHECKPOINTS, EVENTS, HEAD, TILES
-from callgate.core.ledger.note import encode64
+from callgate.core.ledger.note import checkpoint_text, encode64, sign_note
 from callgate.core.ledger.proof import proof_json, proof_text, prove_consistency, prove_inclusion
 from callgate.core.ledger.tree import leaf_hash
 from callgate.offline import verify_ledger
 from callgate.offline.verify_ledger import LedgerCheck, LedgerReport, LogKey, Unusable, main, verify_export
 from tests.fakes.ledger import (
     ORIGIN,
+    PUBLIC,
+    SIGNER,
     TENANT,
     VKEY,
     Ed25519PrivateKey,
@@ -83,7 +85,8 @@ def test_an_edited_event_is_named(ledger: LedgerInMemory, tmp_path: Path, at: in
 def test_two_edited_events_are_both_named(export: Path) -> None:
     spoil(export, EVENTS, lambda lines: [edited(line) if at in (50, 430) else line for at, line in enumerate(lines)])
     report = verify_export(export, KEY)
-    assert [flaw.index for flaw in report.flaws if flaw.exact] == [50, 430]
+    assert [flaw.index for flaw in report.flaws] == [50, 430]
+    assert all("not the one that was sealed" in flaw.text for flaw in report.flaws)
 
 
 @pytest.mark.parametrize("at", [0, 37, 256, 699])
@@ -210,6 +213,24 @@ def test_a_rewritten_past_with_the_same_key_is_seen(tmp_path: Path, ledger: Ledg
     assert "the past was rewritten" in text
 
 
+def signed(origin: str, size: int) -> str:
+    """By the log's own key, for another origin."""
+    return sign_note(checkpoint_text(origin, size, bytes(32)), ORIGIN, SIGNER.sign, PUBLIC)
+
+
+def test_checkpoints_out_of_order_are_named(export: Path) -> None:
+    spoil(export, CHECKPOINTS, lambda lines: [lines[0], lines[2], lines[1], *lines[3:]])
+    assert first(verify_export(export, KEY))[1].startswith(
+        "checkpoint 2 was changed or forged: it is of another log or out"
+    )
+
+
+def test_a_kept_checkpoint_of_another_log_is_unusable(export: Path) -> None:
+    for kept in (signed("other.example/log", 300), forged(300, bytes(32)), "text"):
+        with pytest.raises(Unusable):
+            verify_export(export, KEY, kept)
+
+
 def forged(size: int, root: bytes) -> str:
     return note(size, root, Ed25519PrivateKey.from_private_bytes(bytes(32)))
 
@@ -223,6 +244,7 @@ def forged(size: int, root: bytes) -> str:
         lambda good: good[:-8] + "AAAA=\n",
         lambda good: note(300, bytes(32), origin="other.example/log"),
         lambda good: "",
+        lambda good: signed("other.example/log", 300),
     ],
 )
 def test_a_forged_checkpoint_is_named(export: Path, ledger: LedgerInMemory, make) -> None:
@@ -397,6 +419,13 @@ def test_proofs_on_the_command_line(capsys, ledger: LedgerInMemory, tmp_path: Pa
     assert run(capsys, "--proof", file, "--key", VKEY, "--checkpoint", kept, "--json")[0] == 0
     kept.write_text(note(300, bytes(32)))
     assert run(capsys, "--proof", file, "--key", VKEY, "--checkpoint", kept)[0] == 1
+    kept.write_text(signed("other.example/log", 300))
+    assert run(capsys, "--proof", file, "--key", VKEY, "--checkpoint", kept) == (
+        1,
+        "BAD: the proof is about another checkpoint\n",
+    )
+    kept.write_text(ledger.checkpoints[200])
+    assert "another checkpoint" in run(capsys, "--proof", file, "--key", VKEY, "--checkpoint", kept)[1]
     file.write_text("nothing")
     assert run(capsys, "--proof", file, "--key", VKEY)[0] == 2
     file.write_text(form(inclusion))
