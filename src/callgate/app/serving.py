@@ -223,6 +223,7 @@ class RunningGate:
     async def _tick(self) -> None:
         for built in self._built.values():
             await built.house.holds.expire()
+            built.house.redeemer.sweep()
         for admin in self._admins.values():
             await admin.close_overdue()
 

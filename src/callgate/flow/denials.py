@@ -4,6 +4,7 @@ Every call is still judged: an allowed one is never refused because others were.
 """
 
 from callgate.flow.tenancy import Tenancy
+from callgate.model.errors import StoreError
 from callgate.model.event import DenialsCounted
 from callgate.model.store import Unit
 
@@ -41,7 +42,12 @@ class DenialLimit:
             self._tenancy.event(DenialsCounted(credential=credential, count=count, from_ms=now - WINDOW_MS, to_ms=now))
             for credential, count in counted.items()
         )
-        await self._tenancy.write(Unit(events=events))
+        try:
+            await self._tenancy.write(Unit(events=events))
+        except StoreError:
+            for credential, count in counted.items():
+                self._beyond[credential] = self._beyond.get(credential, 0) + count
+            raise
 
     def _roll(self) -> None:
         window = self._tenancy.clock.now_ms() // WINDOW_MS

@@ -12,14 +12,16 @@ from callgate import __version__
 from callgate.core.jsonrpc import Message
 from callgate.core.toolbox import ToolProfile
 from callgate.flow.ports import Exchange, Outbound, Relay
+from callgate.flow.prepare import is_idempotent
 from callgate.flow.scribe import Scribe
 from callgate.flow.tenancy import Tenancy
 from callgate.model.answer import Failed, Served, ToolResult
 from callgate.model.call import Call
 from callgate.model.errors import IntegrityError, OutcomeUnknown, StoreError, UpstreamError
 from callgate.model.event import CallUnknown
-from callgate.model.store import OpenCall, Put, SealedRow, Unit
+from callgate.model.store import Conflict, OpenCall, Put, SealedRow, Unit
 from callgate.model.terms import Outcome, Tier
+from callgate.model.tool import Integration
 
 MODERN = "2026-07-28"
 CANCEL_GRACE_S = 2.0
@@ -29,6 +31,12 @@ _MODERN_META = (
     b'"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},'
     b'"io.modelcontextprotocol/clientInfo":' + _encode({"name": "callgate", "version": __version__})
 )
+
+_ANSWERED = {"too_large": Outcome.TOO_LARGE} | dict.fromkeys(
+    ("redirect", "unauthorized", "forbidden", "session_gone", "not_found", "rate_limited", "rejected"),
+    Outcome.PROTOCOL_ERROR,
+)
+"""Codes of faults where the server had the request and said no; every other one means that nothing was sent."""
 
 Epilogue = Callable[[Served | Failed], tuple[tuple[Put, ...], tuple[SealedRow, ...]]]
 """What else is written with the outcome (a hold's end and what it sealed)."""
@@ -45,16 +53,21 @@ class Flight:
         opened: OpenCall,
         decided: tuple[str, ...],
         *,
+        integration: Integration,
+        permitted: Callable[[], bool],
         session: str = "",
         protocol: str = "",
         progress: bool = False,
         epilogue: Epilogue | None = None,
     ) -> None:
+        """``permitted`` is asked right before each send: what allowed the call may have changed since."""
         self.call = call
         self.tool = tool
         self.scribe = scribe
         self.opened = opened
         self.decided = decided
+        self.integration = integration
+        self.permitted = permitted
         self.session = session
         self.protocol = protocol
         self.progress = progress
@@ -78,7 +91,7 @@ class Executor:
         except OutcomeUnknown as fault:
             return await self._unknown(flight, "cancelled" if flight.cancelled else fault.code)
         except UpstreamError as fault:
-            outcome = Outcome.TOO_LARGE if fault.code == "too_large" else Outcome.NOT_SENT
+            outcome = _ANSWERED.get(fault.code, Outcome.NOT_SENT)
             return await self._failed(flight, outcome, fault, self._clock.monotonic_us() - started)
         return await self._finished(flight, response, self._clock.monotonic_us() - started)
 
@@ -101,7 +114,7 @@ class Executor:
         for name, arguments in reads:
             outbound = self._outbound(call, name, _encode(arguments), "", "", progress=False)
             message = await self._exchange(call, outbound, None, _drop)
-            if message.error or _result.decode(message.result).isError:
+            if _outcome(message) != (Outcome.OK, ""):
                 raise UpstreamError(
                     "The state that the approval would be bound to cannot be read.", code="state_unreadable"
                 )
@@ -118,28 +131,32 @@ class Executor:
         while True:
             if flight.cancelled:
                 raise UpstreamError("The client cancelled before anything was sent.", code="cancelled")
+            if not flight.permitted():
+                raise UpstreamError("What permitted the call changed before it was sent.", code="stopped")
             try:
                 return await self._exchange(call, outbound, flight, relay)
             except OutcomeUnknown:
                 raise
             except UpstreamError as fault:
-                if attempt >= rules.attempts or fault.code != "not_sent" or not _may_retry(tool):
+                if attempt >= rules.attempts or fault.code != "not_sent" or not is_idempotent(tool):
                     raise
             await asyncio.sleep(rules.backoff_ms * attempt / 1000)
             attempt += 1
 
     async def _exchange(self, call: Call, outbound: Outbound, flight: Flight | None, relay: Relay) -> Message:
         integration = self._tenancy.live.integrations.get(call.integration)
-        if integration is None:
-            raise UpstreamError("The integration was removed.", code="not_sent")
+        if integration is None or (flight is not None and flight.integration != integration):
+            raise UpstreamError("The integration was removed or changed.", code="integration_changed")
         exchange = await self._tenancy.upstreams.of(integration).open(outbound)
         if flight is not None:
             flight.exchange = exchange
+            if flight.cancelled:
+                await self.cancel(flight)
         async for message in exchange:
             if message.is_response:
                 return message
             if message.id is not None:
-                await exchange.answer(_refusal(message))
+                await _refuse(exchange, message)
             elif message.method == "notifications/progress":
                 relay(message.params)
         raise OutcomeUnknown("The server ended the answer before the result.", code="lost")
@@ -239,8 +256,10 @@ class Executor:
     ) -> Served | Failed:
         live = self._tenancy.live
         try:
-            await self._tenancy.write(unit)
+            recorded = not isinstance(await self._tenancy.write(unit), Conflict)
         except (StoreError, IntegrityError):
+            recorded = False
+        if not recorded:
             live.opened(msgspec.structs.replace(flight.opened, unknown=True))
             return in_doubt(
                 flight.call.id,
@@ -268,13 +287,13 @@ def _drop(_: bytes) -> None:
     """Relay for exchanges that nobody watches."""
 
 
-def _may_retry(tool: ToolProfile) -> bool:
-    return tool.tier is Tier.READ or (tool.manifest is not None and tool.manifest.idempotent)
-
-
-def _refusal(message: Message) -> bytes:
+async def _refuse(exchange: Exchange, message: Message) -> None:
     error = {"code": -32601, "message": "This gate does not pass server requests to the assistant."}
-    return _encode({"jsonrpc": "2.0", "id": message.id, "error": error})
+    try:
+        await exchange.answer(_encode({"jsonrpc": "2.0", "id": message.id, "error": error}))
+    except UpstreamError:
+        # The call itself was sent: its own answer may still come, whatever becomes of this one.
+        return
 
 
 def _outcome(response: Message) -> tuple[Outcome, str]:

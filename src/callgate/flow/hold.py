@@ -7,14 +7,15 @@ import msgspec
 from callgate.core.ledger.canonical import canonical, digest
 from callgate.core.toolbox import ToolProfile
 from callgate.flow.execute import Executor, Flight, in_doubt
+from callgate.flow.live import OPEN_HOLDS
 from callgate.flow.prepare import Prepared, equal, sticky
 from callgate.flow.rows import noun, put
 from callgate.flow.scribe import Scribe, question_ref
 from callgate.flow.tenancy import Tenancy
 from callgate.model.answer import Answer, Failed, Pending, Refused, Served
 from callgate.model.call import Call
-from callgate.model.decision import Decision, Finding
-from callgate.model.errors import InputError, UpstreamError
+from callgate.model.decision import Decision, Finding, Question
+from callgate.model.errors import InputError
 from callgate.model.event import Asked, HoldEnded, NewEvent
 from callgate.model.facts import Facts
 from callgate.model.hold import FrozenCall, Hold
@@ -30,6 +31,7 @@ _PENDING_NEXT = (
     "The call is frozen exactly as it is and runs once after approval. "
     "Call callgate_await_approval with this approval_id, or go on with other work; do not repeat or vary the call."
 )
+_NOT_AGAIN = "It will not be sent again under this approval. Look in the target before calling again."
 _ENDED = {
     HoldState.DENIED: "A person said no. Do not try another way to the same end.",
     HoldState.EXPIRED: "Nobody answered in time; nothing was executed. Ask the person before calling again.",
@@ -45,6 +47,8 @@ class Inflight:
         self.cancelled = False
         self.flight: Flight | None = None
         self.hold = ""
+        self.alone = ""
+        """Tag under which equal calls find this one; empty: it is not entered."""
 
 
 class Holds:
@@ -64,25 +68,18 @@ class Holds:
         scribe: Scribe,
         attempt: int,
         inflight: Inflight,
-    ) -> Answer:
-        """Freeze the call with its questions; wait a short grace; answer Pending or what came of it."""
-        call = prepared.call
-        try:
-            pin = await self._executor.read(call, tool)
-        except UpstreamError as fault:
-            return Failed(
-                call_id=call.id,
-                code=fault.code,
-                reason=fault.message,
-                unknown=False,
-                next="Nothing was executed. Try again later.",
-            )
+    ) -> Answer | Conflict:
+        """Freeze the call with its questions; wait a short grace; answer Pending or what came of it.
+
+        A Conflict names the counter that is full. Raises UpstreamError: the state to bind to cannot be read.
+        """
+        pin = await self._executor.read(prepared.call, tool)
         hold = self._make(prepared, decision, pin)
         unit = self._unit(prepared, tool, decision, facts, scribe, attempt, hold)
         hold = msgspec.structs.replace(hold, decision_id=unit.events[0].id)
         outcome = await self._tenancy.write(unit)
         if isinstance(outcome, Conflict):
-            return self._too_many(prepared)
+            return outcome
         scribe.names = []
         inflight.hold = hold.id
         bundle = self._tenancy.live.bundle
@@ -91,16 +88,20 @@ class Holds:
             await self._wait(hold.id, grace)
         if inflight.cancelled:
             await self.withdraw(hold.id)
-        return await self.answer(hold.id)
+        return await self.collect(hold.id)
 
-    async def join(self, hold_id: str) -> Answer:
-        """An equal call arrived: same approval. What was executed and not yet collected is given once."""
+    async def collect(self, hold_id: str) -> Answer:
+        """What its author is told. From the outcome on, an equal call is a new one; ``answer`` goes on saying it."""
         answer = await self.answer(hold_id)
         hold = self._tenancy.live.holds.get(hold_id)
         if hold is not None and hold.state is HoldState.EXECUTED:
-            done = msgspec.structs.replace(hold, ended="collected", version=hold.version + 1)
-            await self._tenancy.write(Unit(changes=(row(done, hold.version),)))
+            await self._leave(hold, "collected")
         return answer
+
+    async def _leave(self, hold: Hold, reason: str) -> None:
+        """An executed hold no longer answers equal calls."""
+        done = msgspec.structs.replace(hold, ended=reason, version=hold.version + 1)
+        await self._tenancy.write(Unit(changes=(row(done, hold.version),)))
 
     async def await_(self, credential: Credential, hold_id: str, wait_ms: int) -> Answer:
         """For ``callgate_await_approval``. InputError when the hold is not this caller's."""
@@ -111,11 +112,11 @@ class Holds:
             who.issuer,
             credential.runtime.id,
         )
-        if hold is None or not mine or (credential.task and credential.task != hold.task):
+        if hold is None or not mine or not _covers(credential, hold):
             raise InputError("There is no such approval for this login.", code="unknown_approval")
-        if hold.state in (HoldState.OPEN, HoldState.APPROVED, HoldState.EXECUTING):
+        if hold.state in OPEN_HOLDS and not self._in_doubt(hold):
             await self._wait(hold_id, min(wait_ms, WAIT_AT_MOST_MS))
-        return await self.answer(hold_id)
+        return await self.collect(hold_id)
 
     async def find(self, hold_id: str) -> Hold | None:
         live = self._tenancy.live.holds.get(hold_id)
@@ -132,6 +133,8 @@ class Holds:
             return Failed(
                 call_id="", code="unknown_approval", reason="There is no such approval.", unknown=False, next=""
             )
+        if self._in_doubt(hold):
+            return _sent(hold)
         match hold.state:
             case HoldState.OPEN | HoldState.APPROVED | HoldState.EXECUTING:
                 return pending(hold)
@@ -144,6 +147,11 @@ class Holds:
                 return Refused(
                     call_id=hold.call_id, decision_id=hold.decision_id, findings=(finding,), next=_ENDED[hold.state]
                 )
+
+    def _in_doubt(self, hold: Hold) -> bool:
+        """It was sent, and its outcome could not be recorded."""
+        call = self._tenancy.live.open_calls.get(hold.call_id)
+        return hold.state is HoldState.EXECUTING and call is not None and call.unknown
 
     async def withdraw(self, hold_id: str) -> None:
         """The client cancelled inside the grace wait."""
@@ -172,8 +180,12 @@ class Holds:
         """End what is over. Called by the second loop."""
         now = self._tenancy.clock.now_ms()
         for hold in tuple(self._tenancy.live.holds.values()):
-            if hold.expires_ms <= now and hold.state is HoldState.OPEN:
+            if hold.expires_ms > now:
+                continue
+            if hold.state is HoldState.OPEN:
                 await self.end(hold, HoldState.EXPIRED, "expired")
+            elif hold.state is HoldState.EXECUTED:
+                await self._leave(hold, "not_collected")
 
     async def halt(self, matches: tuple[str, ...]) -> int:
         """A kill switch cancels what is held. ``matches`` are hold ids."""
@@ -207,7 +219,7 @@ class Holds:
             call_id=call.id,
             decision_id="",
             state=HoldState.OPEN,
-            digest=hold_digest(call, decision, pin, endpoint=_endpoint(self._tenancy, call)),
+            digest=hold_digest(self._tenancy, call, decision.questions, pin),
             equal=equal(self._tenancy, call),
             sticky=sticky(self._tenancy, call),
             questions=decision.questions,
@@ -250,10 +262,7 @@ class Holds:
             ),
             call=call.id,
         )
-        counted = tuple(
-            finding.key for finding in decision.findings if finding.effect is Effect.HOLD and not finding.shadow
-        )
-        frozen = FrozenCall(call=call, definition=tool.pin.digest, findings=counted)
+        frozen = FrozenCall(call=call, definition=tool.pin.digest, findings=held(decision))
         hold = msgspec.structs.replace(hold, decision_id=decided.id)
         return Unit(
             events=(decided, asked),
@@ -267,23 +276,9 @@ class Holds:
             names=tuple(scribe.names),
         )
 
-    def _too_many(self, prepared: Prepared) -> Refused:
-        finding = Finding(
-            gate="rate",
-            code="too_many_holds",
-            effect=Effect.DENY,
-            reason="Too many calls of this task are waiting for people already.",
-        )
-        return Refused(
-            call_id=prepared.call.id,
-            decision_id="",
-            findings=(finding,),
-            next="Wait until some of them are answered; do not ask for more.",
-        )
-
     async def _outcome(self, hold: Hold) -> Served | Failed:
         if hold.ended == "in_doubt":
-            return in_doubt(hold.call_id, "outcome_unknown", "The approved call was sent and no answer came.")
+            return _sent(hold)
         key = await self._tenancy.store.key(hold.call_id)
         sealed = [found for found in await self._tenancy.store.sealed(hold.call_id) if found.field == "collected"]
         if key is None or not sealed:
@@ -301,12 +296,19 @@ class Holds:
                 call_id=hold.call_id, result=kept.result, error=kept.error, events=kept.events, receipt=kept.receipt
             )
         return Failed(
-            call_id=hold.call_id,
-            code=kept.outcome,
-            reason="The approved call was sent once and did not end well.",
-            unknown=kept.outcome == "outcome_unknown",
-            next="It will not be sent again under this approval. Look in the target before calling again.",
+            call_id=hold.call_id, code=kept.outcome, reason=kept.reason, unknown=kept.unknown, next=_NOT_AGAIN
         )
+
+
+def _covers(credential: Credential, hold: Hold) -> bool:
+    """The login may see what became of the hold: its task and its integrations allow for it."""
+    return credential.task in ("", hold.task) and (
+        not credential.integrations or hold.integration in credential.integrations
+    )
+
+
+def _sent(hold: Hold) -> Failed:
+    return in_doubt(hold.call_id, "outcome_unknown", "The approved call was sent and no answer came.")
 
 
 def pending(hold: Hold) -> Pending:
@@ -344,9 +346,15 @@ def _counter(hold: Hold) -> str:
     return f"holds:{hold.task}" if hold.task else f"holds:{hold.contract}:{hold.issuer}:{hold.initiator}:{hold.runtime}"
 
 
-def hold_digest(call: Call, decision: Decision, pin: str, *, endpoint: str) -> str:
+def held(decision: Decision) -> tuple[str, ...]:
+    """Keys of the findings for which the call waits."""
+    return tuple(finding.key for finding in decision.findings if finding.effect is Effect.HOLD and not finding.shadow)
+
+
+def hold_digest(tenancy: Tenancy, call: Call, questions: tuple[Question, ...], pin: str) -> str:
     """What an approval is bound to (DESIGN section 9). Any change of any part voids it."""
     who = call.principal
+    known = tenancy.live.pins.get(call.integration)
     return digest(
         canonical(
             {
@@ -356,19 +364,14 @@ def hold_digest(call: Call, decision: Decision, pin: str, *, endpoint: str) -> s
                 "actor": [who.actor.integration, who.actor.name],
                 "task": call.task,
                 "contract": call.contract,
-                "endpoint": endpoint,
+                "endpoint": known.origin if known else "",
                 "tool": call.tool,
                 "definition": call.pin,
                 "targets": [target.text for target in call.targets],
                 "body": digest(call.body),
-                "effect": decision.effect.name,
-                "questions": [[question.id, question.ask.value, question.ask_of] for question in decision.questions],
+                "effect": Effect.HOLD.name,
+                "questions": [[question.id, question.ask.value, question.ask_of] for question in questions],
                 "state_pin": pin,
             }
         )
     )
-
-
-def _endpoint(tenancy: Tenancy, call: Call) -> str:
-    pin = tenancy.live.pins.get(call.integration)
-    return pin.origin if pin else ""

@@ -43,7 +43,8 @@ class Caller(Fact, frozen=True):
 
 def caller(tenancy: Tenancy, credential: Credential, connected: Connected) -> Caller:
     remembered = tenancy.live.remembered()
-    key = ("caller", credential.id, connected.integration.name)
+    who = credential.initiator
+    key = ("caller", credential.id, who.issuer, who.subject, credential.runtime.id, connected.integration.name)
     known: Caller | None = remembered.get(key)
     if known is None:
         principal = Principal(
@@ -211,7 +212,7 @@ def reservations(tenancy: Tenancy, call: Call) -> tuple[Reserve, ...]:
     """What an allowed call uses up, in the deciding unit."""
     bundle = tenancy.live.bundle
     assert bundle is not None
-    minute = call.at_ms // MINUTE_MS
+    minute = tenancy.clock.now_ms() // MINUTE_MS
     ends = (minute + 2) * MINUTE_MS
     found: list[Reserve] = []
     who = call.principal
@@ -249,11 +250,34 @@ def rebound(tenancy: Tenancy, call: Call, now_ms: int) -> Binding:
     return Binding(contract=call.contract, task=call.task, problem=problem)
 
 
-def renewed(tenancy: Tenancy, call: Call) -> Call:
-    """A frozen call as it is judged again at execution: same bytes, new deadline."""
+def resolved(call: Call, tool: ToolProfile | None) -> Call:
+    """The call with tier, targets and domains as the tool and the bundle that are live give them."""
+    if tool is None:
+        return call
+    arguments = call.arguments
+    return msgspec.structs.replace(call, tier=tool.tier_of(arguments), targets=tool.targets_of(arguments))
+
+
+def renewed(tenancy: Tenancy, call: Call, tool: ToolProfile, connected: Connected) -> Call:
+    """A frozen call as it is judged again at execution: same bytes, and all else as it is now."""
     now = tenancy.clock.now_ms()
     rules = tenancy.live.contracts.get(call.contract)
     timeout = rules.contract.call_timeout_ms if rules else MINUTE_MS
     task = tenancy.live.tasks.get(call.task) if call.task else None
     deadline = min(now + timeout, task.deadline_ms) if task else now + timeout
-    return msgspec.structs.replace(call, deadline_ms=deadline)
+    actor = Actor(integration=connected.integration.name, name=connected.integration.actor)
+    principal = msgspec.structs.replace(call.principal, actor=actor)
+    return msgspec.structs.replace(resolved(call, tool), deadline_ms=deadline, principal=principal)
+
+
+def twin(tenancy: Tenancy, call: Call, tool: ToolProfile | None) -> str:
+    """``Facts.twin``: where an equal call stands that has not ended."""
+    live = tenancy.live
+    if tool is None or not live.equal_calls or is_idempotent(tool):
+        return ""
+    other = live.open_calls.get(live.equal_calls.get(equal(tenancy, call), ""))
+    return "" if other is None else ("unknown" if other.unknown else "started")
+
+
+def is_idempotent(tool: ToolProfile) -> bool:
+    return tool.tier is Tier.READ or (tool.manifest is not None and tool.manifest.idempotent)

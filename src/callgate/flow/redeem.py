@@ -7,12 +7,13 @@ import msgspec
 from callgate.core.decide import decide
 from callgate.core.toolbox import ToolProfile
 from callgate.flow.execute import Executor, Flight
-from callgate.flow.hold import Holds, release, row
+from callgate.flow.hold import Holds, held, hold_digest, release, row
 from callgate.flow.live import Connected
-from callgate.flow.prepare import Prepared, gather, rebound, renewed, reservations
-from callgate.flow.run import ATTEMPTS, compiled, open_call
+from callgate.flow.prepare import Prepared, gather, rebound, renewed, reservations, twin
+from callgate.flow.run import ATTEMPTS, compiled, judged_again, open_call
 from callgate.flow.scribe import Scribe
 from callgate.flow.tenancy import Tenancy
+from callgate.flow.vote import still_answered
 from callgate.model.answer import Failed, Served
 from callgate.model.call import Call
 from callgate.model.decision import Decision
@@ -25,6 +26,7 @@ from callgate.model.store import Conflict, Put, SealedRow, Unit
 from callgate.model.terms import Effect, HoldState
 
 _frozen = msgspec.json.Decoder(FrozenCall)
+_NEVER_MS = 1 << 53
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -35,22 +37,32 @@ class Redeemer:
         self._tenancy = tenancy
         self._executor = executor
         self._holds = holds
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._beaten: set[str] = set()
+        """Holds whose row is not as it is remembered here: only a restart knows what became of them."""
 
     def start(self, hold_id: str) -> None:
-        task = asyncio.get_running_loop().create_task(self._guarded(hold_id))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        """Redeem in the background; once at a time for each hold."""
+        if hold_id not in self._tasks:
+            task = asyncio.get_running_loop().create_task(self._guarded(hold_id))
+            self._tasks[hold_id] = task
+            task.add_done_callback(lambda _: self._tasks.pop(hold_id, None))
+
+    def sweep(self) -> None:
+        """Take up what a fault of the store left approved. Called by the second loop."""
+        for hold in self._tenancy.live.holds.values():
+            if hold.state is HoldState.APPROVED and hold.id not in self._beaten:
+                self.start(hold.id)
 
     async def drain(self) -> None:
         if self._tasks:
-            await asyncio.wait(self._tasks)
+            await asyncio.wait(self._tasks.values())
 
     async def _guarded(self, hold_id: str) -> None:
         try:
             await self.redeem(hold_id)
         except (StoreError, IntegrityError) as fault:
-            # The hold stays approved; the next start redeems it, or finds its call in doubt.
+            # The hold stays approved: the next sweep takes it up, or the next start finds its call in doubt.
             self._tenancy.log("redeem_failed", {"hold": hold_id, "code": fault.code})
 
     async def redeem(self, hold_id: str) -> None:
@@ -77,37 +89,82 @@ class Redeemer:
     async def _judge(
         self, hold: Hold, frozen: FrozenCall, scribe: Scribe, connected: Connected, tool: ToolProfile
     ) -> None:
-        call = renewed(self._tenancy, frozen.call)
-        try:
-            pin = await self._executor.read(call, tool)
-        except UpstreamError:
-            await self._holds.end(hold, HoldState.VOID, "state_unreadable")
-            return
-        if pin != hold.state_pin:
-            await self._holds.end(hold, HoldState.VOID, "state_changed")
-            return
+        call = renewed(self._tenancy, frozen.call, tool, connected)
         prepared = Prepared(
             call=call,
             binding=rebound(self._tenancy, call, self._tenancy.clock.now_ms()),
-            credential=_credential(frozen, self._tenancy.clock.now_ms()),
+            credential=_credential(frozen),
         )
         listed = tuple(key for question in hold.questions for key in question.findings)
         approval = Approval(hold=hold.id, findings=listed, alone=any(vote.alone for vote in hold.votes))
+        # Judged before its state is read too: what is stopped by now sends nothing at all.
+        first = self._decided(prepared, tool, connected, approval)
+        if first[0].effect is not Effect.ALLOW:
+            await self._void(hold, prepared, first[0], scribe, 2)
+            return
+        reason = self._changed(hold, frozen, prepared, tool, connected) or await self._state(hold, call, tool)
+        if reason:
+            await self._holds.end(hold, HoldState.VOID, reason)
+            return
         exhausted: tuple[str, ...] = ()
         for attempt in range(2, ATTEMPTS + 2):
-            facts = gather(self._tenancy, prepared, tool, connected, exhausted=exhausted, approval=approval)
-            rules = self._tenancy.live.contracts.get(call.contract)
-            decision = decide(call, tool, rules, compiled(self._tenancy), facts)
+            epoch = self._tenancy.live.epoch
+            decision, facts = self._decided(prepared, tool, connected, approval, exhausted)
             if decision.effect is not Effect.ALLOW:
                 await self._void(hold, prepared, decision, scribe, attempt)
                 return
-            outcome = await self._execute(hold, prepared, decision, facts, scribe, tool, attempt)
+            outcome = await self._execute(
+                hold, prepared, decision, facts, scribe, connected, tool, approval, attempt, epoch
+            )
             if outcome is None:
                 return
             if outcome.which == f"hold:{hold.id}":
+                self._beaten.add(hold.id)
                 return
             exhausted = (*exhausted, outcome.which.removeprefix("counter:"))
         await self._holds.end(hold, HoldState.VOID, "contended")
+
+    def _decided(
+        self,
+        prepared: Prepared,
+        tool: ToolProfile,
+        connected: Connected,
+        approval: Approval | None,
+        exhausted: tuple[str, ...] = (),
+    ) -> tuple[Decision, Facts]:
+        call = prepared.call
+        facts = gather(
+            self._tenancy,
+            prepared,
+            tool,
+            connected,
+            exhausted=exhausted,
+            twin=twin(self._tenancy, call, tool),
+            approval=approval,
+        )
+        rules = self._tenancy.live.contracts.get(call.contract)
+        return decide(call, tool, rules, compiled(self._tenancy), facts), facts
+
+    def _changed(
+        self, hold: Hold, frozen: FrozenCall, prepared: Prepared, tool: ToolProfile, connected: Connected
+    ) -> str:
+        """Why the approval no longer fits the call; empty: it does. Says nothing of the target's state."""
+        if hold_digest(self._tenancy, prepared.call, hold.questions, hold.state_pin) != hold.digest:
+            return "call_changed"
+        asked = hold.questions
+        if self._tenancy.live.bundle is None or self._tenancy.live.bundle.digest != hold.bundle:
+            fresh, _ = self._decided(prepared, tool, connected, None)
+            if fresh.effect is not Effect.HOLD or frozenset(held(fresh)) != frozenset(frozen.findings):
+                return "rules_changed"
+            asked = fresh.questions
+        return "" if still_answered(self._tenancy, hold, asked) else "approvers_changed"
+
+    async def _state(self, hold: Hold, call: Call, tool: ToolProfile) -> str:
+        """Why the state of the target voids the approval; empty: it is as it was."""
+        try:
+            return "" if await self._executor.read(call, tool) == hold.state_pin else "state_changed"
+        except UpstreamError:
+            return "state_unreadable"
 
     async def _void(self, hold: Hold, prepared: Prepared, decision: Decision, scribe: Scribe, attempt: int) -> None:
         event = scribe.decided(prepared.call, decision, attempt=attempt, hold=hold.id)
@@ -121,8 +178,11 @@ class Redeemer:
         decision: Decision,
         facts: Facts,
         scribe: Scribe,
+        connected: Connected,
         tool: ToolProfile,
+        approval: Approval,
         attempt: int,
+        epoch: int,
     ) -> Conflict | None:
         """None: it ran (or is known not to have). A Conflict: nothing was sent."""
         call, live = prepared.call, self._tenancy.live
@@ -148,7 +208,16 @@ class Redeemer:
             done = msgspec.structs.replace(executing, state=HoldState.EXECUTED, version=executing.version + 1)
             return (row(done, executing.version),), (scribe.seal(hold.id, "collected", _encode(_kept(answer))),)
 
-        flight = Flight(call, tool, scribe, opened, (hold.decision_id, event.id), epilogue=epilogue)
+        flight = Flight(
+            call,
+            tool,
+            scribe,
+            opened,
+            (hold.decision_id, event.id),
+            integration=connected.integration,
+            permitted=lambda: live.epoch == epoch or judged_again(self._tenancy, prepared, approval) is None,
+            epilogue=epilogue,
+        )
         flight.cancelled = live.epoch != epoch and bool(live.halts_for(call) or self._revoked(call))
         await self._executor.run(flight, _nobody)
         self._holds.wake(hold.id)
@@ -163,10 +232,12 @@ def _kept(answer: Served | Failed) -> Collected:
         return Collected(
             outcome="served", result=answer.result, error=answer.error, events=answer.events, receipt=answer.receipt
         )
-    return Collected(outcome=answer.code, result=b"", error=b"", events=(), receipt=())
+    return Collected(
+        outcome=answer.code, result=b"", error=b"", events=(), receipt=(), reason=answer.reason, unknown=answer.unknown
+    )
 
 
-def _credential(frozen: FrozenCall, now_ms: int) -> Credential:
+def _credential(frozen: FrozenCall) -> Credential:
     """Whoever asked. An expired login does not void an approval; a revoked one or a disabled account does."""
     call = frozen.call
     return Credential(
@@ -175,7 +246,7 @@ def _credential(frozen: FrozenCall, now_ms: int) -> Credential:
         runtime=call.principal.runtime,
         chain=call.principal.chain,
         issued_ms=call.at_ms,
-        expires_ms=now_ms + 1,
+        expires_ms=_NEVER_MS,
         task=call.task,
     )
 

@@ -12,17 +12,18 @@ from callgate.flow.execute import Executor, Flight
 from callgate.flow.hold import Holds, Inflight
 from callgate.flow.live import Connected
 from callgate.flow.ports import Relay
-from callgate.flow.prepare import Prepared, equal, gather, prepare, reservations
+from callgate.flow.prepare import Prepared, equal, gather, is_idempotent, prepare, reservations, resolved, twin
 from callgate.flow.scribe import Scribe
 from callgate.flow.tenancy import Tenancy
 from callgate.model.answer import Answer, Failed, Refused, Request
 from callgate.model.call import Call
 from callgate.model.decision import Decision, Finding
-from callgate.model.errors import IntegrityError, StoreError
+from callgate.model.errors import IntegrityError, StoreError, UpstreamError
 from callgate.model.event import Attached
 from callgate.model.facts import Facts
+from callgate.model.hold import Approval
 from callgate.model.store import Conflict, OpenCall, Unit
-from callgate.model.terms import Effect, Outcome, Tier
+from callgate.model.terms import Effect, Outcome
 
 ATTEMPTS = 3
 _NEXT = "Do not try another way to the same end: the rule is about the effect. `callgate explain` shows every finding."
@@ -80,11 +81,11 @@ class Runner:
             return _not_recorded("unknown_integration", "This gate has no such integration.")
         prepared, tool, rules = prepare(self._tenancy, request, connected)
         scribe = Scribe.begin(self._tenancy, prepared.call.id)
-        if self._running or self._tenancy.live.equal_holds:
-            joined = await self._join(prepared, scribe)
-            if joined is not None:
-                return joined
-        return await self._decide(request, prepared, tool, rules, connected, scribe, relay, inflight)
+        try:
+            return await self._decide(request, prepared, tool, rules, connected, scribe, relay, inflight)
+        finally:
+            if inflight.alone:
+                del self._running[inflight.alone]
 
     async def _decide(
         self,
@@ -100,14 +101,27 @@ class Runner:
         exhausted: tuple[str, ...] = ()
         for attempt in range(1, ATTEMPTS + 1):
             facts = gather(
-                self._tenancy, prepared, tool, connected, exhausted=exhausted, twin=self._twin(prepared, tool)
+                self._tenancy,
+                prepared,
+                tool,
+                connected,
+                exhausted=exhausted,
+                twin=twin(self._tenancy, prepared.call, tool),
             )
             epoch = self._tenancy.live.epoch
             decision = decide(prepared.call, tool, rules, compiled(self._tenancy), facts)
             if decision.effect is Effect.DENY or tool is None:
                 return await self._refuse(prepared, decision, facts, scribe, attempt)
+            if attempt == 1 and not (decision.effect is Effect.ALLOW and is_idempotent(tool)):
+                first = self._first(prepared, inflight)
+                if first is not None:
+                    return await self._join(prepared, scribe, *first)
             if decision.effect is not Effect.ALLOW:
-                return await self._holds.open(prepared, tool, decision, facts, scribe, attempt, inflight)
+                held = await self._hold(prepared, tool, decision, facts, scribe, attempt, inflight)
+                if isinstance(held, Conflict):
+                    exhausted = (*exhausted, held.which.removeprefix("counter:"))
+                    continue
+                return held
             unit, opened, event = self._permission(prepared, tool, decision, facts, scribe, attempt)
             self._tenancy.live.opened(opened)
             try:
@@ -120,24 +134,7 @@ class Runner:
                 if outcome.which.startswith("counter:"):
                     exhausted = (*exhausted, outcome.which.removeprefix("counter:"))
                 continue
-            flight = Flight(
-                prepared.call,
-                tool,
-                scribe,
-                opened,
-                (event,),
-                session=request.session,
-                protocol=request.protocol,
-                progress=request.progress,
-            )
-            flight.cancelled = inflight.cancelled
-            inflight.flight = flight
-            if self._tenancy.live.epoch != epoch:
-                facts = gather(self._tenancy, prepared, tool, connected)
-                again = decide(prepared.call, tool, rules, compiled(self._tenancy), facts)
-                if again.effect is not Effect.ALLOW:
-                    return await self._stopped(flight, prepared, again, facts)
-            return await self._fly(flight, relay)
+            return await self._fly(request, prepared, tool, connected, scribe, relay, inflight, opened, event, epoch)
         contended = Finding(
             gate="rate",
             code="contended",
@@ -147,17 +144,66 @@ class Runner:
         decision = msgspec.structs.replace(decision, effect=Effect.DENY, findings=(contended, *decision.findings))
         return await self._refuse(prepared, decision, facts, scribe, ATTEMPTS)
 
-    async def _fly(self, flight: Flight, relay: Relay) -> Answer:
-        if flight.opened.idempotent:
-            return await self._executor.run(flight, relay)
-        task: asyncio.Task[Answer] | None = asyncio.current_task()
-        assert task is not None
-        tag = flight.opened.equal
-        self._running[tag] = task
+    async def _fly(
+        self,
+        request: Request,
+        prepared: Prepared,
+        tool: ToolProfile,
+        connected: Connected,
+        scribe: Scribe,
+        relay: Relay,
+        inflight: Inflight,
+        opened: OpenCall,
+        event: str,
+        epoch: int,
+    ) -> Answer:
+        """The permission is durable. ``epoch``: of the state it was judged on."""
+        live = self._tenancy.live
+        flight = Flight(
+            prepared.call,
+            tool,
+            scribe,
+            opened,
+            (event,),
+            integration=connected.integration,
+            permitted=lambda: live.epoch == epoch or judged_again(self._tenancy, prepared) is None,
+            session=request.session,
+            protocol=request.protocol,
+            progress=request.progress,
+        )
+        flight.cancelled = inflight.cancelled
+        inflight.flight = flight
+        if live.epoch != epoch:
+            again = judged_again(self._tenancy, prepared)
+            if again is not None:
+                return await self._stopped(flight, prepared, *again)
+        return await self._executor.run(flight, relay)
+
+    async def _hold(
+        self,
+        prepared: Prepared,
+        tool: ToolProfile,
+        decision: Decision,
+        facts: Facts,
+        scribe: Scribe,
+        attempt: int,
+        inflight: Inflight,
+    ) -> Answer | Conflict:
+        """A call that cannot be frozen, because the state it would be bound to cannot be read, is recorded too."""
         try:
-            return await self._executor.run(flight, relay)
-        finally:
-            self._running.pop(tag, None)
+            return await self._holds.open(prepared, tool, decision, facts, scribe, attempt, inflight)
+        except UpstreamError as fault:
+            unreadable = Finding(gate="hold", code=fault.code, effect=Effect.DENY, reason=fault.message)
+            findings = (unreadable, *decision.findings)
+            denied = msgspec.structs.replace(decision, effect=Effect.DENY, findings=findings, questions=())
+            await self._refuse(prepared, denied, facts, scribe, attempt)
+            return Failed(
+                call_id=prepared.call.id,
+                code=fault.code,
+                reason=fault.message,
+                unknown=False,
+                next="Nothing was executed. Try again later.",
+            )
 
     def _permission(
         self, prepared: Prepared, tool: ToolProfile, decision: Decision, facts: Facts, scribe: Scribe, attempt: int
@@ -203,36 +249,53 @@ class Runner:
         self._tenancy.live.closed(call.id)
         return refusal(call.id, event.id, decision, facts)
 
-    def _twin(self, prepared: Prepared, tool: ToolProfile | None) -> str:
-        if tool is None or is_idempotent(tool):
-            return ""
-        if not self._tenancy.live.equal_calls:
-            return ""
-        other = self._tenancy.live.equal_calls.get(equal(self._tenancy, prepared.call))
-        if other is None:
-            return ""
-        call = self._tenancy.live.open_calls.get(other)
-        return "" if call is None else ("unknown" if call.unknown else "started")
+    def _first(self, prepared: Prepared, inflight: Inflight) -> tuple[str, asyncio.Task[Answer] | None] | None:
+        """The equal call that came before and has not ended: (its hold or "", its task). None: this one is the first.
 
-    async def _join(self, prepared: Prepared, scribe: Scribe) -> Answer | None:
-        """An equal call of the same person, runtime and task is not executed twice: it gets the first one's answer."""
+        INVARIANT: nothing is awaited between this look and the entry it makes, so two equal calls never both run.
+        """
         tag = equal(self._tenancy, prepared.call)
-        running = self._running.get(tag)
-        waiting = self._tenancy.live.equal_holds.get(tag)
-        if running is None and waiting is None:
-            return None
-        to_call = (
-            self._tenancy.live.holds[waiting].call_id
-            if waiting is not None
-            else self._tenancy.live.equal_calls.get(tag, "")
-        )
+        waiting, running = self._tenancy.live.equal_holds.get(tag), self._running.get(tag)
+        if waiting is not None:
+            return waiting, None
+        if running is not None:
+            return "", running
+        inflight.alone = tag
+        task: asyncio.Task[Answer] | None = asyncio.current_task()
+        assert task is not None
+        self._running[tag] = task
+        return None
+
+    async def _join(
+        self, prepared: Prepared, scribe: Scribe, waiting: str, running: asyncio.Task[Answer] | None
+    ) -> Answer:
+        """An equal call of the same person, runtime and task is not executed twice: it gets the first one's answer."""
+        live = self._tenancy.live
+        tag = equal(self._tenancy, prepared.call)
+        to_call = live.holds[waiting].call_id if waiting else live.equal_calls.get(tag, "")
         who = scribe.who(prepared.call.principal, prepared.call.credential)
         event = self._tenancy.event(Attached(to_call=to_call), call=prepared.call.id, who=who)
         await self._tenancy.write(Unit(events=(event,), names=tuple(scribe.names)))
-        if waiting is not None:
-            return await self._holds.join(waiting)
-        assert running is not None
+        if running is None:
+            return await self._holds.collect(waiting)
         return await asyncio.shield(running)
+
+
+def judged_again(
+    tenancy: Tenancy, prepared: Prepared, approval: Approval | None = None
+) -> tuple[Decision, Facts] | None:
+    """An allowed call, judged on what is live now. None: it is allowed still, or its integration is gone, which the
+    executor sees.
+    """
+    live = tenancy.live
+    connected = live.connected.get(prepared.call.integration)
+    if connected is None:
+        return None
+    tool = connected.toolbox.tools.get(prepared.call.tool)
+    now = msgspec.structs.replace(prepared, call=resolved(prepared.call, tool), contract_problem=None)
+    facts = gather(tenancy, now, tool, connected, approval=approval)
+    decision = decide(now.call, tool, live.contracts.get(now.call.contract), compiled(tenancy), facts)
+    return None if decision.effect is Effect.ALLOW else (decision, facts)
 
 
 def open_call(tenancy: Tenancy, call: Call, tool: ToolProfile, hold: str = "") -> OpenCall:
@@ -247,10 +310,6 @@ def open_call(tenancy: Tenancy, call: Call, tool: ToolProfile, hold: str = "") -
         hold=hold,
         idempotent=idempotent,
     )
-
-
-def is_idempotent(tool: ToolProfile) -> bool:
-    return tool.tier is Tier.READ or (tool.manifest is not None and tool.manifest.idempotent)
 
 
 def refusal(call_id: str, decision_id: str, decision: Decision, facts: Facts) -> Refused:

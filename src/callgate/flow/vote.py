@@ -84,33 +84,9 @@ class Voting:
         return open_ones
 
     def _obstacle(self, hold: Hold, question: Question, presence: Presence) -> str:
-        own = (presence.subject, presence.issuer) == (hold.initiator, hold.issuer)
         if any(vote.question == question.id and vote.subject == presence.subject for vote in hold.votes):
             return "You have answered it already."
-        if self._profile() is Profile.SOLO and own:
-            return ""
-        match question.ask:
-            case Ask.MEANT:
-                return "" if own else "Only the person who asked for the call can say whether it was meant."
-            case Ask.DOMAIN:
-                owner = self._tenancy.live.domains.owners.get(question.ask_of, "")
-                if presence.subject != owner:
-                    return f"Only the owner of the domain {question.ask_of} can answer."
-            case Ask.ACCEPTABLE:
-                if own:
-                    return "Another person must answer: the one who asked for the call cannot."
-                if question.ask_of and question.ask_of not in {role.value for role in presence.roles}:
-                    return f"Only somebody in the role {question.ask_of} can answer."
-        if not own and presence.same_host:
-            return (
-                "This answer comes from the gate's own operating-system user, which never counts as a second person. "
-                "Answer from your own user of this machine (docs/how-to/two-people.md)."
-            )
-        return ""
-
-    def _profile(self) -> Profile:
-        bundle = self._tenancy.live.bundle
-        return bundle.profile if bundle else Profile.TEAM
+        return obstacle(self._tenancy, hold, question, presence)
 
     def _alone(self, hold: Hold, question: Question, presence: Presence) -> bool:
         if question.ask is Ask.MEANT or presence.subject != hold.initiator:
@@ -186,3 +162,54 @@ class Voting:
         if await self._holds.end(voted, HoldState.DENIED, "denied", *events, changes=(denial,), names=tuple(names)):
             return msgspec.structs.replace(voted, state=HoldState.DENIED)
         return None
+
+
+def obstacle(tenancy: Tenancy, hold: Hold, question: Question, presence: Presence) -> str:
+    """Why this person may not answer this question under the live bundle; empty: they may."""
+    own = (presence.subject, presence.issuer) == (hold.initiator, hold.issuer)
+    profile = tenancy.live.bundle.profile if tenancy.live.bundle else Profile.TEAM
+    if profile is Profile.SOLO and own:
+        return ""
+    match question.ask:
+        case Ask.MEANT:
+            return "" if own else "Only the person who asked for the call can say whether it was meant."
+        case Ask.DOMAIN:
+            owner = tenancy.live.domains.owners.get(question.ask_of, "")
+            if presence.subject != owner:
+                return f"Only the owner of the domain {question.ask_of} can answer."
+        case Ask.ACCEPTABLE:
+            if own:
+                return "Another person must answer: the one who asked for the call cannot."
+            if question.ask_of and question.ask_of not in {role.value for role in presence.roles}:
+                return f"Only somebody in the role {question.ask_of} can answer."
+    if not own and presence.same_host:
+        return (
+            "This answer comes from the gate's own operating-system user, which never counts as a second person. "
+            "Answer from your own user of this machine (docs/how-to/two-people.md)."
+        )
+    return ""
+
+
+def still_answered(tenancy: Tenancy, hold: Hold, questions: tuple[Question, ...]) -> bool:
+    """Every one of ``questions`` has its number of yes votes of people who may give them under the live bundle."""
+    return all(
+        sum(vote.yes and vote.question == question.id and _stands(tenancy, hold, question, vote) for vote in hold.votes)
+        >= question.quorum
+        for question in questions
+    )
+
+
+def _stands(tenancy: Tenancy, hold: Hold, question: Question, vote: Vote) -> bool:
+    account = tenancy.live.accounts.get(vote.subject)
+    if account is not None and account.disabled:
+        return False
+    bound = tenancy.live.bundle.roles if tenancy.live.bundle else ()
+    voter = Presence(
+        subject=vote.subject,
+        issuer=vote.issuer,
+        method=vote.method,
+        at_ms=vote.at_ms,
+        same_host=vote.same_host,
+        roles=tuple(binding.role for binding in bound if vote.subject in binding.subjects),
+    )
+    return not obstacle(tenancy, hold, question, voter)

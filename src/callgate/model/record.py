@@ -74,3 +74,7 @@ class Collected(Fact, frozen=True):
     error: bytes
     events: tuple[str, ...]
     receipt: tuple[tuple[str, str], ...]
+    reason: str = ""
+    """When it did not end well: why, for people."""
+    unknown: bool = False
+    """The effect may have happened."""
