@@ -5,12 +5,12 @@ import base64
 import json
 from collections.abc import AsyncIterator, Sequence
 
-import msgspec
-
+from callgate.core.ledger import export
 from callgate.core.ledger.events import decode_event
+from callgate.core.ledger.export import checkpoint_line, export_head, tile_line
 from callgate.core.ledger.note import parse_checkpoint, verifier_key
 from callgate.core.ledger.proof import prove_inclusion
-from callgate.core.ledger.tree import Read, Tiles, inclusion, tiles_of
+from callgate.core.ledger.tree import WIDTH, Read, Tiles, inclusion, leaf_hash, tiles_of
 from callgate.flow.admin import EventFilter
 from callgate.flow.desk import Desk, missing
 from callgate.flow.explain import context_of
@@ -176,26 +176,29 @@ class Records(Desk):
 
     async def verify_ledger(self, note: str) -> AsyncIterator[VerifyStep | VerifyEnd]:
         store = self._tenancy.store
-        head = await store.head()
-        key = LogKey.parse(self._verifier_key())
+        # Checkpoints before the frontier: one that is signed in between would look like a cut end.
         notes = [row.note for row in await store.checkpoints(limit=10_000_000)]
+        frontier = await store.frontier()
+        size = frontier.size
+        key = LogKey.parse(self._verifier_key())
         try:
             check = LedgerCheck(key, self._tools.info.origin, self._tenancy.tenant, notes, kept=note)
         except Unusable as fault:
             raise InputError(
                 str(fault), code="bad_checkpoint", hint="Pass a checkpoint of this very ledger."
             ) from fault
-        for start in range(0, head.size, 256):
-            tile = await store.tile(0, start // 256)
+        for start in range(0, size, WIDTH):
+            number, end = start // WIDTH, min(start + WIDTH, size)
+            tile = frontier.levels[0] if end - start < WIDTH else await store.tile(0, number)
             if tile is not None:
-                check.tile(start // 256, tile)
-            found = {leaf.index: leaf.data for leaf in await store.leaves(start, min(256, head.size - start))}
-            await asyncio.to_thread(
-                _add, check, [found.get(index) for index in range(start, min(start + 256, head.size))]
-            )
-            if start % STEP < 256:
-                yield VerifyStep(checked=start, of=head.size)
-        report = check.finish(head.size)
+                check.tile(number, tile)
+            found = {leaf.index: leaf.data for leaf in await store.leaves(start, end - start)}
+            await asyncio.to_thread(_add, check, [found.get(index) for index in range(start, end)])
+            for full in check.take_tiles():
+                check.compare_tile(full, await store.tile(full[0], full[1]))
+            if start % STEP < WIDTH:
+                yield VerifyStep(checked=start, of=size)
+        report = check.finish(size, frontier.root())
         flaw = report.first
         yield VerifyEnd(
             ok=report.ok,
@@ -249,22 +252,21 @@ class Records(Desk):
 
     async def export_ledger(self, folder: str) -> ExportView:
         row = await self._sealed()
+        store, origin = self._tenancy.store, self._tools.info.origin
         events: list[bytes] = []
-        for start in range(0, row.size, AT_ONCE):
-            events += [leaf.data for leaf in await self._tenancy.store.leaves(start, min(AT_ONCE, row.size - start))]
-        notes = [one for one in await self._tenancy.store.checkpoints(limit=10_000_000) if one.size <= row.size]
-        tiles: list[dict[str, object]] = []
-        for index in range(row.size // 256):
-            tile = await self._tenancy.store.tile(0, index)
-            if tile is not None:
-                tiles.append({"level": 0, "index": index, "hashes": base64.b64encode(tile).decode()})
-        head = {"tenant": self._tenancy.tenant, "origin": self._tools.info.origin, "start": 0, "size": row.size}
+        tiles: list[bytes] = []
+        for start in range(0, row.size, WIDTH):
+            data = [leaf.data for leaf in await store.leaves(start, min(WIDTH, row.size - start))]
+            events += [line + b"\n" for line in data]
+            full = await store.tile(0, start // WIDTH) if start + WIDTH <= row.size else None
+            tiles.append(tile_line(0, start // WIDTH, full or b"".join(map(leaf_hash, data))))
+        notes = [checkpoint_line(one) for one in await store.checkpoints(limit=10_000_000) if one.size <= row.size]
         files = {
-            "export.json": msgspec.json.encode(head),
-            "events.jsonl": b"".join(line + b"\n" for line in events),
-            "checkpoints.jsonl": b"".join(msgspec.json.encode({"note": one.note}) + b"\n" for one in notes),
-            "tiles.jsonl": b"".join(msgspec.json.encode(tile) + b"\n" for tile in tiles),
-            "verifier.key": self._verifier_key().encode() + b"\n",
+            export.HEAD: export_head(self._tenancy.tenant, origin, row.size),
+            export.EVENTS: b"".join(events),
+            export.CHECKPOINTS: b"".join(notes),
+            export.TILES: b"".join(tiles),
+            export.KEY: self._verifier_key().encode() + b"\n",
             _VERIFIER: self._tools.verifier_source(),
         }
         await asyncio.to_thread(self._tools.write_export, folder, files)
