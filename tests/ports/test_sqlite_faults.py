@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from callgate.adapters.store import writer as writer_module
+from callgate.adapters.store.outbox import MOVE_MS
 from callgate.core.ledger.events import decode_event
 from callgate.core.ledger.tree import Frontier, leaf_hash
 from callgate.model.errors import IntegrityError, StoreError
@@ -29,6 +30,10 @@ def run(tmp_path, test, faults=None):
             await store.close()
 
     return asyncio.run(main())
+
+
+def store_clock(store):
+    return store._clock
 
 
 async def all_of(store, names):
@@ -72,39 +77,69 @@ def test_a_failing_statement_fails_its_batch_and_no_other(tmp_path, verb, times)
     run(tmp_path, test, faults)
 
 
+def counted(tmp_path, file, query):
+    connection = sqlite3.connect(tmp_path / "store" / file)
+    try:
+        return connection.execute(query).fetchone()[0]
+    finally:
+        connection.close()
+
+
 @pytest.mark.parametrize("verb", ["BEGIN", "INSERT OR REPLACE INTO keys", "COMMIT"])
-def test_without_its_key_no_event_is_written(tmp_path, verb):
+def test_keys_that_cannot_move_fail_their_batch_and_wait(tmp_path, verb):
     faults = Faults()
 
     async def test(store):
-        faults.fail(verb, file="keys.db")
-        (answer,) = await all_of(store, ["a"])
-        assert isinstance(answer, StoreError)
-        assert (await store.head()).size == 0
         assert isinstance(await store.commit(decided_unit("a")), Committed)
-        await check_whole(store, ["a"])
+        store_clock(store).forward(MOVE_MS)
+        faults.fail(verb, file="keys.db")
+        (answer,) = await all_of(store, ["b"])
+        assert isinstance(answer, StoreError)
+        assert (await store.head()).size == 1
+        assert await store.key("call-a") == b"k" * 60
+        assert isinstance(await store.commit(decided_unit("b")), Committed)
+        await check_whole(store, ["a", "b"])
 
     run(tmp_path, test, faults)
 
 
-def test_a_key_is_durable_before_its_event(tmp_path):
+def test_a_key_is_durable_with_its_event_and_moves_soon(tmp_path):
     faults = Faults()
-    seen = []
-
-    def look():
-        connection = sqlite3.connect(tmp_path / "store" / "keys.db")
-        seen.append(connection.execute("SELECT count(*) FROM keys").fetchone()[0])
-        seen.append(connection.execute("SELECT count(*) FROM names").fetchone()[0])
-        connection.close()
 
     async def test(store):
         unit = decided_unit("a")
-        faults.before_commit = look
         await store.commit(Unit(events=unit.events, keys=unit.keys, names=(NameRow("p-1", "person", b"n"),)))
-        faults.before_commit = None
+        assert counted(tmp_path, "ledger.db", "SELECT count(*) FROM outbox") == 2
+        assert counted(tmp_path, "keys.db", "SELECT count(*) FROM keys") == 0
+        assert await store.key("call-a") == b"k" * 60
+        assert await store.name("p-1") == b"n"
+        store_clock(store).forward(MOVE_MS)
+        await store.commit(finished_unit("a"))
+        assert counted(tmp_path, "ledger.db", "SELECT count(*) FROM outbox") == 0
+        assert counted(tmp_path, "keys.db", "SELECT count(*) FROM keys") == 1
+        assert counted(tmp_path, "keys.db", "SELECT count(*) FROM names") == 1
+        assert await store.key("call-a") == b"k" * 60
+        assert await store.name("p-1") == b"n"
 
     run(tmp_path, test, faults)
-    assert seen == [1, 1]
+
+
+def test_nothing_waits_in_the_ledger_after_a_close(tmp_path):
+    async def test(store):
+        assert isinstance(await store.commit(decided_unit("a")), Committed)
+
+    run(tmp_path, test)
+    assert counted(tmp_path, "ledger.db", "SELECT count(*) FROM outbox") == 0
+    assert counted(tmp_path, "keys.db", "SELECT count(*) FROM keys") == 1
+
+
+def test_a_moved_key_leaves_no_bytes_in_the_ledger(tmp_path):
+    async def test(store):
+        assert isinstance(await store.commit(decided_unit("a")), Committed)
+
+    run(tmp_path, test)
+    for path in (tmp_path / "store").glob("ledger.db*"):
+        assert b"k" * 60 not in path.read_bytes()
 
 
 def test_units_without_keys_do_not_touch_the_key_database(tmp_path):

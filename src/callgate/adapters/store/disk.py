@@ -8,6 +8,7 @@ import msgspec
 
 from callgate.adapters.store.batch import Batch, RowKey, Used
 from callgate.adapters.store.files import Connect, StoreFiles
+from callgate.adapters.store.outbox import Outbox
 from callgate.core.ledger.tree import WIDTH, Frontier, Tile, leaf_hash
 from callgate.model.base import Fact
 from callgate.model.errors import IntegrityError
@@ -41,8 +42,6 @@ _DELETE = "DELETE FROM rows WHERE kind = ? AND key = ?"
 _TILE = "INSERT INTO tiles VALUES (?, ?, ?)"
 _LEVEL = "INSERT OR REPLACE INTO frontier VALUES (?, ?)"
 _CHECKPOINT = "INSERT INTO checkpoints VALUES (?, ?, ?)"
-_KEY = "INSERT OR REPLACE INTO keys VALUES (?, ?)"
-_NAME = "INSERT OR IGNORE INTO names VALUES (?, ?, ?)"
 
 
 class Tail(Fact, frozen=True):
@@ -66,6 +65,7 @@ class Disk:
         self._counters: dict[str, Used] = {}
         self._versions: dict[RowKey, int] = {}
         self._forgot_ms = 0
+        self._outbox = Outbox()
         self._possible: tuple[Tail, ...] = ()
         self.tail = Tail()
 
@@ -74,6 +74,7 @@ class Disk:
         self._ledger, self._keys = ledger, keys
         self.tail = _load_tail(ledger)
         self._possible = (self.tail,)
+        self._outbox.load(ledger)
         return _signed(ledger)
 
     def reopen(self) -> None:
@@ -89,6 +90,7 @@ class Disk:
             raise IntegrityError("the ledger's head is not where this process left it")
         self.tail = tail
         self._possible = (tail,)
+        self._outbox.load(self._ledger)
 
     @property
     def ready(self) -> bool:
@@ -110,31 +112,44 @@ class Disk:
         return known
 
     def write(self, batch: Batch, tail: Tail, tiles: Sequence[Tile], note: CheckpointRow | None) -> None:
-        """Make the batch durable, its keys first: a key without an event harms nobody, the reverse loses data."""
-        if batch.keys or batch.names:
-            self._write_keys(batch)
+        """Make the batch durable, its keys with it. Raises sqlite3.Error and IntegrityError."""
+        moved = self._outbox.due(batch.now_ms)
+        if moved:
+            self._outbox.move(self._keys)
         ledger = self._open_ledger()
         ledger.execute("BEGIN IMMEDIATE")
+        if moved:
+            self._outbox.clear(ledger)
+        added = self._outbox.add(ledger, batch)
         _write_rows(ledger, batch)
+        self._write_state(ledger, batch, tiles, note)
+        self._move_head(ledger, tail)
+        ledger.execute("COMMIT")
+        self._files.require_unchanged()
+        self._outbox.settle(added, moved=moved, now_ms=batch.now_ms)
+        self._wrote(batch, tail)
+
+    def _write_state(
+        self, ledger: sqlite3.Connection, batch: Batch, tiles: Sequence[Tile], note: CheckpointRow | None
+    ) -> None:
         if batch.counters:
             self._write_counters(ledger, batch)
         if batch.now_ms - self._forgot_ms >= FORGET_EVERY_MS:
             ledger.execute(_FORGET, (batch.now_ms,))
         if tiles:
             ledger.executemany(_TILE, map(_astuple, tiles))
+        if note is not None:
+            ledger.execute(_CHECKPOINT, (note.size, note.at_ms, note.note))
+
+    def _move_head(self, ledger: sqlite3.Connection, tail: Tail) -> None:
         old = self.tail.frontier.levels
         for level, hashes in enumerate(tail.frontier.levels[1:], 1):
             if level >= len(old) or hashes is not old[level]:
                 ledger.execute(_LEVEL, (level, hashes))
-        if note is not None:
-            ledger.execute(_CHECKPOINT, (note.size, note.at_ms, note.note))
         frontier = tail.frontier
         head = (tail.batch, frontier.size, frontier.root(), tail.writer, tail.seq, tail.at_ms, self.tail.batch)
         if ledger.execute(_MOVE_HEAD, head).rowcount != 1:
             raise IntegrityError("another process moved the ledger's head")
-        ledger.execute("COMMIT")
-        self._files.require_unchanged()
-        self._wrote(batch, tail)
 
     def rollback(self) -> None:
         """Undo a batch that the database refused as data; sqlite3.Error when not even that works."""
@@ -174,22 +189,14 @@ class Disk:
         self._forget()
 
     def close(self) -> None:
-        """Leave no log behind where that is possible, then close."""
+        """Leave no key in the ledger and no log behind where that is possible, then close."""
+        with contextlib.suppress(sqlite3.Error):
+            self._outbox.empty(self._ledger, self._keys)
         for connection in (self._ledger, self._keys):
             if connection is not None:
                 with contextlib.suppress(sqlite3.Error):
                     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         self.drop()
-
-    def _write_keys(self, batch: Batch) -> None:
-        if self._keys is None:
-            raise sqlite3.OperationalError("the key database is not open")
-        self._keys.execute("BEGIN IMMEDIATE")
-        if batch.keys:
-            self._keys.executemany(_KEY, map(_astuple, batch.keys))
-        if batch.names:
-            self._keys.executemany(_NAME, map(_astuple, batch.names))
-        self._keys.execute("COMMIT")
 
     def _write_counters(self, ledger: sqlite3.Connection, batch: Batch) -> None:
         """Those whose expiry is as before leave its index alone."""

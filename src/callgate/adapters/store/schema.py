@@ -44,6 +44,8 @@ LEDGER = (
     "CREATE TABLE open_calls(call_id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
     "CREATE TABLE sealed(owner TEXT NOT NULL, event TEXT NOT NULL, field TEXT NOT NULL, data BLOB NOT NULL)",
     "CREATE INDEX sealed_owner ON sealed(owner)",
+    # Keys and names on their way to keys.db: durable with the events that need them, gone from here soon after.
+    "CREATE TABLE outbox(what TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, data BLOB NOT NULL)",
     *_FOREVER,
 )
 

@@ -125,11 +125,21 @@ class SqliteStore:
         return [SealedRow(*found) for found in self._ledger.all(query, (owner,))]
 
     async def key(self, owner: str) -> bytes | None:
-        found = self._keys.first("SELECT wrapped FROM keys WHERE owner = ?", (owner,))
+        # The newest counts: what waits in the outbox before what has moved.
+        waiting = "SELECT data FROM outbox WHERE what = 'key' AND name = ? ORDER BY rowid DESC LIMIT 1"
+        moved = "SELECT wrapped FROM keys WHERE owner = ?"
+        found = self._ledger.first(waiting, (owner,)) or self._keys.first(moved, (owner,))
         return None if found is None else bytes(found[0])
 
     async def name(self, pseudonym: str) -> bytes | None:
-        found = self._keys.first("SELECT data FROM names WHERE pseudonym = ?", (pseudonym,))
+        # The first counts. Looked up again at the end, since it may have moved in between.
+        waiting = "SELECT data FROM outbox WHERE what = 'name' AND name = ? ORDER BY rowid LIMIT 1"
+        moved = "SELECT data FROM names WHERE pseudonym = ?"
+        found = (
+            self._keys.first(moved, (pseudonym,))
+            or self._ledger.first(waiting, (pseudonym,))
+            or self._keys.first(moved, (pseudonym,))
+        )
         return None if found is None else bytes(found[0])
 
     async def leaves(self, start: int, limit: int) -> Sequence[Leaf]:
