@@ -5,13 +5,16 @@ import asyncio
 import msgspec
 import pytest
 
+from callgate.flow.admin import Peer
 from callgate.model.answer import Failed, Pending, Refused, Served
 from callgate.model.bundle import Rates
 from callgate.model.errors import OutcomeUnknown, UpstreamError
 from callgate.model.event import Decided, Finished
 from callgate.model.identity import Runtime
+from callgate.model.store import Reserve, Unit
 from callgate.model.terms import HaltScope, RuntimeKind
-from tests.fakes.house import REPOSITORY, git_answers, open_house, run, said
+from tests.fakes.house import REPOSITORY, disk_store, git_answers, open_house, run, said
+from tests.fakes.stores import StillClock
 from tests.fakes.upstream import tool_of
 
 TASK_RULES = """
@@ -129,8 +132,6 @@ async def _undeclared(house):
 
 
 def peer():
-    from callgate.flow.admin import Peer
-
     return Peer(uid=1, pid=1)
 
 
@@ -749,8 +750,6 @@ def test_a_name_whose_unit_was_refused_is_stored_with_the_next():
         house = await open_house(rates=Rates(initiator=1), people=("ana", "ben"))
         minute = house.clock.ms // 60_000
         person = house.rooms.tenancy.sealer.pseudonym("person", "http://127.0.0.1:8700|ben")
-        from callgate.model.store import Reserve, Unit
-
         await house.rooms.tenancy.write(
             Unit(guards=(Reserve(f"rate:initiator:{person}:{minute}", 1, 1, (minute + 2) * 60_000),))
         )
@@ -764,9 +763,6 @@ def test_a_name_whose_unit_was_refused_is_stored_with_the_next():
 @pytest.mark.parametrize("kind", ["memory", "disk"])
 def test_both_stores_carry_the_flow(kind, tmp_path):
     async def check():
-        from tests.fakes.house import disk_store
-        from tests.fakes.stores import StillClock
-
         clock = StillClock()
         house = await open_house(disk_store(tmp_path / "s", clock) if kind == "disk" else None, clock=clock)
         assert isinstance(await house.status(), Served)
