@@ -7,8 +7,10 @@ from callgate.flow.tenancy import Tenancy
 from callgate.model.config import Config
 
 
-def banner(home: Path, config: Config, tenancy: Tenancy, *, command: str, elsewhere: bool) -> str:
-    """Plain text. ``command`` starts the callgate command from any folder; ``elsewhere``: the home is not the default."""
+def banner(home: Path, config: Config, tenancy: Tenancy, *, command: str, helpers: str, elsewhere: bool) -> str:
+    """Plain text. ``command`` starts the callgate command from any folder, ``helpers`` is where login leaves header
+    helpers; ``elsewhere``: the home is not the default.
+    """
     live = tenancy.live
     names = sorted(name for name, connected in live.connected.items() if connected.pin is not None)
     profile = live.bundle.profile.value if live.bundle else "none"
@@ -18,13 +20,13 @@ def banner(home: Path, config: Config, tenancy: Tenancy, *, command: str, elsewh
         "",
     ]
     if names:
-        parts += [_sign_in(config, names[0], home, command, elsewhere=elsewhere)]
+        parts += [_sign_in(config, names[0], home, command, helpers, elsewhere=elsewhere)]
         parts += [_first_call(live.integrations[names[0]].writable, names[0])]
     parts.append("Ctrl-C stops it; a second start keeps everything.")
     return "\n".join(parts)
 
 
-def _sign_in(config: Config, name: str, home: Path, command: str, *, elsewhere: bool) -> str:
+def _sign_in(config: Config, name: str, home: Path, command: str, helpers: str, *, elsewhere: bool) -> str:
     url = f"{config.resource}/mcp/{name}"
     export = f"     export CALLGATE_HOME={home}\n" if elsewhere else ""
     return f"""\
@@ -35,11 +37,11 @@ def _sign_in(config: Config, name: str, home: Path, command: str, *, elsewhere: 
 2. Codex, in ~/.codex/config.toml:
      [mcp_servers.{name}]
      url = "{url}"
-     http_headers_helper = "{command} token --runtime codex --headers"
+     http_headers_helper = "{helpers}/codex"
 
    Claude Code, in .mcp.json:
      {{"mcpServers": {{"{name}": {{"type": "http", "url": "{url}",
-       "headersHelper": "{command} token --runtime claude-code --headers"}}}}}}
+       "headersHelper": "{helpers}/claude-code"}}}}}}
 """
 
 

@@ -183,7 +183,11 @@ class RunningGate:
         usual = locate({name: value for name, value in os.environ.items() if name != VARIABLE})
         tenancy = self._built[self._config.tenants[0]].house.tenancy
         elsewhere = usual.root != self._home.root
-        return banner(self._home.root, self._config, tenancy, command=str(command), elsewhere=elsewhere)
+        state = Path(os.environ.get("XDG_STATE_HOME", ""))
+        helpers = (state if state.is_absolute() else Path.home() / ".local" / "state") / "callgate" / "helpers"
+        return banner(
+            self._home.root, self._config, tenancy, command=str(command), helpers=str(helpers), elsewhere=elsewhere
+        )
 
     def _stop(self, server: WebServer) -> None:
         self._gatehouse.closing = True

@@ -10,7 +10,7 @@ from callgate.cli.client import Gate, decode, listed
 from callgate.cli.options import AccountOption, HomeOption, JsonOption, PassphraseOption, RuntimeOption, sub_app
 from callgate.cli.people import read_new_passphrase
 from callgate.cli.signing_in import sign_in
-from callgate.cli.token_store import OWN_RUNTIME, forget, kept, token_file
+from callgate.cli.token_store import OWN_RUNTIME, forget, helper_file, kept, token_file
 from callgate.flow.admin import NewAccount, NewPassphrase, TokenRequest
 from callgate.flow.views import AccountView
 from callgate.model.terms import Role
@@ -58,6 +58,8 @@ def login(
             f"Signed in as {found.account} for {name} until {screens.moment(found.expires_ms)}. "
             f"Endpoint: {found.endpoint}/<integration>"
         )
+        if name != OWN_RUNTIME:
+            screens.say(f"  Header helper for its configuration: {helper_file(name)}")
 
 
 @app.command("logout")

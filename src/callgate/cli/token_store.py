@@ -4,7 +4,9 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import stat
+import sys
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,15 +40,27 @@ def token_file(runtime: str) -> Path:
     return state / "callgate" / "tokens" / f"{runtime}.json"
 
 
+def helper_file(runtime: str) -> Path:
+    """``$XDG_STATE_HOME/callgate/helpers/<runtime>``: a program without arguments, for clients that take a path."""
+    return token_file(runtime).parents[1] / "helpers" / runtime
+
+
 def keep(token: KeptToken) -> None:
-    """Replaces what was there in one step; the file is 0600 from its first byte."""
-    path = token_file(token.runtime)
+    """Keep the token, 0600, and a program beside it that prints its headers, 0700."""
+    _replace(token_file(token.runtime), json.dumps(token._asdict()), 0o600)
+    command = shlex.quote(str(Path(sys.prefix) / "bin" / "callgate"))
+    script = f"#!/bin/sh\nexec {command} token --runtime {token.runtime} --headers\n"
+    _replace(helper_file(token.runtime), script, 0o700)
+
+
+def _replace(path: Path, text: str, mode: int) -> None:
+    """What was there is replaced in one step; the file has its mode from its first byte."""
     fresh = path.with_suffix(f".{os.getpid()}.new")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh.unlink(missing_ok=True)
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            json.dump(token._asdict(), file)
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
+            file.write(text)
         fresh.replace(path)
     except OSError as fault:
         with contextlib.suppress(OSError):
@@ -82,3 +96,5 @@ def _parsed(found: Any) -> KeptToken:
 def forget(runtime: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         token_file(runtime).unlink()
+    with contextlib.suppress(FileNotFoundError):
+        helper_file(runtime).unlink()
