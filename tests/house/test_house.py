@@ -57,7 +57,9 @@ def test_no_imports_of_ours_inside_functions():
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 for inner in ast.walk(node):
                     module = getattr(inner, "module", "") or ""
-                    names = [alias.name for alias in getattr(inner, "names", [])] if isinstance(inner, ast.Import) else []
+                    names = (
+                        [alias.name for alias in getattr(inner, "names", [])] if isinstance(inner, ast.Import) else []
+                    )
                     if isinstance(inner, ast.ImportFrom) and module.startswith("callgate"):
                         found.append(f"{name(path)}:{inner.lineno}")
                     if any(one.startswith("callgate") for one in names):
@@ -65,14 +67,22 @@ def test_no_imports_of_ours_inside_functions():
     assert found == []
 
 
+def passes_on(handler):
+    """It cleans up and raises what it caught."""
+    last = handler.body[-1]
+    return isinstance(last, ast.Raise) and last.exc is None
+
+
 def test_broad_excepts_stand_in_three_places():
     """The front's last resort, the ledger writer's loop, and the gate that must deny when another one breaks."""
     found = set()
     for path, tree in TREES.items():
         for node in ast.walk(tree):
-            if isinstance(node, ast.ExceptHandler):
+            if isinstance(node, ast.ExceptHandler) and not passes_on(node):
                 kinds = [node.type] if not isinstance(node.type, ast.Tuple) else node.type.elts
-                if node.type is None or any(isinstance(k, ast.Name) and k.id in ("Exception", "BaseException") for k in kinds):
+                if node.type is None or any(
+                    isinstance(k, ast.Name) and k.id in ("Exception", "BaseException") for k in kinds
+                ):
                     found.add(name(path))
     assert found <= {
         "src/callgate/adapters/mcp/app.py",
@@ -86,7 +96,11 @@ def test_environment_is_read_by_the_command_and_the_secrets_alone():
     readers = set()
     for path, tree in TREES.items():
         for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv") and getattr(node.value, "id", "") == "os":
+            if (
+                isinstance(node, ast.Attribute)
+                and node.attr in ("environ", "getenv")
+                and getattr(node.value, "id", "") == "os"
+            ):
                 readers.add(name(path).split("/")[2] + "/" + name(path).split("/")[3])
     assert readers <= {"cli/" + path.name for path in (SOURCE / "cli").glob("*.py")} | {
         "adapters/secrets",
@@ -97,8 +111,19 @@ def test_environment_is_read_by_the_command_and_the_secrets_alone():
 
 
 def test_no_machine_paths_or_registries():
-    words = re.compile("/work/|" + "py" + r"pi\.org|python" + r"hosted|registry\.npm" + "js")
-    tracked = [path for folder in ("src", "docs", "tests", "benchmarks", "requirements", "tools") for path in (ROOT / folder).rglob("*") if path.is_file()]
+    words = re.compile(re.escape(str(ROOT)) + "|py" + r"pi\.org|python" + r"hosted|registry\.npm" + "js")
+    tracked = [
+        path
+        for folder in ("src", "docs", "tests", "benchmarks", "requirements", "tools")
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file()
+    ]
     tracked += [ROOT / one for one in ("README.md", "ARCHITECTURE.md", "Makefile", "pyproject.toml")]
-    hits = [name(path) for path in tracked if "__pycache__" not in str(path) and path.suffix not in (".pyc",) and words.search(path.read_text(errors="replace"))]
+    hits = [
+        name(path)
+        for path in tracked
+        if "__pycache__" not in str(path)
+        and path.suffix not in (".pyc",)
+        and words.search(path.read_text(errors="replace"))
+    ]
     assert hits == []

@@ -47,6 +47,8 @@ class HomeLock:
     def release(self) -> None:
         """Quiet when it is not held. The file stays: removing it would let two gates lock two files."""
         if self._descriptor is not None:
+            # A child that is between fork and exec still shares the descriptor: closing alone would not unlock.
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
             os.close(self._descriptor)
             self._descriptor = None
 
