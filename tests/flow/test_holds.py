@@ -80,6 +80,19 @@ def test_parallel_votes_and_redemptions_execute_once():
     run(check())
 
 
+def test_redemptions_that_start_together_execute_once():
+    async def check():
+        house = await open_house()
+        pending = await held(house)
+        house.rooms.voting._approved = lambda hold: None
+        await house.vote(pending.hold)
+        await asyncio.gather(*(house.rooms.redeemer.redeem(pending.hold) for _ in range(10)))
+        assert commits(house) == ["Fix it"]
+        assert len([body for body in await house.events("decided", pending.call_id) if body.effect == "allow"]) == 1
+
+    run(check())
+
+
 @pytest.mark.parametrize("yes_first", [True, False])
 def test_a_yes_and_a_no_at_once_have_one_winner(yes_first):
     async def check():
@@ -627,6 +640,19 @@ def test_an_equal_call_in_doubt_holds_and_a_yes_runs_it_again():
         await house.approve(second.hold)
         assert len(house.sent("git_create_branch")) == 2
         assert house.doubts() == {first.call_id}
+
+    run(check())
+
+
+def test_an_approval_to_repeat_a_call_in_doubt_outlives_a_harmless_change_of_the_bundle():
+    async def check():
+        house = await open_house(answer=lambda request: OutcomeUnknown("lost"))
+        await house.branch()
+        house.upstream.answer = git_answers
+        second = await house.branch()
+        await house.use_bundle(rates=Rates(initiator=599))
+        await house.approve(second.hold)
+        assert len(house.sent("git_create_branch")) == 2
 
     run(check())
 
