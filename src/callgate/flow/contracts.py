@@ -295,7 +295,8 @@ def _preview(contract: Contract) -> tuple[str, ...]:
     tiers = {Tier.READ: "look only", Tier.DRAFT: "look and draft", Tier.EXECUTE: "look, draft and change things"}
     said = [
         f"May {tiers[min(scope.max_tier or contract.max_tier, contract.max_tier)]} in {scope.integration}"
-        f" ({'all tools' if '*' in scope.tools else ', '.join(scope.tools)})."
+        f" ({'all tools' if '*' in scope.tools else ', '.join(scope.tools)})"
+        f"{', only ' + ', '.join(scope.targets) if scope.targets else ''}."
         for scope in contract.scopes
     ]
     said.append(f"Inside the domains: {', '.join(contract.domains) or 'none'}.")

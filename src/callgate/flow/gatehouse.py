@@ -15,7 +15,7 @@ from callgate.model.errors import AuthError, InputError, UpstreamError
 from callgate.model.event import TaskBound
 from callgate.model.identity import Credential
 from callgate.model.record import TaskBinding
-from callgate.model.store import Kind, Unit
+from callgate.model.store import Conflict, Unit
 
 _REASONS = {
     "expired": "The token has expired. Sign in again with: callgate login",
@@ -87,14 +87,14 @@ class Gatehouse:
             raise InputError("There is no such open task for this login.", code=problem or "unknown_task")
         former = tenancy.live.bindings.get(credential.id)
         if (former is not None and former.task != task) or credential.task not in ("", task):
-            raise InputError(
-                "This login works under another task already; a task is never widened or changed.", code="wider_task"
-            )
-        binding = TaskBinding(credential=credential.id, task=task, at_ms=self._clock.now_ms())
-        event = tenancy.event(TaskBound(credential=credential.id, task=task))
-        change = put(credential.id, binding, expect=tenancy.live.version(Kind.BINDING, credential.id))
-        await tenancy.write(Unit(events=(event,), changes=(change,)))
-        return f"Calls of this login now belong to the task {found.title or found.id}."
+            raise _wider()
+        if former is None:
+            binding = TaskBinding(credential=credential.id, task=task, at_ms=self._clock.now_ms())
+            event = tenancy.event(TaskBound(credential=credential.id, task=task))
+            change = put(credential.id, binding, expect=0)
+            if isinstance(await tenancy.write(Unit(events=(event,), changes=(change,))), Conflict):
+                raise _wider()
+        return f"Calls of this login now belong to the task: {found.title or found.id}"
 
     async def open_session(self, credential: Credential, integration: str, params: bytes, protocol: str) -> Opened:
         tenancy = self._rooms(credential).tenancy
@@ -117,6 +117,12 @@ class Gatehouse:
 
     def _rooms(self, credential: Credential) -> Rooms:
         return self._houses[credential.initiator.tenant]
+
+
+def _wider() -> InputError:
+    return InputError(
+        "This login works under another task already; a task is never widened or changed.", code="wider_task"
+    )
 
 
 def _owner(credential: Credential, integration: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from callgate.flow.views import DiscoveryView, IntegrationView, ToolView
 from callgate.model.errors import InputError, UpstreamError
 from callgate.model.event import IntegrationChanged, NewEvent, PinsConfirmed
 from callgate.model.identity import Presence
-from callgate.model.store import Delete, Kind, NameRow, Unit
+from callgate.model.store import Conflict, Delete, Expect, Kind, NameRow, Unit
 from callgate.model.terms import Role
 from callgate.model.tool import Integration, IntegrationPin
 
@@ -58,6 +58,7 @@ class Connections(Desk):
     async def confirm_integration(self, by: Presence, name: str, digest: str) -> IntegrationView:
         need(by, Role.PLATFORM)
         integration = self._known(name)
+        unchanged = Expect(kind=Kind.INTEGRATION, key=name, version=self._live.version(Kind.INTEGRATION, name))
         pin = make_pin(integration, await self._tenancy.upstreams.of(integration).discover())
         if pin.digest != digest:
             raise InputError("The server says something else by now.", code="stale_digest", hint="Look again.")
@@ -68,7 +69,11 @@ class Connections(Desk):
             PinsConfirmed(integration=name, digest=digest, tools=len(pin.tools), by=person), same_host=by.same_host
         )
         change = put(name, confirmed, expect=self._live.version(Kind.PIN, name))
-        await self._tenancy.write(Unit(events=(event,), changes=(change,), names=tuple(names)))
+        unit = Unit(events=(event,), guards=(unchanged,), changes=(change,), names=tuple(names))
+        if isinstance(await self._tenancy.write(unit), Conflict):
+            raise InputError(
+                "The integration was changed or confirmed just now.", code="stale_digest", hint="Look again."
+            )
         self._live.connected[name] = connect(integration, confirmed, self._tenancy)
         return self._shown(name)
 

@@ -71,7 +71,8 @@ def _of_call(body: EventBody, who: str, names: dict[str, str]) -> str:
             )
             return f"{body.integration}/{body.tool} for {who} {_DONE[body.effect]}" + (f": {why}" if why else "")
         case Asked():
-            return f"{len(body.questions)} questions wait in {body.hold}"
+            many = len(body.questions)
+            return f"{many} question{'s' if many != 1 else ''} wait{'' if many != 1 else 's'} in {body.hold}"
         case Voted():
             mark = ", alone" if body.alone else ""
             return f"{names.get(body.voter, body.voter)} said {'yes' if body.yes else 'no'} in {body.hold}{mark}"

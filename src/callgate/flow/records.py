@@ -1,15 +1,15 @@
 """Events, explanations, and proofs of the ledger."""
 
 import asyncio
-import base64
 import json
 from collections.abc import AsyncIterator, Sequence
 
+from callgate.core.call_state import replay
 from callgate.core.ledger import export
 from callgate.core.ledger.events import decode_event
 from callgate.core.ledger.export import checkpoint_line, export_head, tile_line
 from callgate.core.ledger.note import parse_checkpoint, verifier_key
-from callgate.core.ledger.proof import prove_inclusion
+from callgate.core.ledger.proof import proof_json, prove_inclusion
 from callgate.core.ledger.tree import WIDTH, Read, Tiles, inclusion, leaf_hash, tiles_of
 from callgate.flow.admin import EventFilter
 from callgate.flow.desk import Desk, missing
@@ -28,7 +28,7 @@ from callgate.flow.views import (
     VerifyStep,
 )
 from callgate.model.errors import InputError, StoreError
-from callgate.model.event import CallUnknown, Decided, Finished
+from callgate.model.event import Decided, Finished
 from callgate.model.store import CheckpointRow, Leaf
 from callgate.offline.verify_ledger import LedgerCheck, LogKey, Unusable
 
@@ -154,7 +154,7 @@ class Records(Desk):
                 for question in (context.decision.questions if context else ())
             ),
             bundle=body.bundle,
-            outcome=_outcome(history, body),
+            outcome=_outcome(history),
             next="callgate holds show" if body.effect == "hold" else "",
             events=views,
             hold=body.hold,
@@ -236,9 +236,7 @@ class Records(Desk):
             event=event,
             index=leaf.index,
             size=row.size,
-            leaf=leaf.data.decode(),
-            hashes=tuple(base64.b64decode(item).hex() for item in proof.hashes),
-            note=row.note,
+            proof=proof_json(proof).decode(),
         )
 
     async def _reader(self, index: int, size: int) -> Read:
@@ -285,11 +283,8 @@ def _fits(leaf: Leaf, which: EventFilter) -> bool:
     return (not which.kind or leaf.kind == which.kind) and leaf.at_ms >= which.since_ms
 
 
-def _outcome(history: Sequence[Leaf], decided: Decided) -> str:
-    for leaf in reversed(history):
-        body = decode_event(leaf.data).data.body
-        if isinstance(body, Finished):
-            return f"finished: {body.outcome}"
-        if isinstance(body, CallUnknown):
-            return "unknown"
-    return {"hold": "held", "deny": "refused"}.get(decided.effect, "started")
+def _outcome(history: Sequence[Leaf]) -> str:
+    """State of the call now, and how it ended."""
+    bodies = [decode_event(leaf.data).data.body for leaf in history]
+    ended = next((body.outcome for body in bodies if isinstance(body, Finished)), "")
+    return replay(bodies).value + (f": {ended}" if ended else "")

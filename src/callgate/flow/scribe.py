@@ -3,7 +3,7 @@
 import msgspec
 
 from callgate.core.ledger.seal import CallKey
-from callgate.flow.tenancy import Tenancy
+from callgate.flow.tenancy import KNOWN_NAMES, Tenancy
 from callgate.model.call import Call
 from callgate.model.decision import Decision, Finding, Question
 from callgate.model.event import Decided, FindingRef, Finished, NewEvent, PrincipalRef, QuestionRef, ReceiptRef
@@ -50,9 +50,11 @@ class Scribe:
         return cls(tenancy, call_id, tenancy.sealer.unwrap(call_id, wrapped), None)
 
     def who(self, principal: Principal, credential: str) -> PrincipalRef:
-        known = self._tenancy.known_callers.get((credential, principal.actor.integration))
-        if known is not None:
-            return known
+        callers = self._tenancy.known_callers
+        known = callers.get((credential, principal.actor.integration))
+        # The same login may stand for another runtime kind or account after a change, so all of it is compared.
+        if known is not None and (known[0] is principal or known[0] == principal):
+            return known[1]
         person, runtime = principal.initiator, principal.runtime
         made = PrincipalRef(
             initiator=self._tenancy.name("person", f"{person.issuer}|{person.subject}", self.names),
@@ -62,7 +64,9 @@ class Scribe:
             chain=tuple(self._tenancy.name("delegate", link.subject, self.names) for link in principal.chain),
             credential=credential,
         )
-        self._tenancy.known_callers[credential, principal.actor.integration] = made
+        if len(callers) >= KNOWN_NAMES:
+            callers.clear()
+        callers[credential, principal.actor.integration] = principal, made
         return made
 
     def decided(self, call: Call, decision: Decision, *, attempt: int, hold: str = "") -> NewEvent:

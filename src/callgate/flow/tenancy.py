@@ -9,6 +9,7 @@ from callgate.flow.live import Live
 from callgate.flow.ports import Clock, Entropy, Store, Upstreams
 from callgate.model.errors import StoreError
 from callgate.model.event import EventBody, NewEvent, PrincipalRef
+from callgate.model.identity import Principal
 from callgate.model.store import Committed, Conflict, NameRow, Unit
 from callgate.model.terms import Profile
 
@@ -34,8 +35,8 @@ class Tenancy:
 
     def __post_init__(self) -> None:
         self._named: set[str] = set()
-        self.known_callers: dict[tuple[str, str], PrincipalRef] = {}
-        """Pseudonyms of (credential, integration), as long as their names are known to be stored."""
+        self.known_callers: dict[tuple[str, str], tuple[Principal, PrincipalRef]] = {}
+        """Pseudonyms by (credential, integration), as long as their names are known to be stored."""
 
     def new_id(self, prefix: str) -> str:
         """Time-ordered id: prefix, 12 hex digits of milliseconds, 14 random ones."""

@@ -316,11 +316,8 @@ class ProofView(Fact, frozen=True):
     event: str
     index: int
     size: int
-    leaf: str
-    """The event's canonical bytes, as text."""
-    hashes: tuple[str, ...]
-    """Hex, from the leaf up (RFC 6962 section 2.1.1)."""
-    note: str
+    proof: str
+    """The proof file, as docs/reference/ledger-format.md has it."""
 
 
 class ExportView(Fact, frozen=True):
