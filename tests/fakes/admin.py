@@ -443,7 +443,7 @@ class FakeAdmin:
         return CHECKPOINT
 
     async def proof(self, event: str) -> ProofView:
-        return ProofView(event=event, index=1, size=2, leaf="{}", hashes=("f" * 64,), note=CHECKPOINT.note)
+        return ProofView(event=event, index=1, size=2, proof='{"kind":"inclusion","event":"ev-1"}')
 
     async def export_ledger(self, folder: str) -> ExportView:
         self.acts.append(("export_ledger", folder))

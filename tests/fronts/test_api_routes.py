@@ -85,7 +85,7 @@ def get(path: str, query: str = "", admin: FakeAdmin | None = None) -> Any:
         ("/v1/explain/ev-0", {"decision", "findings", "events"}),
         ("/v1/policy", {"digest", "files", "proposals"}),
         ("/v1/ledger/checkpoint", {"origin", "size", "root", "note"}),
-        ("/v1/ledger/proof/ev-1", {"event", "index", "hashes"}),
+        ("/v1/ledger/proof/ev-1", {"event", "index", "proof"}),
     ],
 )
 def test_reads_need_no_presence(path: str, keys: set[str]) -> None:

@@ -37,6 +37,6 @@ def administration(home: Home, config: Config, built: Built, issuer: TokenIssuer
         write_export=write_export,
         verifier_source=(files("callgate.offline") / "verify_ledger.py").read_bytes,
         ledger_public=built.public_key,
-        hygiene=lambda: hygiene(home),
+        hygiene=lambda: hygiene(home, same_host=same_host),
     )
     return Administration(tools)

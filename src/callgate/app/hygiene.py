@@ -14,8 +14,8 @@ Check = tuple[str, str, str, str]
 """(code, state, text, todo)."""
 
 
-def hygiene(home: Home) -> tuple[Check, ...]:
-    return (*_modes(home), *_user(), *_confinement(), *_disk(home))
+def hygiene(home: Home, *, same_host: bool) -> tuple[Check, ...]:
+    return (*_modes(home), *_user(same_host=same_host), *_confinement(), *_disk(home))
 
 
 def _modes(home: Home) -> Iterator[Check]:
@@ -37,7 +37,7 @@ def _private(home: Home) -> Iterator[Path]:
         yield from (path for path in folder.rglob("*"))
 
 
-def _user() -> Iterator[Check]:
+def _user(*, same_host: bool) -> Iterator[Check]:
     if os.geteuid() == 0:
         yield (
             "user",
@@ -45,6 +45,8 @@ def _user() -> Iterator[Check]:
             "The gate runs as root: what it starts and reads is root's.",
             "Run it as a user of its own.",
         )
+    elif not same_host:
+        yield "user", "ok", "The gate runs as a user of its own; people reach it from theirs.", ""
     else:
         yield (
             "user",

@@ -156,7 +156,7 @@ async def _people(
     pseudonym = tenancy.name("person", f"{issuer}|{account}", names)
     event = tenancy.event(AccountChanged(account=pseudonym, change="added", by=pseudonym), same_host=True)
     await tenancy.write(Unit(events=(event,), changes=(put(account, person, expect=0),), names=tuple(names)))
-    made = [f"Account {account} of tenant {tenancy.tenant}, with every role"]
+    made = [f"Account {account} of tenant {tenancy.tenant}, with the roles security, platform and app-team"]
     by = _founder(issuer, tenancy.clock.now_ms(), account)
     for name, text in read_folder(home.contracts, ".toml").items():
         contract = await admin.add_contract(by, ContractText(text=text.decode(), file=name))

@@ -91,9 +91,8 @@ def proof(
     home: HomeOption = None,
 ) -> None:
     """Print the proof that an event is in the ledger, for the offline verifier (JSON)."""
-    reply = Gate(home).get("ledger", "proof", event)
-    found = decode(reply, ProofView)
-    text = safe_json(msgspec.json.format(reply, indent=2).decode()) + "\n"
+    found = decode(Gate(home).get("ledger", "proof", event), ProofView)
+    text = safe_json(msgspec.json.format(found.proof, indent=2)).rstrip("\n") + "\n"
     _give(text, out, f"The proof of {found.event} is in")
 
 

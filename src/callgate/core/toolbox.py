@@ -47,6 +47,7 @@ class ToolProfile:
         "_domains",
         "_extractor",
         "_header_selectors",
+        "_last",
         "_reads",
         "_schema",
         "_sentence",
@@ -81,6 +82,7 @@ class ToolProfile:
         self._header_selectors = tuple((header, Selector(path)) for header, path in self.headers)
         self._schema = _schema(schema, with_manifest=manifest is not None)
         self._domains = domains
+        self._last: tuple[object, list[tuple[tuple[str, ...], str]]] = (None, [])
         required = self._schema.required if self._schema else frozenset()
         rules = manifest or ToolManifest(name=pin.name, tier=Tier.EXECUTE, say="")
         try:
@@ -102,13 +104,20 @@ class ToolProfile:
     def target_findings(self, arguments: dict[str, Any]) -> tuple[Finding, ...]:
         """Arguments that should say what the call aims at and do not. Deny, under the schema gate."""
         findings: list[Finding] = []
-        for number, selector in enumerate(self._targets):
-            _, problem = selector.ids(arguments)
+        for number, (selector, (_, problem)) in enumerate(zip(self._targets, self._aimed(arguments), strict=True)):
             if problem:
                 reason = _TARGET_REASONS[problem]
                 path = selector.path or f"target {number}"
                 findings.append(Finding(gate="schema", code=problem, effect=Effect.DENY, path=path, reason=reason))
         return tuple(findings)
+
+    def _aimed(self, arguments: dict[str, Any]) -> list[tuple[tuple[str, ...], str]]:
+        """What each target rule finds. One call asks twice, with the very same arguments, one after the other."""
+        last, found = self._last
+        if last is not arguments:
+            found = [selector.ids(arguments) for selector in self._targets]
+            self._last = (arguments, found)
+        return found
 
     def tier_of(self, arguments: dict[str, Any]) -> Tier:
         """The tool's tier, or the one its rules give these arguments; several rules: the highest of them."""
@@ -123,9 +132,9 @@ class ToolProfile:
         if not self._targets:
             return _NO_TARGETS
         found: dict[tuple[str, str], Target] = {}
-        for selector in self._targets:
+        for selector, (names, _) in zip(self._targets, self._aimed(arguments), strict=True):
             kind = selector.kind
-            for name in selector.ids(arguments)[0]:
+            for name in names:
                 if (kind, name) not in found:
                     found[kind, name] = Target(kind=kind, id=name, domain=self._domains.of(kind, name))
         return tuple(found.values())

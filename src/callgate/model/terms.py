@@ -70,6 +70,8 @@ class CallState(enum.StrEnum):
     HELD = "held"
     STARTED = "started"
     UNKNOWN = "unknown"
+    JOINED = "joined"
+    """It was not executed: an equal earlier call answers for it."""
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
     EXPIRED = "expired"
