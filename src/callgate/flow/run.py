@@ -26,6 +26,7 @@ from callgate.model.store import Conflict, OpenCall, Unit
 from callgate.model.terms import Effect, Outcome
 
 ATTEMPTS = 3
+_CORRECT = "Correct the call as the list of tools and the tool's schema say, then call again."
 _NEXT = "Do not try another way to the same end: the rule is about the effect. `callgate explain` shows every finding."
 
 
@@ -318,11 +319,15 @@ def refusal(call_id: str, decision_id: str, decision: Decision, facts: Facts) ->
         for finding in decision.findings
         if not finding.shadow and not finding.discharged and finding.effect is decision.effect
     )
+    correctable = bool(counting) and all(
+        finding.gate == "schema" or finding.code == "unknown_tool" for finding in counting
+    )
     return Refused(
         call_id=call_id,
         decision_id=decision_id,
         findings=counting,
-        next=_NEXT,
+        next=_CORRECT if correctable else _NEXT,
+        correctable=correctable,
         retry_after_ms=facts.retry_after_ms,
     )
 

@@ -50,6 +50,8 @@ class Refused(Fact, frozen=True):
     next: str
     """What to do next, one sentence."""
     retry_after_ms: int = 0
+    correctable: bool = False
+    """Only the arguments' form is wrong: corrected ones may be called."""
 
 
 class Pending(Fact, frozen=True):

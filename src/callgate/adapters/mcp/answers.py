@@ -127,7 +127,7 @@ def _refused(answer: Refused) -> tuple[str, dict[str, Any]]:
         facts["retry_after_seconds"] = -(-answer.retry_after_ms // 1000)
         wait = f"Try again in {facts['retry_after_seconds']} s."
     lines = ("Callgate stopped this call; nothing was executed.", reason, _marks(facts), wait, _next(answer.next))
-    return _text(*lines, _NOT_AROUND), facts
+    return _text(*lines, "" if answer.correctable else _NOT_AROUND), facts
 
 
 def _pending(answer: Pending) -> tuple[str, dict[str, Any]]:
@@ -160,7 +160,14 @@ def _codes(findings: tuple[Finding, ...]) -> list[str]:
 
 
 def _reason(findings: tuple[Finding, ...]) -> str:
-    return " ".join(dict.fromkeys(finding.reason for finding in findings if finding.reason))
+    return " ".join(dict.fromkeys(map(_sentence, filter(lambda finding: finding.reason, findings))))
+
+
+def _sentence(finding: Finding) -> str:
+    """A finding of the schema says where: the argument's path, unless the sentence names it."""
+    if finding.gate == "schema" and finding.path and finding.path not in finding.reason:
+        return f"{finding.path}: {finding.reason}"
+    return finding.reason
 
 
 def _marks(facts: dict[str, Any]) -> str:
