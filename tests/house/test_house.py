@@ -73,8 +73,8 @@ def passes_on(handler):
     return isinstance(last, ast.Raise) and last.exc is None
 
 
-def test_broad_excepts_stand_in_three_places():
-    """The front's last resort, the ledger writer's loop, and the gate that must deny when another one breaks."""
+def test_broad_excepts_stand_where_they_must():
+    """The fronts' last resort, worker loops, and the fold that must deny when a gate breaks."""
     found = set()
     for path, tree in TREES.items():
         for node in ast.walk(tree):
@@ -88,6 +88,7 @@ def test_broad_excepts_stand_in_three_places():
         "src/callgate/adapters/mcp/app.py",
         "src/callgate/adapters/http/routes_base.py",
         "src/callgate/adapters/store/writer.py",
+        "src/callgate/app/serving.py",
         "src/callgate/core/decide.py",
     }
 

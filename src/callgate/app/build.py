@@ -1,7 +1,10 @@
 """Builds the rooms of each tenant from a home: keys, store, live state, policy."""
 
+import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -29,18 +32,23 @@ from callgate.model.record import Setting
 from callgate.model.store import Kind, Unit
 
 PAGE = 1000
+MOST_CHANGES = 64
 _log = logging.getLogger("callgate.gate")
 
 
 class Built:
     """One tenant, and what the composition root still needs of it."""
 
-    def __init__(self, house: Rooms, store: Store, pool: Pool, origin: str, public_key: bytes) -> None:
+    def __init__(
+        self, house: Rooms, store: Store, pool: Pool, origin: str, public_key: bytes, drift: asyncio.Queue[str]
+    ) -> None:
         self.house = house
         self.store = store
         self.pool = pool
         self.origin = origin
         self.public_key = public_key
+        self.drift = drift
+        """Names of integrations whose servers say that their tools changed."""
 
 
 def issuer_of(config: Config, tenant: str) -> str:
@@ -66,7 +74,15 @@ async def build_tenant(home: Home, config: Config, keys: Keyring, tenant: str) -
     public = signer.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     origin = _stored_origin(home, tenant, origin_of(config, tenant))
     store = open_sqlite(home.data / tenant, tenant, sign=signer.sign, origin=origin, public_key=public, clock=clock)
-    pool = Pool(resolve, clock, logging.getLogger("callgate.upstream"), folder=home.children, hidden=(home.root,))
+    drift: asyncio.Queue[str] = asyncio.Queue(maxsize=MOST_CHANGES)
+    pool = Pool(
+        resolve,
+        clock,
+        logging.getLogger("callgate.upstream"),
+        folder=home.children,
+        hidden=(home.root,),
+        changed=partial(_told, drift),
+    )
     tenancy = Tenancy(
         tenant=tenant,
         store=store,
@@ -80,7 +96,7 @@ async def build_tenant(home: Home, config: Config, keys: Keyring, tenant: str) -
         log=_logged,
     )
     await load(tenancy, bundle_files(home))
-    return Built(rooms(tenancy), store, pool, origin, public)
+    return Built(rooms(tenancy), store, pool, origin, public, drift)
 
 
 def bundle_files(home: Home) -> Callable[[], dict[str, bytes]]:
@@ -137,6 +153,12 @@ def _stored_origin(home: Home, tenant: str, wanted: str) -> str:
         path.write_text(wanted + "\n")
         path.chmod(0o600)
         return wanted
+
+
+def _told(drift: asyncio.Queue[str], name: str) -> None:
+    """A server that says so all the time is looked at no more often than it can be."""
+    with contextlib.suppress(asyncio.QueueFull):
+        drift.put_nowait(name)
 
 
 def _logged(event: str, fields: dict[str, object]) -> None:

@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -40,6 +41,7 @@ from callgate.model.event import GateStarted, GateStopped
 from callgate.model.store import Unit
 
 DRIFT_EVERY_S = 300
+DRIFT_AT_MOST_EVERY_S = 2.0
 _log = logging.getLogger("callgate.gate")
 
 
@@ -152,9 +154,11 @@ class RunningGate:
             loop.add_signal_handler(number, self._stop, server)
         for api in self._apis:
             await api.start()
-        self._every(1.0, self._tick)
-        self._every(60.0, self._minute)
-        self._every(DRIFT_EVERY_S, self._drift, at_once=True)
+        self._every("tick", 1.0, self._tick)
+        self._every("minute", 60.0, self._minute)
+        self._every("drift", DRIFT_EVERY_S, self._drift, at_once=True)
+        for built in self._built.values():
+            self._every("changed", DRIFT_AT_MOST_EVERY_S, partial(_changed, built))
         self._loops.append(asyncio.create_task(self._verifier.run()))
         _settle_memory()
         print(self._banner(), flush=True)
@@ -211,7 +215,7 @@ class RunningGate:
         await tenancy.write(Unit(events=(tenancy.event(started, same_host=same_host(self._config)),)))
         await resume_holds(tenancy, built.house.holds, built.house.redeemer)
 
-    def _every(self, seconds: float, act: Callable[[], Awaitable[None]], *, at_once: bool = False) -> None:
+    def _every(self, what: str, seconds: float, act: Callable[[], Awaitable[None]], *, at_once: bool = False) -> None:
         async def loop() -> None:
             if not at_once:
                 await asyncio.sleep(seconds)
@@ -219,7 +223,9 @@ class RunningGate:
                 try:
                     await act()
                 except CallgateError as fault:
-                    _log.warning("background_failed", extra={"what": act.__name__, "code": fault.code})
+                    _log.warning("background_failed", extra={"what": what, "code": fault.code})
+                except Exception as fault:  # noqa: BLE001 - a worker loop outlives what it stumbles over
+                    _log.error("background_failed", extra={"what": what, "code": type(fault).__name__})
                 await asyncio.sleep(seconds)
 
         self._loops.append(asyncio.create_task(loop()))
@@ -239,6 +245,12 @@ class RunningGate:
         for built in self._built.values():
             for name in tuple(built.house.tenancy.live.integrations):
                 await look_for_drift(built.house.tenancy, name)
+
+
+async def _changed(built: Built) -> None:
+    """A server said that its tools changed: look, at most once in a while."""
+    name = await built.drift.get()
+    await look_for_drift(built.house.tenancy, name)
 
 
 def same_host(config: Config) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from callgate.adapters.upstream.budget import Budget
@@ -32,12 +33,15 @@ class Pool:
         *,
         folder: Path | None = None,
         hidden: tuple[Path, ...] = (),
+        changed: Callable[[str], None] | None = None,
     ) -> None:
+        """``changed`` is told the integration's name when a stdio server says that its tools changed."""
         self._resolve = resolve
         self._clock = clock
         self._log = log
         self._folder = folder
         self._hidden = hidden
+        self._changed = changed
         self._budget = Budget(MAX_ANSWERS)
         self._made: dict[str, HttpUpstream | StdioUpstream] = {}
         self._leaving: set[asyncio.Task[None]] = set()
@@ -59,9 +63,12 @@ class Pool:
             return HttpUpstream(integration, self._resolve, self._log, self._budget)
         if self._folder is None:
             raise ConfigError("There is no folder for stdio servers.", key=integration.name)
-        return StdioUpstream(
+        made = StdioUpstream(
             integration, self._resolve, self._clock, self._log, folder=self._folder, hidden=self._hidden
         )
+        if self._changed is not None:
+            made.on_changed = partial(self._changed, integration.name)
+        return made
 
     def _let_go(self, upstream: HttpUpstream | StdioUpstream) -> None:
         task = asyncio.get_running_loop().create_task(upstream.retire(GRACE_SECONDS))
