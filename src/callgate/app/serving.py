@@ -35,12 +35,16 @@ from callgate.core.sessions import SessionSealer
 from callgate.flow.connect import look_for_drift, reconnect
 from callgate.flow.gatehouse import Gatehouse
 from callgate.flow.recover import recover, resume_holds
+from callgate.flow.rows import put
 from callgate.model.config import Config
 from callgate.model.errors import CallgateError, ConfigError
 from callgate.model.event import GateStarted, GateStopped
+from callgate.model.record import Setting
 from callgate.model.store import Unit
 
 DRIFT_EVERY_S = 300
+STARTED = "started"
+"""Name of the setting that says that this log has seen a start."""
 DRIFT_AT_MOST_EVERY_S = 2.0
 _log = logging.getLogger("callgate.gate")
 
@@ -203,16 +207,18 @@ class RunningGate:
         reconnect(tenancy)
         bundle = tenancy.live.bundle
         assert bundle is not None
-        head = await tenancy.store.head()
+        first = STARTED not in tenancy.live.settings
         started = GateStarted(
             version=__version__,
             profile=bundle.profile.value,
             bundle=bundle.digest,
             same_host=same_host(self._config),
-            first=head.size <= 1,
+            first=first,
             recovered_unknown=lost,
         )
-        await tenancy.write(Unit(events=(tenancy.event(started, same_host=same_host(self._config)),)))
+        event = tenancy.event(started, same_host=same_host(self._config))
+        mark = (put(STARTED, Setting(name=STARTED, value=__version__), expect=0),) if first else ()
+        await tenancy.write(Unit(events=(event,), changes=mark))
         await resume_holds(tenancy, built.house.holds, built.house.redeemer)
 
     def _every(self, what: str, seconds: float, act: Callable[[], Awaitable[None]], *, at_once: bool = False) -> None:
