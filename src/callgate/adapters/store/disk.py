@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from callgate.adapters.store.batch import Batch, RowKey, Used
+from callgate.adapters.store.bulk import Bulk
 from callgate.adapters.store.files import Connect, StoreFiles
 from callgate.adapters.store.outbox import Outbox
 from callgate.core.ledger.tree import WIDTH, Frontier, Tile, leaf_hash
@@ -25,18 +26,19 @@ _json = msgspec.json.encode
 
 _HEAD = "SELECT batch, size, root, writer, seq, at_ms FROM head"
 _MOVE_HEAD = "UPDATE head SET batch = ?, size = ?, root = ?, writer = ?, seq = ?, at_ms = ? WHERE batch = ?"
-_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)"
-_SEALED = "INSERT INTO sealed VALUES (?, ?, ?, ?)"
-_COUNTER = (
-    "INSERT INTO counters VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET used = excluded.used, "
-    "expires_ms = excluded.expires_ms"
+_EVENTS = Bulk("INSERT INTO events VALUES", "(?, ?, ?, ?, ?, ?)")
+_SEALED = Bulk("INSERT INTO sealed VALUES", "(?, ?, ?, ?)")
+_COUNTERS = Bulk(
+    "INSERT INTO counters VALUES",
+    "(?, ?, ?)",
+    " ON CONFLICT DO UPDATE SET used = excluded.used, expires_ms = excluded.expires_ms",
 )
-_USED = "UPDATE counters SET used = ? WHERE name = ?"
+_USED = Bulk("INSERT INTO counters VALUES", "(?, ?, ?)", " ON CONFLICT DO UPDATE SET used = excluded.used")
 _FORGET = (
     "DELETE FROM counters WHERE name IN (SELECT name FROM counters WHERE expires_ms > 0 AND expires_ms <= ? LIMIT 1000)"
 )
-_OPEN = "INSERT OR REPLACE INTO open_calls VALUES (?, ?)"
-_CLOSE = "DELETE FROM open_calls WHERE call_id = ?"
+_OPEN = Bulk("INSERT OR REPLACE INTO open_calls VALUES", "(?, ?)")
+_CLOSE = Bulk("DELETE FROM open_calls WHERE call_id IN (", "?", ")")
 _PUT = "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)"
 _DELETE = "DELETE FROM rows WHERE kind = ? AND key = ?"
 _TILE = "INSERT INTO tiles VALUES (?, ?, ?)"
@@ -204,13 +206,11 @@ class Disk:
         for name, (used, expires_ms) in batch.counters.items():
             known = self._counters.get(name)
             if known is not None and known[1] == expires_ms:
-                same.append((used, name))
+                same.append((name, used, expires_ms))
             else:
                 others.append((name, used, expires_ms))
-        if same:
-            ledger.executemany(_USED, same)
-        if others:
-            ledger.executemany(_COUNTER, others)
+        _USED.run(ledger, same)
+        _COUNTERS.run(ledger, others)
 
     def _wrote(self, batch: Batch, tail: Tail) -> None:
         self.tail = tail
@@ -235,17 +235,11 @@ class Disk:
 
 
 def _write_rows(ledger: sqlite3.Connection, batch: Batch) -> None:
-    many = ledger.executemany
-    if batch.leaves:
-        many(_EVENT, batch.leaves)
-    if batch.sealed:
-        many(_SEALED, map(_astuple, batch.sealed))
+    _EVENTS.run(ledger, batch.leaves)
+    _SEALED.run(ledger, [_astuple(sealed) for sealed in batch.sealed])
     if batch.calls:
-        opened = [(call_id, _json(call)) for call_id, call in batch.calls.items() if call is not None]
-        if opened:
-            many(_OPEN, opened)
-        if len(opened) < len(batch.calls):
-            many(_CLOSE, [(call_id,) for call_id, call in batch.calls.items() if call is None])
+        _OPEN.run(ledger, [(call_id, _json(call)) for call_id, call in batch.calls.items() if call is not None])
+        _CLOSE.run(ledger, [(call_id,) for call_id, call in batch.calls.items() if call is None])
     for (kind, key), row in batch.rows.items():
         if row is None:
             ledger.execute(_DELETE, (kind.value, key))

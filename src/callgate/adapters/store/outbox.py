@@ -7,14 +7,15 @@ soon after: a batch costs one synced transaction instead of two. Doing a move tw
 import sqlite3
 
 from callgate.adapters.store.batch import Batch
+from callgate.adapters.store.bulk import Bulk
 
 MOVE_MANY = 512
 """Rows that wait before they move in one transaction."""
 MOVE_MS = 500
 """How long they wait while there is traffic."""
-_KEY = "INSERT OR REPLACE INTO keys VALUES (?, ?)"
-_NAME = "INSERT OR IGNORE INTO names VALUES (?, ?, ?)"
-_WAIT = "INSERT INTO outbox VALUES (?, ?, ?, ?)"
+_KEYS = Bulk("INSERT OR REPLACE INTO keys VALUES", "(?, ?)")
+_NAMES = Bulk("INSERT OR IGNORE INTO names VALUES", "(?, ?, ?)")
+_WAIT = Bulk("INSERT INTO outbox VALUES", "(?, ?, ?, ?)")
 
 Waiting = tuple[str, str, str, bytes]
 """(what, name, kind, data)."""
@@ -41,8 +42,8 @@ class Outbox:
         if keys is None:
             raise sqlite3.OperationalError("the key database is not open")
         keys.execute("BEGIN IMMEDIATE")
-        keys.executemany(_KEY, [(name, data) for what, name, _, data in self._rows if what == "key"])
-        keys.executemany(_NAME, [(name, kind, data) for what, name, kind, data in self._rows if what == "name"])
+        _KEYS.run(keys, [(name, data) for what, name, _, data in self._rows if what == "key"])
+        _NAMES.run(keys, [(name, kind, data) for what, name, kind, data in self._rows if what == "name"])
         keys.execute("COMMIT")
 
     def clear(self, ledger: sqlite3.Connection) -> None:
@@ -53,8 +54,7 @@ class Outbox:
         """Inside the batch's transaction; returns what to ``settle`` once that is durable."""
         rows = [("key", key.owner, "", key.wrapped) for key in batch.keys]
         rows += [("name", name.pseudonym, name.kind, name.data) for name in batch.names]
-        if rows:
-            ledger.executemany(_WAIT, rows)
+        _WAIT.run(ledger, rows)
         return rows
 
     def settle(self, added: list[Waiting], *, moved: bool, now_ms: int) -> None:
