@@ -15,19 +15,19 @@ from callgate.model.tool import Integration, IntegrationPin, ToolPin
 
 HANDSHAKE_ERAS = ("2025-11-25", "2025-06-18", "2025-03-26")
 ALL_ERAS = ("2026-07-28", *HANDSHAKE_ERAS)
+_UNREADABLE = frozenset({"bad_definition", "bad_listing"})
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
 def make_pin(integration: Integration, found: Discovered) -> IntegrationPin:
     """The pin a person would confirm. Covers each whole tool object, the server's words and where it runs.
 
-    Raises InputError when a tool object is not one (no name, name twice).
+    Raises InputError when a tool object is not one (no JSON object, no name, name twice).
     """
     tools: dict[str, ToolPin] = {}
     for raw in found.tools:
-        definition = _encode(msgspec.json.decode(raw))
-        name = msgspec.json.decode(raw).get("name")
-        if not isinstance(name, str) or not name or name in tools:
+        name, definition = _tool(raw)
+        if not name or name in tools:
             raise InputError("The server lists a tool without a name, or the same name twice.", code="bad_definition")
         tools[name] = ToolPin(integration=integration.name, name=name, digest=digest(definition), definition=definition)
     origin = digest(canonical(list(integration.command))) if integration.command else integration.url
@@ -42,6 +42,17 @@ def make_pin(integration: Integration, found: Discovered) -> IntegrationPin:
         origin=origin,
     )
     return msgspec.structs.replace(bare, digest=_pin_digest(bare))
+
+
+def _tool(raw: bytes) -> tuple[str, bytes]:
+    """(name, canonical definition) of one listed tool; the name is empty when it has none."""
+    try:
+        tool = msgspec.json.decode(raw)
+        definition = _encode(tool)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError) as fault:
+        raise InputError("The server lists a tool that is not JSON.", code="bad_definition") from fault
+    name = tool.get("name") if isinstance(tool, dict) else None
+    return (name if isinstance(name, str) else ""), definition
 
 
 def _pin_digest(pin: IntegrationPin) -> str:
@@ -80,23 +91,28 @@ def reconnect(tenancy: Tenancy) -> None:
 
 
 async def look_for_drift(tenancy: Tenancy, name: str) -> None:
-    """Compare what the server says now with the pin; a changed definition holds its tool's calls."""
+    """Compare what the server says now with the pin; a changed definition holds its tool's calls.
+
+    An answer that is no list of tools confirms none of them; a server that is away says nothing.
+    """
     connected = tenancy.live.connected.get(name)
     if connected is None or connected.pin is None:
         return
     try:
         seen = make_pin(connected.integration, await tenancy.upstreams.of(connected.integration).discover())
-    except UpstreamError as fault:
+        drifted, digest_seen = changed_tools(connected.pin, seen), seen.digest
+    except (UpstreamError, InputError) as fault:
         tenancy.log("discovery_failed", {"integration": name, "code": fault.code})
-        return
-    drifted = changed_tools(connected.pin, seen)
+        if fault.code not in _UNREADABLE:
+            return
+        drifted, digest_seen = frozenset(tool.name for tool in connected.pin.tools), ""
     if drifted == connected.drifted:
         return
     connected.drifted = drifted
     tenancy.live.epoch += 1
     if drifted:
         event = tenancy.event(
-            DriftSeen(integration=name, pinned=connected.pin.digest, seen=seen.digest, tools=tuple(sorted(drifted)))
+            DriftSeen(integration=name, pinned=connected.pin.digest, seen=digest_seen, tools=tuple(sorted(drifted)))
         )
         await tenancy.write(Unit(events=(event,)))
 
