@@ -102,7 +102,7 @@ class Contracts(Desk):
         return self._view(self._named(name))
 
     async def open_task(self, by: Presence, task: TaskRequest) -> TaskView:
-        contract = self._named(task.contract)
+        contract = self._named(task.contract, usable=True)
         if contract.everyday:
             raise InputError("Everyday rules need no task: calls without a task use them.", code="everyday")
         if "*" not in contract.initiators and by.subject not in contract.initiators:
@@ -169,7 +169,8 @@ class Contracts(Desk):
         )
         changes = [put(task.id, task, expect=0, state=task.state.value, ref=by.subject, at_ms=deadline)]
         if contract.id not in self._live.contracts:
-            changes.append(put(contract.id, contract, expect=0, ref=contract.parent))
+            # Content-hashed: written twice at once it is the same row.
+            changes.append(put(contract.id, contract, expect=None, ref=contract.parent))
         await self._tenancy.write(Unit(events=(event,), changes=tuple(changes), names=tuple(names)))
         return await self._task_view(task)
 
@@ -230,18 +231,21 @@ class Contracts(Desk):
             closed_ms=task.closed_ms,
         )
 
-    def _named(self, name: str) -> Contract:
-        """By id, or by name: the newest with that name that is no instance of a template."""
-        rules = self._live.contracts.get(name)
+    def _named(self, name: str, *, usable: bool = False) -> Contract:
+        """By id, or by name: the one added last with that name that is no instance of a template. ``usable``: one
+        that waits for consents does not hide one that has them.
+        """
+        live = self._live
+        rules = live.contracts.get(name)
         if rules is not None:
             return rules.contract
-        if name in self._live.templates:
-            return self._live.templates[name]
-        every = [one.contract for one in self._live.contracts.values() if not one.contract.parent]
-        found = [one for one in (*every, *self._live.templates.values()) if one.name == name]
+        if name in live.templates:
+            return live.templates[name]
+        every = [one.contract for one in live.contracts.values() if not one.contract.parent]
+        found = [one for one in (*every, *live.templates.values()) if one.name == name]
         if not found:
             raise missing("contract", "contract list")
-        return found[-1]
+        return max(found, key=lambda one: (usable and live.active(one.id), live.added.get(one.id, 0), one.id))
 
     def _unknown_words(self, contract: Contract) -> tuple[ContractProblem, ...]:
         """Names in the contract that mean nothing at this gate."""

@@ -17,7 +17,7 @@ from callgate.model.hold import Hold
 from callgate.model.identity import Account, Runtime
 from callgate.model.record import Consent, Denial, Halt, Proposal, Revocation, TaskBinding
 from callgate.model.store import Delete, Kind, OpenCall, Put, Row
-from callgate.model.terms import HaltScope, HoldState, Stage, Tier
+from callgate.model.terms import Breadth, HaltScope, HoldState, Stage, Tier
 from callgate.model.tool import Integration, IntegrationPin
 
 OPEN_HOLDS = (HoldState.OPEN, HoldState.APPROVED, HoldState.EXECUTING)
@@ -219,9 +219,12 @@ class Live:
 
 
 def capacities(contract: Contract) -> tuple[str, ...]:
-    """Whose consent a contract needs: the owner of each domain, and Security for execute (DESIGN section 5)."""
+    """Whose consent a contract needs: the owner of each domain, and Security for execute (DESIGN section 5) and for
+    what no owner can speak for: a team's everyday rules, searches over everything, rules that name no domain.
+    """
     from_domains = tuple(f"domain:{name}" for name in contract.domains)
-    return (*from_domains, "security") if contract.max_tier is Tier.EXECUTE else from_domains
+    beyond = contract.everyday or contract.breadth is Breadth.GLOBAL or not contract.domains
+    return (*from_domains, "security") if contract.max_tier is Tier.EXECUTE or beyond else from_domains
 
 
 def _matches(halt: Halt, call: Call) -> bool:
