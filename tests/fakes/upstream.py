@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from callgate.core.jsonrpc import Message, parse_upstream
-from callgate.flow.ports import Discovered, Opened, Outbound
+from callgate.flow.ports import Discovered, Opened, Outbound, Permitted, always
 from callgate.model.errors import OutcomeUnknown, UpstreamError
 from callgate.model.tool import Integration
 
@@ -40,10 +40,11 @@ def echo(request: Outbound) -> Said:
 
 
 class FakeExchange:
-    def __init__(self, upstream: "FakeUpstream", request: Outbound, number: int) -> None:
+    def __init__(self, upstream: "FakeUpstream", request: Outbound, number: int, permitted: Permitted = always) -> None:
         self._upstream = upstream
         self._request = request
         self._number = number
+        self._permitted = permitted
         self._cancelled = asyncio.Event()
         self.answers: list[bytes] = []
 
@@ -51,6 +52,11 @@ class FakeExchange:
         return self._messages()
 
     async def _messages(self) -> AsyncIterator[Message]:
+        if self._upstream.starting is not None:
+            await self._upstream.starting.wait()
+        if not self._permitted():
+            self._upstream.sent.remove(self._request)
+            raise UpstreamError("What permitted the call changed before it was sent.", code="stopped")
         said = await self._wait()
         if isinstance(said, Exception):
             raise said
@@ -121,12 +127,14 @@ class FakeUpstream:
         self.opened: list[tuple[bytes, str]] = []
         self.ended: list[str] = []
         self.closed = False
+        self.starting: asyncio.Event | None = None
+        """Set it to an event to let requests wait before they are sent, as for a child that starts."""
 
-    async def open(self, request: Outbound) -> FakeExchange:
+    async def open(self, request: Outbound, permitted: Permitted = always) -> FakeExchange:
         if self.closed:
             raise UpstreamError("The integration is closed.", code="not_sent")
         self.sent.append(request)
-        exchange = FakeExchange(self, request, len(self.sent))
+        exchange = FakeExchange(self, request, len(self.sent), permitted)
         self.exchanges.append(exchange)
         return exchange
 

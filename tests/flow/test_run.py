@@ -515,8 +515,8 @@ def test_a_server_that_cannot_be_answered_does_not_make_the_call_unsent():
 
         opening = house.upstream.open
 
-        async def opened(request):
-            exchange = await opening(request)
+        async def opened(request, *permitted):
+            exchange = await opening(request, *permitted)
             exchange.answer = closed
             return exchange
 
@@ -603,10 +603,10 @@ def test_cancel_while_the_exchange_opens_reaches_the_server():
         opening, go = asyncio.Event(), asyncio.Event()
         really = house.upstream.open
 
-        async def slow(request):
+        async def slow(request, *permitted):
             opening.set()
             await go.wait()
-            return await really(request)
+            return await really(request, *permitted)
 
         house.upstream.open = slow
         task = asyncio.create_task(house.branch())

@@ -11,7 +11,7 @@ import msgspec
 from callgate import __version__
 from callgate.core.jsonrpc import Message
 from callgate.core.toolbox import ToolProfile
-from callgate.flow.ports import Exchange, Outbound, Relay
+from callgate.flow.ports import Exchange, Outbound, Permitted, Relay, always
 from callgate.flow.prepare import is_idempotent
 from callgate.flow.scribe import Scribe
 from callgate.flow.tenancy import Tenancy
@@ -54,7 +54,7 @@ class Flight:
         decided: tuple[str, ...],
         *,
         integration: Integration,
-        permitted: Callable[[], bool],
+        permitted: Permitted,
         session: str = "",
         protocol: str = "",
         progress: bool = False,
@@ -124,15 +124,15 @@ class Executor:
     async def _attempts(self, flight: Flight, relay: Relay) -> Message:
         call, tool = flight.call, flight.tool
         rules = self._tenancy.live.contracts[call.contract].contract.retry
-        outbound = self._outbound(
-            call, call.tool, call.body, flight.session, flight.protocol, progress=flight.progress, tool_profile=tool
-        )
         attempt = 1
         while True:
             if flight.cancelled:
                 raise UpstreamError("The client cancelled before anything was sent.", code="cancelled")
             if not flight.permitted():
                 raise UpstreamError("What permitted the call changed before it was sent.", code="stopped")
+            outbound = self._outbound(
+                call, call.tool, call.body, flight.session, flight.protocol, progress=flight.progress, tool_profile=tool
+            )
             try:
                 return await self._exchange(call, outbound, flight, relay)
             except OutcomeUnknown:
@@ -140,14 +140,18 @@ class Executor:
             except UpstreamError as fault:
                 if attempt >= rules.attempts or fault.code != "not_sent" or not is_idempotent(tool):
                     raise
-            await asyncio.sleep(rules.backoff_ms * attempt / 1000)
+                pause_ms = rules.backoff_ms * attempt
+                if self._clock.now_ms() + pause_ms >= call.deadline_ms:
+                    raise
+            await asyncio.sleep(pause_ms / 1000)
             attempt += 1
 
     async def _exchange(self, call: Call, outbound: Outbound, flight: Flight | None, relay: Relay) -> Message:
         integration = self._tenancy.live.integrations.get(call.integration)
         if integration is None or (flight is not None and flight.integration != integration):
             raise UpstreamError("The integration was removed or changed.", code="integration_changed")
-        exchange = await self._tenancy.upstreams.of(integration).open(outbound)
+        permitted = always if flight is None else flight.permitted
+        exchange = await self._tenancy.upstreams.of(integration).open(outbound, permitted)
         if flight is not None:
             flight.exchange = exchange
             if flight.cancelled:

@@ -94,6 +94,15 @@ class Outbound(Fact, frozen=True):
     """Time left for the whole exchange."""
 
 
+Permitted = Callable[[], bool]
+"""Asked right before the first byte of a request can leave; False: nothing is sent (UpstreamError ``stopped``)."""
+
+
+def always() -> bool:
+    """Permitted, for requests of the gate itself."""
+    return True
+
+
 class Exchange(Protocol):
     """One request under way. Iterating yields the upstream's messages; the response with the request's id is
     the last one. UpstreamError while iterating: nothing was sent; OutcomeUnknown: sent and no answer seen.
@@ -113,7 +122,7 @@ class Upstream(Protocol):
 
     integration: Integration
 
-    async def open(self, request: Outbound) -> Exchange: ...
+    async def open(self, request: Outbound, permitted: Permitted = always) -> Exchange: ...
 
     async def initialize(self, params: bytes, protocol: str) -> "Opened":
         """Start a session for one client (HTTP, handshake eras). Over stdio: the one session there is."""

@@ -10,7 +10,7 @@ from callgate.flow.execute import Executor, Flight
 from callgate.flow.hold import Holds, held, hold_digest, release, row
 from callgate.flow.live import Connected
 from callgate.flow.prepare import Prepared, gather, rebound, renewed, reservations, twin
-from callgate.flow.run import ATTEMPTS, compiled, judged_again, open_call
+from callgate.flow.run import ATTEMPTS, compiled, open_call, still
 from callgate.flow.scribe import Scribe
 from callgate.flow.tenancy import Tenancy
 from callgate.flow.vote import still_answered
@@ -215,7 +215,7 @@ class Redeemer:
             opened,
             (hold.decision_id, event.id),
             integration=connected.integration,
-            permitted=lambda: live.epoch == epoch or judged_again(self._tenancy, prepared, approval) is None,
+            permitted=lambda: still(self._tenancy, prepared, epoch, min(call.deadline_ms, hold.expires_ms), approval),
             epilogue=epilogue,
         )
         flight.cancelled = live.epoch != epoch and bool(live.halts_for(call) or self._revoked(call))

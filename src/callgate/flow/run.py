@@ -167,7 +167,7 @@ class Runner:
             opened,
             (event,),
             integration=connected.integration,
-            permitted=lambda: live.epoch == epoch or judged_again(self._tenancy, prepared) is None,
+            permitted=lambda: still(self._tenancy, prepared, epoch, prepared.call.deadline_ms),
             session=request.session,
             protocol=request.protocol,
             progress=request.progress,
@@ -280,6 +280,17 @@ class Runner:
         if running is None:
             return await self._holds.collect(waiting)
         return await asyncio.shield(running)
+
+
+def still(tenancy: Tenancy, prepared: Prepared, epoch: int, until_ms: int, approval: Approval | None = None) -> bool:
+    """Whether what was allowed on the state of ``epoch`` is allowed now. Time passes without a change of state: what
+    may last until ``until_ms`` or the end of the login is not sent after it.
+    """
+    now = tenancy.clock.now_ms()
+    if now >= until_ms:
+        return False
+    unchanged = tenancy.live.epoch == epoch and now < prepared.credential.expires_ms
+    return unchanged or judged_again(tenancy, prepared, approval) is None
 
 
 def judged_again(

@@ -17,7 +17,7 @@ from callgate.adapters.upstream.budget import Budget
 from callgate.adapters.upstream.credentials import credential_headers
 from callgate.adapters.upstream.discovery import Probe, discover
 from callgate.adapters.upstream.http_exchange import HttpExchange
-from callgate.flow.ports import Discovered, Opened, Outbound
+from callgate.flow.ports import Discovered, Opened, Outbound, Permitted, always
 from callgate.model.errors import ConfigError, OutcomeUnknown, UpstreamError
 from callgate.model.tool import Integration
 
@@ -71,8 +71,8 @@ class HttpUpstream:
             return "down"
         return "ready" if self._reached else "backoff"
 
-    async def open(self, request: Outbound) -> HttpExchange:
-        return HttpExchange(self, request, next(self._numbers))
+    async def open(self, request: Outbound, permitted: Permitted = always) -> HttpExchange:
+        return HttpExchange(self, request, next(self._numbers), permitted)
 
     async def initialize(self, params: bytes, protocol: str) -> Opened:
         """``protocol`` is what ``params`` asks for; the server's answer says what it will be."""

@@ -17,7 +17,7 @@ from callgate.adapters.upstream.address import AddressRefused
 from callgate.adapters.upstream.budget import Budget
 from callgate.adapters.upstream.sse import SseEvent, SseParser, SseTooLarge
 from callgate.core.jsonrpc import Message, parse_upstream
-from callgate.flow.ports import Opened, Outbound
+from callgate.flow.ports import Opened, Outbound, Permitted, always
 from callgate.model.errors import UpstreamError
 
 CANCEL_SECONDS = 2.0
@@ -34,23 +34,32 @@ LAST_EVENT = istr("Last-Event-Id")
 JSON, EVENTS = "application/json", "text/event-stream"
 
 
+class Stopped(OSError):
+    """What permitted a request changed before its first byte."""
+
+
 class RequestBody(Payload):
     """The request's body. ``started`` turns true right before its first byte, headers included, can leave:
-    aiohttp holds the headers back until the body is written.
+    aiohttp holds the headers back until the body is written. That is when ``permitted`` is asked.
     """
 
     _autoclose = True
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, permitted: Permitted = always) -> None:
         super().__init__(data, content_type=JSON)
         self._data = data
         self._size = len(data)
+        self._permitted = permitted
         self.started = False
+        self.stopped = False
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         return self._data.decode(encoding, errors)
 
     async def write(self, writer: AbstractStreamWriter) -> None:
+        if not self._permitted():
+            self.stopped = True
+            raise Stopped
         self.started = True
         await writer.write(self._data)
 
@@ -91,9 +100,18 @@ class Stream:
 class HttpExchange:
     """Iterate it in one task; ``cancel`` and ``answer`` may come from another."""
 
-    def __init__(self, channel: Channel, request: Outbound, number: int, *, handshake: bool = False) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        request: Outbound,
+        number: int,
+        permitted: Permitted = always,
+        *,
+        handshake: bool = False,
+    ) -> None:
         self._channel = channel
         self._request = request
+        self._permitted = permitted
         self._number = number
         self._handshake = handshake
         """This is an initialize: there is no session and no agreed version yet."""
@@ -137,6 +155,8 @@ class HttpExchange:
         return self._body is not None and self._body.started
 
     def _lost(self, fault: Exception) -> UpstreamError:
+        if self._body is not None and self._body.stopped:
+            return wire.fault("stopped")
         if not self._sent:
             refused = isinstance(getattr(fault, "os_error", None), AddressRefused)
             self._channel.unreached()
@@ -203,7 +223,7 @@ class HttpExchange:
                 headers = self._channel.headers(self._protocol, self.session)
         if self._cancelled:
             raise wire.fault("not_sent")
-        self._body = RequestBody(wire.encode_request(self._number, request.method, params))
+        self._body = RequestBody(wire.encode_request(self._number, request.method, params), self._permitted)
         response = await client.post(url, data=self._body, headers=headers, allow_redirects=False)
         self._response = response
         self._channel.note(response)
@@ -325,8 +345,11 @@ class HttpExchange:
             self._response = None
         wait = stream.parser.retry_ms / 1000
         await asyncio.sleep(min(max(wait, MIN_RETRY_SECONDS), MAX_RETRY_SECONDS))
-        client, url = self._channel.connected()
-        headers = self._channel.headers(self._protocol, self.session).copy()
+        try:
+            client, url = self._channel.connected()
+            headers = self._channel.headers(self._protocol, self.session).copy()
+        except UpstreamError as gone:  # "nothing was sent": true of this request alone
+            raise wire.unknown("its stream ended early and could not be taken up again") from gone
         headers[LAST_EVENT] = last
         headers[hdrs.ACCEPT] = EVENTS
         response = await client.get(url, headers=headers, allow_redirects=False)

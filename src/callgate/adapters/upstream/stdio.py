@@ -15,7 +15,7 @@ from callgate.adapters.upstream.confine import plan
 from callgate.adapters.upstream.discovery import Probe, discover_bridged
 from callgate.adapters.upstream.supervise import Supervisor
 from callgate.core.jsonrpc import Message, parse_upstream
-from callgate.flow.ports import Clock, Discovered, Opened, Outbound
+from callgate.flow.ports import Clock, Discovered, Opened, Outbound, Permitted, always
 from callgate.model.errors import OutcomeUnknown, UpstreamError
 from callgate.model.tool import Integration
 
@@ -70,8 +70,8 @@ class StdioUpstream:
     def active(self) -> int:
         return len(self._pending)
 
-    async def open(self, request: Outbound) -> "StdioExchange":
-        return StdioExchange(self, request, next(self._numbers))
+    async def open(self, request: Outbound, permitted: Permitted = always) -> "StdioExchange":
+        return StdioExchange(self, request, next(self._numbers), permitted)
 
     async def initialize(self, params: bytes, protocol: str) -> Opened:  # noqa: ARG002 - there is one session
         """The one session there is; what the client offers does not reach the server."""
@@ -202,11 +202,20 @@ class StdioUpstream:
 class StdioExchange:
     """Iterate it in one task; ``cancel`` may come from another."""
 
-    def __init__(self, upstream: StdioUpstream, request: Outbound, number: int, *, starting: bool = False) -> None:
+    def __init__(
+        self,
+        upstream: StdioUpstream,
+        request: Outbound,
+        number: int,
+        permitted: Permitted = always,
+        *,
+        starting: bool = False,
+    ) -> None:
         self.number = number
         self.ended = asyncio.Event()
         self._upstream = upstream
         self._request = request
+        self._permitted = permitted
         self._starting = starting
         """This is the gate's own initialize: the child runs and is not ready yet."""
         self._loop = asyncio.get_running_loop()
@@ -252,6 +261,9 @@ class StdioExchange:
         line = wire.encode_request(self.number, self._request.method, params)
         if b"\n" in line or b"\r" in line:
             line = msgspec.json.format(line, indent=-1)
+        # Asked after the wait for the child: much may have been stopped meanwhile.
+        if not self._permitted():
+            raise wire.fault("stopped")
         self._upstream.begin(self, line)
         self._sent = True
 

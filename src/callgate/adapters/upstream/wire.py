@@ -116,6 +116,7 @@ SENTENCES = {
     "not_sent": "The server could not be reached; nothing was sent.",
     "busy": "The server takes no more requests at the moment; nothing was sent.",
     "closed": "The integration is closed; nothing was sent.",
+    "stopped": "What permitted the call changed before it was sent.",
     "address_refused": "The server's address may not be used; nothing was sent.",
     "credential": "The gate has no usable credential for this server; nothing was sent.",
     "redirect": "The server answered with a redirect, which is never followed.",
