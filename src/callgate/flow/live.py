@@ -63,8 +63,8 @@ class Live:
     """All that are not over, and executed ones until they are collected or expired."""
     equal_holds: dict[str, str] = field(default_factory=dict)
     open_calls: dict[str, OpenCall] = field(default_factory=dict)
-    equal_calls: dict[str, str] = field(default_factory=dict)
-    """Equal tag -> call id, for tools that are not idempotent."""
+    equal_calls: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Equal tag -> ids of open calls, oldest first, for tools that are not idempotent."""
     bundle: Bundle | None = None
     _remembered: dict[tuple[str, ...], Any] = field(default_factory=dict)
     _remembered_epoch: int = -1
@@ -116,12 +116,17 @@ class Live:
     def opened(self, call: OpenCall) -> None:
         self.open_calls[call.call_id] = call
         if not call.idempotent:
-            self.equal_calls[call.equal] = call.call_id
+            others = self.equal_calls.get(call.equal, ())
+            if call.call_id not in others:
+                self.equal_calls[call.equal] = (*others, call.call_id)
 
     def closed(self, call_id: str) -> None:
         call = self.open_calls.pop(call_id, None)
-        if call is not None and self.equal_calls.get(call.equal) == call_id:
-            del self.equal_calls[call.equal]
+        if call is None or call.idempotent:
+            return
+        others = tuple(other for other in self.equal_calls.pop(call.equal, ()) if other != call_id)
+        if others:
+            self.equal_calls[call.equal] = others
 
     def halts_for(self, call: Call) -> tuple[str, ...]:
         if not self.halts:

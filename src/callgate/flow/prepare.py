@@ -275,8 +275,10 @@ def twin(tenancy: Tenancy, call: Call, tool: ToolProfile | None) -> str:
     live = tenancy.live
     if tool is None or not live.equal_calls or is_idempotent(tool):
         return ""
-    other = live.open_calls.get(live.equal_calls.get(equal(tenancy, call), ""))
-    return "" if other is None else ("unknown" if other.unknown else "started")
+    others = live.equal_calls.get(equal(tenancy, call), ())
+    if not others:
+        return ""
+    return "unknown" if any(live.open_calls[other].unknown for other in others) else "started"
 
 
 def is_idempotent(tool: ToolProfile) -> bool:

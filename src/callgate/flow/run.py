@@ -273,7 +273,7 @@ class Runner:
         """An equal call of the same person, runtime and task is not executed twice: it gets the first one's answer."""
         live = self._tenancy.live
         tag = equal(self._tenancy, prepared.call)
-        to_call = live.holds[waiting].call_id if waiting else live.equal_calls.get(tag, "")
+        to_call = live.holds[waiting].call_id if waiting else next(reversed(live.equal_calls.get(tag, ())), "")
         who = scribe.who(prepared.call.principal, prepared.call.credential)
         event = self._tenancy.event(Attached(to_call=to_call), call=prepared.call.id, who=who)
         await self._tenancy.write(Unit(events=(event,), names=tuple(scribe.names)))
