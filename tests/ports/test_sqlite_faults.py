@@ -390,6 +390,34 @@ def test_one_batch_is_one_commit_and_one_wake_up(tmp_path):
     run(tmp_path, test, faults)
 
 
+def test_units_of_one_turn_of_the_loop_are_one_commit(tmp_path):
+    faults = Faults()
+    commits = []
+
+    async def test(store):
+        faults.before_commit = lambda: commits.append(1)
+        assert all(isinstance(answer, Committed) for answer in await all_of(store, [f"{i:02}" for i in range(64)]))
+        assert len(commits) == 1
+        await check_whole(store, [f"{i:02}" for i in range(64)])
+
+    run(tmp_path, test, faults)
+
+
+def test_a_loop_that_stopped_in_its_turn_leaves_its_units_to_the_close(tmp_path):
+    store = sqlite_store(tmp_path / "store", StillClock())
+    stopped = asyncio.new_event_loop()
+    store._writer.submit(decided_unit("a"), stopped.create_future())
+    asyncio.run(store.close())
+    stopped.close()
+
+    async def main():
+        again = sqlite_store(tmp_path / "store", StillClock(), writer="w2")
+        await check_whole(again, ["a"])
+        await again.close()
+
+    asyncio.run(main())
+
+
 def test_a_cancelled_caller_in_the_middle_of_a_commit_loses_nothing(tmp_path):
     faults = Faults()
 

@@ -17,6 +17,7 @@ from callgate.model.store import CheckpointRow, Committed, Conflict, Unit
 
 MAX_WAITING = 10_000
 MAX_BATCH = 512
+"""Units from which a batch takes no more turns of a loop."""
 
 Result = Committed | Conflict | CallgateError
 Waiting = tuple[Unit, "asyncio.Future[Committed | Conflict]"]
@@ -38,7 +39,11 @@ class Writer:
         self._clock = clock
         self._tenant = tenant
         self._writer = writer
-        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[Waiting] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        # Units of one turn of a loop: the thread is woken once for all of them, when the loop is done with the turn.
+        self._gathered: dict[asyncio.AbstractEventLoop, list[Waiting]] = {}
+        self._waiting = 0
         self._closed = False
         self.broken = ""
         """Why nothing is written any more; empty: all is well."""
@@ -53,17 +58,35 @@ class Writer:
         """Queue a unit. Cancelling ``future`` does not take it back."""
         if self.broken:
             raise IntegrityError(self.broken)
-        if self._closed:
-            raise StoreError("the store is closed", code="store_closed")
-        if self._queue.qsize() >= MAX_WAITING:
-            raise StoreError("too many writes wait for the disk", code="store_busy", hint="Try again in a moment.")
-        self._queue.put((unit, future))
+        loop = future.get_loop()
+        with self._lock:
+            if self._closed:
+                raise StoreError("the store is closed", code="store_closed")
+            if self._waiting >= MAX_WAITING:
+                raise StoreError("too many writes wait for the disk", code="store_busy", hint="Try again in a moment.")
+            self._waiting += 1
+            gathered = self._gathered.get(loop)
+            if gathered is not None:
+                gathered.append((unit, future))
+                return
+            self._gathered[loop] = [(unit, future)]
+        loop.call_soon(self._flush, loop)
+
+    def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
+        with self._lock:
+            gathered = self._gathered.pop(loop, None)
+            if gathered is not None:
+                self._queue.put(gathered)
 
     def stop(self) -> None:
         """Take no more units. What waits is written, the last leaves are signed, the files closed: see ``join``."""
-        if not self._closed:
-            self._closed = True
-            self._queue.put(None)
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                for gathered in self._gathered.values():
+                    self._queue.put(gathered)
+                self._gathered.clear()
+                self._queue.put(None)
 
     def join(self) -> None:
         """Block until all of that is done."""
@@ -92,15 +115,15 @@ class Writer:
         taken: list[Waiting] = []
         try:
             item = self._queue.get(timeout=self._notary.wait_s(self._clock.monotonic_us()))
-            for _ in range(min(self._queue.qsize(), MAX_BATCH)):
-                if item is None:
+            while item is not None:
+                taken += item
+                if len(taken) >= MAX_BATCH:
                     break
-                taken.append(item)
                 item = self._queue.get_nowait()
         except queue.Empty:
-            return taken, True
-        if item is not None:
-            taken.append(item)
+            item = taken
+        with self._lock:
+            self._waiting -= len(taken)
         return taken, item is not None
 
     def _serve(self, units: Sequence[Unit], *, sign: bool = False) -> list[Result]:
