@@ -58,7 +58,9 @@ def test_nothing_is_lost_by_kill_9(tmp_path):
                 facts = answer.get("structuredContent", {})
                 call = answer.get("_meta", {}).get("io.callgate/call") or facts.get("call_id")
                 assert call, answer
-                told[call] = facts.get("status", "served")
+                if facts.get("status") != "refused" or facts.get("decision_id"):
+                    told[call] = facts.get("status", "served")
+                # Else: beyond the limit of denials that are recorded one by one.
             gate.start()
             check(gate, effects, told)
         assert {"served", "pending_approval"} <= set(told.values())

@@ -72,7 +72,7 @@ async def build_tenant(home: Home, config: Config, keys: Keyring, tenant: str) -
     mine = keys.tenant(tenant)
     signer = Ed25519PrivateKey.from_private_bytes(mine.ledger)
     public = signer.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    origin = _stored_origin(home, tenant, origin_of(config, tenant))
+    origin = stored_origin(home, tenant, origin_of(config, tenant))
     store = open_sqlite(home.data / tenant, tenant, sign=signer.sign, origin=origin, public_key=public, clock=clock)
     drift: asyncio.Queue[str] = asyncio.Queue(maxsize=MOST_CHANGES)
     pool = Pool(
@@ -143,7 +143,7 @@ async def _first_bundle(tenancy: Tenancy, files: Callable[[], dict[str, bytes]])
     tenancy.live.use(bundle)
 
 
-def _stored_origin(home: Home, tenant: str, wanted: str) -> str:
+def stored_origin(home: Home, tenant: str, wanted: str) -> str:
     """The log keeps the origin it was born with, whatever the address is later."""
     path = Path(home.data / f"{tenant}.origin")
     try:

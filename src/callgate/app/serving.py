@@ -37,7 +37,7 @@ from callgate.flow.gatehouse import Gatehouse
 from callgate.flow.recover import recover, resume_holds
 from callgate.flow.rows import put
 from callgate.model.config import Config
-from callgate.model.errors import CallgateError, ConfigError
+from callgate.model.errors import CallgateError, ConfigError, IntegrityError
 from callgate.model.event import GateStarted, GateStopped
 from callgate.model.record import Setting
 from callgate.model.store import Unit
@@ -55,6 +55,11 @@ def serve(home: Path, *, host: str | None = None, port: int | None = None) -> in
         return uvloop.run(_serve(Home(home), host, port))
     except ConfigError as fault:
         print(f"callgate: {fault}" + (f" {fault.hint}" if fault.hint else ""), file=sys.stderr)
+    except IntegrityError as fault:
+        print(
+            f"callgate: {fault.message.removesuffix('.')}. See what was changed with: callgate ledger verify",
+            file=sys.stderr,
+        )
     except CallgateError as fault:
         print(f"callgate: {fault.message}", file=sys.stderr)
     return 2

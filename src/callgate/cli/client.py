@@ -12,7 +12,7 @@ import msgspec
 
 from callgate.adapters.home.place import locate
 from callgate.adapters.http.local_socket import connect
-from callgate.cli.outcome import CommandError, Exit
+from callgate.cli.outcome import CommandError, Exit, NoGateError
 from callgate.cli.people import Person
 
 T = TypeVar("T")
@@ -77,7 +77,7 @@ class Gate:
                 raise _refused(reply.status, _problem(reply.read()))
             yield reply
         except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
-            raise CommandError(f"No gate is running on {self.place}.", "Start it with: callgate serve") from None
+            raise NoGateError(f"No gate is running on {self.place}.", "Start it with: callgate serve") from None
         except PermissionError:
             raise CommandError(f"The gate on {self.place} belongs to another user.", "Run this as its user.") from None
         except TimeoutError:

@@ -7,10 +7,10 @@ import msgspec
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from callgate.cli import screens
+from callgate.cli import machinery, screens
 from callgate.cli.client import Gate, decode
 from callgate.cli.options import HomeOption, JsonOption, sub_app
-from callgate.cli.outcome import CommandError, Exit
+from callgate.cli.outcome import CommandError, Exit, NoGateError
 from callgate.cli.text import safe_json
 from callgate.flow.views import CheckpointView, ExportView, ProofView, VerifyEnd
 
@@ -31,23 +31,33 @@ def verify(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Read all events and check them against tree and signature.
+    """Read all events and check them against tree and signature; also on a home where no gate runs.
 
     Exit code 1, and the first bad event, when they do not verify. Without a checkpoint of your own this shows
     internal consistency only.
     """
     note = "" if checkpoint is None else _note(checkpoint)
-    end = _progress(Gate(home), note)
-    found = decode(msgspec.json.encode(end), VerifyEnd)
+    try:
+        found = decode(msgspec.json.encode(_progress(Gate(home), note)), VerifyEnd)
+    except NoGateError:
+        if not machinery.place("" if home is None else str(home)).config.exists():
+            raise
+        found = machinery.verify("" if home is None else str(home), note)
     if as_json:
-        screens.dump(msgspec.json.encode(end))
+        screens.dump(msgspec.json.encode(found))
     elif found.ok:
         screens.say(f"{screens.count(found.events, 'event')} verified ({found.consistency}). Root {found.root}")
     else:
-        where = f"event {found.bad_index} ({found.bad_event}): " if found.bad_index >= 0 else ""
-        screens.say(f"The ledger does not verify: {where}{found.problem}")
+        screens.say(f"The ledger does not verify: {_place(found)}{found.problem}")
     if not found.ok:
         raise typer.Exit(Exit.NO)
+
+
+def _place(found: VerifyEnd) -> str:
+    if found.bad_index < 0:
+        return ""
+    exact = f"event {found.bad_index} ({found.bad_event}): "
+    return exact if found.bad_event else f"from event {found.bad_index} on: "
 
 
 def _note(file: Path) -> str:

@@ -4,7 +4,7 @@ import os
 
 from callgate.adapters.home.place import Home, locate
 from callgate.cli.lazy import load
-from callgate.flow.views import InitReport
+from callgate.flow.views import InitReport, VerifyEnd
 
 
 def place(home: str) -> Home:
@@ -22,3 +22,9 @@ def init(home: str, *, account: str, passphrase: str | None, profile: str, git_s
         place(home).root, account=account, passphrase=passphrase, profile=profile, git_server=git_server
     )
     return report
+
+
+def verify(home: str, note: str) -> VerifyEnd:
+    """The ledger of a home on which no gate runs."""
+    end: VerifyEnd = load("callgate.app").verify(place(home).root, note)
+    return end

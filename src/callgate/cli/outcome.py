@@ -26,6 +26,10 @@ class CommandError(Exception):
         self.exit_code = exit_code
 
 
+class NoGateError(CommandError):
+    """No gate runs on the home."""
+
+
 def complain(fault: CommandError | CallgateError) -> Exit:
     """Writes the line and says how to end. A fault of our own rooms is a file or a setting to change."""
     line = " ".join(part for part in (str(fault), fault.hint) if part)

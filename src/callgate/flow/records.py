@@ -15,6 +15,7 @@ from callgate.flow.admin import EventFilter
 from callgate.flow.desk import Desk, missing
 from callgate.flow.explain import context_of
 from callgate.flow.narrate import sentence_of, subject_of
+from callgate.flow.verifying import verified
 from callgate.flow.views import (
     CheckpointView,
     EventsView,
@@ -27,14 +28,12 @@ from callgate.flow.views import (
     VerifyEnd,
     VerifyStep,
 )
-from callgate.model.errors import InputError, StoreError
+from callgate.model.errors import StoreError
 from callgate.model.event import Decided, Finished
 from callgate.model.store import CheckpointRow, Leaf
-from callgate.offline.verify_ledger import LedgerCheck, LogKey, Unusable
 
 AT_ONCE = 1000
 SCAN_AT_MOST = 200_000
-STEP = 20_000
 SEALED_WITHIN_S = 3.0
 _VERIFIER = "verify_ledger.py"
 
@@ -174,41 +173,8 @@ class Records(Desk):
             raise missing("decision", "events --kind decided")
         return decisions[-1]
 
-    async def verify_ledger(self, note: str) -> AsyncIterator[VerifyStep | VerifyEnd]:
-        store = self._tenancy.store
-        # Checkpoints before the frontier: one that is signed in between would look like a cut end.
-        notes = [row.note for row in await store.checkpoints(limit=10_000_000)]
-        frontier = await store.frontier()
-        size = frontier.size
-        key = LogKey.parse(self._verifier_key())
-        try:
-            check = LedgerCheck(key, self._tools.info.origin, self._tenancy.tenant, notes, kept=note)
-        except Unusable as fault:
-            raise InputError(
-                str(fault), code="bad_checkpoint", hint="Pass a checkpoint of this very ledger."
-            ) from fault
-        for start in range(0, size, WIDTH):
-            number, end = start // WIDTH, min(start + WIDTH, size)
-            tile = frontier.levels[0] if end - start < WIDTH else await store.tile(0, number)
-            if tile is not None:
-                check.tile(number, tile)
-            found = {leaf.index: leaf.data for leaf in await store.leaves(start, end - start)}
-            await asyncio.to_thread(_add, check, [found.get(index) for index in range(start, end)])
-            for full in check.take_tiles():
-                check.compare_tile(full, await store.tile(full[0], full[1]))
-            if start % STEP < WIDTH:
-                yield VerifyStep(checked=start, of=size)
-        report = check.finish(size, frontier.root())
-        flaw = report.first
-        yield VerifyEnd(
-            ok=report.ok,
-            events=report.size,
-            root=report.root,
-            consistency=report.consistency,
-            bad_index=flaw.index if flaw else -1,
-            bad_event=flaw.event if flaw else "",
-            problem=flaw.text if flaw else "",
-        )
+    def verify_ledger(self, note: str) -> AsyncIterator[VerifyStep | VerifyEnd]:
+        return verified(self._tenancy.store, self._tools.info.origin, self._verifier_key(), note)
 
     async def checkpoint(self) -> CheckpointView:
         row = await self._sealed()
@@ -272,11 +238,6 @@ class Records(Desk):
 
     def _verifier_key(self) -> str:
         return verifier_key(self._tools.info.origin, self._tools.ledger_public)
-
-
-def _add(check: LedgerCheck, lines: list[bytes | None]) -> None:
-    for line in lines:
-        check.add(line)
 
 
 def _fits(leaf: Leaf, which: EventFilter) -> bool:
