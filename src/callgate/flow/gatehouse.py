@@ -101,6 +101,8 @@ class Gatehouse:
         connected = tenancy.live.connected.get(integration)
         if connected is None:
             raise UpstreamError("This gate has no such integration.", code="unknown_integration")
+        if tenancy.live.halted(credential, integration):
+            raise UpstreamError("Calls like this are halted by an operator.", code="halted")
         return await tenancy.upstreams.of(connected.integration).initialize(params, protocol)
 
     async def end_session(self, credential: Credential, integration: str, session: str) -> None:

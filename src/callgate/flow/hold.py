@@ -352,10 +352,13 @@ def held(decision: Decision) -> tuple[str, ...]:
 
 
 def hold_digest(tenancy: Tenancy, call: Call, questions: tuple[Question, ...], pin: str) -> str:
-    """What an approval is bound to (DESIGN section 9). Any change of any part voids it."""
+    """What an approval is bound to (DESIGN section 9). Any change of any part voids it. Keyed: it stands in events,
+    and a plain digest would let whoever has them try out arguments and people.
+    """
     who = call.principal
     known = tenancy.live.pins.get(call.integration)
-    return digest(
+    return tenancy.sealer.equal_tag(
+        "hold",
         canonical(
             {
                 "tenant": call.tenant,
@@ -373,5 +376,5 @@ def hold_digest(tenancy: Tenancy, call: Call, questions: tuple[Question, ...], p
                 "questions": [[question.id, question.ask.value, question.ask_of] for question in questions],
                 "state_pin": pin,
             }
-        )
+        ),
     )

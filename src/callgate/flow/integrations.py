@@ -1,5 +1,7 @@
 """Adding, confirming, refreshing and removing integrations."""
 
+from urllib.parse import urlsplit
+
 import msgspec
 
 from callgate.core.ledger.canonical import canonical, digest
@@ -164,7 +166,7 @@ class Connections(Desk):
         return IntegrationView(
             name=name,
             kind="stdio" if integration.command else "http",
-            where=integration.command[0].rsplit("/", 1)[-1] if integration.command else integration.url,
+            where=integration.command[0].rsplit("/", 1)[-1] if integration.command else _origin(integration.url),
             actor=integration.actor,
             state=self._tenancy.upstreams.of(integration).state,
             tools=len(pin.tools) if pin else 0,
@@ -174,6 +176,12 @@ class Connections(Desk):
             confined=integration.confined,
             drifted=bool(connected and connected.drifted),
         )
+
+
+def _origin(url: str) -> str:
+    """Path and query of a URL may be secrets, so they are not shown."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _tools(integration: Integration, toolbox: Toolbox, drifted: frozenset[str], *, pinned: bool) -> list[ToolView]:

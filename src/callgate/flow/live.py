@@ -14,7 +14,7 @@ from callgate.model.bundle import Bundle
 from callgate.model.call import Call
 from callgate.model.contract import Contract, Task
 from callgate.model.hold import Hold
-from callgate.model.identity import Account, Runtime
+from callgate.model.identity import Account, Credential, Runtime
 from callgate.model.record import Consent, Denial, Halt, Proposal, Revocation, TaskBinding
 from callgate.model.store import Delete, Kind, OpenCall, Put, Row
 from callgate.model.terms import Breadth, HaltScope, HoldState, Stage, Tier
@@ -131,7 +131,18 @@ class Live:
     def halts_for(self, call: Call) -> tuple[str, ...]:
         if not self.halts:
             return ()
-        return tuple(halt.id for halt in self.halts.values() if _matches(halt, call))
+        who, tool = call.principal, f"{call.integration}/{call.tool}"
+        subject, runtime = who.initiator.subject, who.runtime.id
+        return tuple(
+            halt.id
+            for halt in self.halts.values()
+            if _matches(halt, call.integration, subject, runtime, tool=tool, task=call.task)
+        )
+
+    def halted(self, credential: Credential, integration: str) -> bool:
+        """Everything that this login could do there is halted."""
+        subject, runtime = credential.initiator.subject, credential.runtime.id
+        return any(_matches(halt, integration, subject, runtime) for halt in self.halts.values())
 
     def revoked(self, credential: str, subject: str, issued_ms: int) -> bool:
         if not self.revocations:
@@ -232,18 +243,17 @@ def capacities(contract: Contract) -> tuple[str, ...]:
     return (*from_domains, "security") if contract.max_tier is Tier.EXECUTE or beyond else from_domains
 
 
-def _matches(halt: Halt, call: Call) -> bool:
-    principal = call.principal
+def _matches(halt: Halt, integration: str, subject: str, runtime: str, *, tool: str = "", task: str = "") -> bool:
     match halt.scope:
         case HaltScope.TENANT:
             return True
         case HaltScope.INTEGRATION:
-            return halt.what == call.integration
+            return halt.what == integration
         case HaltScope.TOOL:
-            return halt.what == f"{call.integration}/{call.tool}"
+            return bool(tool) and halt.what == tool
         case HaltScope.INITIATOR:
-            return halt.what == principal.initiator.subject
+            return halt.what == subject
         case HaltScope.RUNTIME:
-            return halt.what == principal.runtime.id
+            return halt.what == runtime
         case HaltScope.TASK:
-            return bool(call.task) and halt.what == call.task
+            return bool(task) and halt.what == task

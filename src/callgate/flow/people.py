@@ -6,7 +6,7 @@ import re
 import msgspec
 
 from callgate.flow.admin import NewAccount, NewPassphrase, Peer, TokenRequest
-from callgate.flow.desk import Desk, missing, need
+from callgate.flow.desk import Desk, DeskTools, missing, need
 from callgate.flow.rows import put
 from callgate.flow.views import AccountView, TokenView
 from callgate.model.errors import AuthError, InputError
@@ -22,18 +22,28 @@ MINIMUM_PASSPHRASE = 10
 _SUBJECT = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
+_CREDENTIAL = re.compile(r"[A-Za-z0-9-]{1,64}")
+
+
 class People(Desk):
+    def __init__(self, tools: DeskTools) -> None:
+        super().__init__(tools)
+        self._checking = asyncio.Lock()
+        """A check takes much memory and time: one at a time, so that guessing never takes the gate's threads."""
+
     async def present(self, account: str, passphrase: str, peer: Peer) -> Presence:
         now = self._tenancy.clock.now_ms()
-        bucket = f"{account}|{peer.uid}"
+        # Names that are no accounts share one bucket: they neither take memory nor buy further checks.
+        bucket = f"{account if account in self._live.accounts else ''}|{peer.uid}"
         wait = self._tools.attempts.take(bucket, now)
         if wait:
             raise AuthError(f"Too many tries for this account. Wait {wait // 1000 + 1} s.", code="too_many_tries")
+        async with self._checking:
+            verifier = self._verifier(account)
+            right = await asyncio.to_thread(self._tools.passphrases.check, verifier, passphrase)
         known = self._live.accounts.get(account)
-        usable = known is not None and not known.disabled
-        verifier = known.verifier if known is not None and usable else ""
-        right = await asyncio.to_thread(self._tools.passphrases.check, verifier, passphrase)
-        if not right or known is None or not usable:
+        # Looked at again: it may have been disabled or given another passphrase meanwhile.
+        if not right or known is None or not verifier or self._verifier(account) != verifier:
             raise AuthError("The account or the passphrase is wrong.", code="bad_passphrase")
         self._tools.attempts.succeeded(bucket)
         return Presence(
@@ -45,6 +55,11 @@ class People(Desk):
             roles=self._roles(account),
             team=known.team,
         )
+
+    def _verifier(self, account: str) -> str:
+        """Empty: nobody may be present under this name."""
+        known = self._live.accounts.get(account)
+        return known.verifier if known is not None and not known.disabled else ""
 
     async def issue_token(self, by: Presence, want: TokenRequest) -> TokenView:
         account = self._live.accounts[by.subject]
@@ -98,6 +113,10 @@ class People(Desk):
             raise InputError("This task is closed.", code="closed_task")
 
     async def revoke_token(self, credential: str, peer: Peer) -> None:
+        if not _CREDENTIAL.fullmatch(credential):
+            raise InputError(
+                "This is no id of a credential; events of kind token_issued have it.", code="bad_credential"
+            )
         if credential in self._live.revocations:
             return
         now = self._tenancy.clock.now_ms()

@@ -30,7 +30,11 @@ class Voting:
 
     def shown(self, hold_id: str, subject: str) -> None:
         """Remember when this person first saw the hold: review time is measured from here."""
-        self._shown.setdefault((hold_id, subject), self._tenancy.clock.now_ms())
+        live = self._tenancy.live
+        if subject not in live.accounts or hold_id not in live.holds or (hold_id, subject) in self._shown:
+            return
+        self._shown = {seen: at_ms for seen, at_ms in self._shown.items() if seen[0] in live.holds}
+        self._shown[hold_id, subject] = self._tenancy.clock.now_ms()
 
     def answerable(self, hold: Hold, presence: Presence) -> dict[str, str]:
         """Question id -> why this person may not answer it; empty: they may."""
