@@ -79,7 +79,7 @@ async def build_tenant(home: Home, config: Config, keys: Keyring, tenant: str) -
         resolve,
         clock,
         logging.getLogger("callgate.upstream"),
-        folder=home.children,
+        folder=home.children / tenant,
         hidden=(home.root,),
         changed=partial(_told, drift),
     )

@@ -163,10 +163,11 @@ class RunningGate:
             loop.add_signal_handler(number, self._stop, server)
         for api in self._apis:
             await api.start()
-        self._every("tick", 1.0, self._tick)
-        self._every("minute", 60.0, self._minute)
-        self._every("drift", DRIFT_EVERY_S, self._drift, at_once=True)
-        for built in self._built.values():
+        # Loops of their own, so that a tenant whose store fails stops nothing of another.
+        for tenant, built in self._built.items():
+            self._every("tick", 1.0, partial(self._tick, tenant))
+            self._every("minute", 60.0, built.house.runner.flush)
+            self._every("drift", DRIFT_EVERY_S, partial(_drift, built), at_once=True)
             self._every("changed", DRIFT_AT_MOST_EVERY_S, partial(_changed, built))
         self._loops.append(asyncio.create_task(self._verifier.run()))
         _settle_memory()
@@ -241,21 +242,16 @@ class RunningGate:
 
         self._loops.append(asyncio.create_task(loop()))
 
-    async def _tick(self) -> None:
-        for built in self._built.values():
-            await built.house.holds.expire()
-            built.house.redeemer.sweep()
-        for admin in self._admins.values():
-            await admin.close_overdue()
+    async def _tick(self, tenant: str) -> None:
+        house = self._built[tenant].house
+        await house.holds.expire()
+        house.redeemer.sweep()
+        await self._admins[tenant].close_overdue()
 
-    async def _minute(self) -> None:
-        for built in self._built.values():
-            await built.house.runner.flush()
 
-    async def _drift(self) -> None:
-        for built in self._built.values():
-            for name in tuple(built.house.tenancy.live.integrations):
-                await look_for_drift(built.house.tenancy, name)
+async def _drift(built: Built) -> None:
+    for name in tuple(built.house.tenancy.live.integrations):
+        await look_for_drift(built.house.tenancy, name)
 
 
 async def _changed(built: Built) -> None:

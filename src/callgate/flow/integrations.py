@@ -39,12 +39,13 @@ class Connections(Desk):
             )
         try:
             pin = make_pin(wanted, await self._tenancy.upstreams.of(wanted).discover())
-        except UpstreamError:
             if known is None:
+                await self._write(wanted, "added", by)
+        except (UpstreamError, InputError):
+            if wanted.name not in self._live.integrations:
                 await self._tenancy.upstreams.drop(wanted.name)
             raise
         if known is None:
-            await self._write(wanted, "added", by)
             self._live.connected[wanted.name] = connect(wanted, None, self._tenancy)
         return self._discovery(wanted, pin)
 
@@ -124,8 +125,12 @@ class Connections(Desk):
     async def _write(self, integration: Integration, change: str, by: Presence) -> None:
         names: list[NameRow] = []
         event = self._changed(integration, change, self._person(by.subject, names), by)
-        row = put(integration.name, integration, expect=self._live.version(Kind.INTEGRATION, integration.name))
-        await self._tenancy.write(Unit(events=(event,), changes=(row,), names=tuple(names)))
+        row = put(integration.name, integration, expect=0)
+        outcome = await self._tenancy.write(Unit(events=(event,), changes=(row,), names=tuple(names)))
+        if isinstance(outcome, Conflict):
+            raise InputError(
+                f"An integration {integration.name} was added just now.", code="integration_exists", hint="Look again."
+            )
 
     def _changed(self, integration: Integration, change: str, person: str, by: Presence) -> NewEvent:
         body = IntegrationChanged(
