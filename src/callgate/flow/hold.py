@@ -73,6 +73,9 @@ class Holds:
 
         A Conflict names the counter that is full. Raises UpstreamError: the state to bind to cannot be read.
         """
+        full = await self._full(prepared.call)
+        if full is not None:
+            return full
         pin = await self._executor.read(prepared.call, tool)
         hold = self._make(prepared, decision, pin)
         unit = self._unit(prepared, tool, decision, facts, scribe, attempt, hold)
@@ -89,6 +92,15 @@ class Holds:
         if inflight.cancelled:
             await self.withdraw(hold.id)
         return await self.collect(hold.id)
+
+    async def _full(self, call: Call) -> Conflict | None:
+        """What would find no place to wait reads nothing from its target. The unit that holds it has the last word."""
+        bundle = self._tenancy.live.bundle
+        assert bundle is not None
+        who = call.principal.initiator
+        name = _place(who.issuer, who.subject, call.principal.runtime.id, call.contract, call.task)
+        used = await self._tenancy.store.counter(name)
+        return Conflict(which=f"counter:{name}", found=used) if used >= bundle.waiting.max_open else None
 
     async def collect(self, hold_id: str) -> Answer:
         """What its author is told. From the outcome on, an equal call is a new one; ``answer`` goes on saying it."""
@@ -343,7 +355,12 @@ def release(hold: Hold) -> Release:
 
 
 def _counter(hold: Hold) -> str:
-    return f"holds:{hold.task}" if hold.task else f"holds:{hold.contract}:{hold.issuer}:{hold.initiator}:{hold.runtime}"
+    return _place(hold.issuer, hold.initiator, hold.runtime, hold.contract, hold.task)
+
+
+def _place(issuer: str, subject: str, runtime: str, contract: str, task: str) -> str:
+    """Counter of what waits: of a task, or of a person and runtime under everyday rules."""
+    return f"holds:{task}" if task else f"holds:{contract}:{issuer}:{subject}:{runtime}"
 
 
 def held(decision: Decision) -> tuple[str, ...]:

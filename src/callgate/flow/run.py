@@ -113,16 +113,19 @@ class Runner:
             decision = decide(prepared.call, tool, rules, compiled(self._tenancy), facts)
             if decision.effect is Effect.DENY or tool is None:
                 return await self._refuse(prepared, decision, facts, scribe, attempt)
-            if attempt == 1 and not (decision.effect is Effect.ALLOW and is_idempotent(tool)):
-                first = self._first(prepared, inflight)
-                if first is not None:
-                    return await self._join(prepared, scribe, *first)
-            if decision.effect is not Effect.ALLOW:
-                held = await self._hold(prepared, tool, decision, facts, scribe, attempt, inflight)
-                if isinstance(held, Conflict):
-                    exhausted = (*exhausted, held.which.removeprefix("counter:"))
+            allowed = decision.effect is Effect.ALLOW
+            free = attempt > 1 or (allowed and is_idempotent(tool))
+            first = None if free else self._first(prepared, inflight)
+            if first is not None or not allowed:
+                waited = (
+                    await self._join(prepared, scribe, *first)
+                    if first is not None
+                    else await self._hold(prepared, tool, decision, facts, scribe, attempt, inflight)
+                )
+                if isinstance(waited, Conflict):
+                    exhausted = (*exhausted, waited.which.removeprefix("counter:"))
                     continue
-                return held
+                return waited
             unit, opened, event = self._permission(prepared, tool, decision, facts, scribe, attempt)
             self._tenancy.live.opened(opened)
             try:
@@ -269,14 +272,20 @@ class Runner:
 
     async def _join(
         self, prepared: Prepared, scribe: Scribe, waiting: str, running: asyncio.Task[Answer] | None
-    ) -> Answer:
-        """An equal call of the same person, runtime and task is not executed twice: it gets the first one's answer."""
+    ) -> Answer | Conflict:
+        """An equal call of the same person, runtime and task is not executed twice: it gets the first one's answer.
+
+        A Conflict names the rate that is used up.
+        """
         live = self._tenancy.live
         tag = equal(self._tenancy, prepared.call)
         to_call = live.holds[waiting].call_id if waiting else next(reversed(live.equal_calls.get(tag, ())), "")
         who = scribe.who(prepared.call.principal, prepared.call.credential)
         event = self._tenancy.event(Attached(to_call=to_call), call=prepared.call.id, who=who)
-        await self._tenancy.write(Unit(events=(event,), names=tuple(scribe.names)))
+        rates = tuple(one for one in reservations(self._tenancy, prepared.call) if one.counter.startswith("rate:"))
+        outcome = await self._tenancy.write(Unit(events=(event,), guards=rates, names=tuple(scribe.names)))
+        if isinstance(outcome, Conflict):
+            return outcome
         if running is None:
             return await self._holds.collect(waiting)
         return await asyncio.shield(running)
