@@ -785,3 +785,13 @@ def test_the_tool_of_a_pin_read_is_never_the_call_itself():
         assert {tool_of(one) for one in house.upstream.sent} == {"git_log", "git_status", "git_diff_staged"}
 
     run(check())
+
+
+def test_what_a_client_calls_its_protocol_does_not_reach_a_bridged_server():
+    async def check():
+        house = await open_house()
+        assert isinstance(await house.status(protocol="2026-07-28", progress=True), Served)
+        sent = msgspec.json.decode(house.upstream.sent[-1].params)
+        assert list(sent["_meta"]) == ["progressToken"]
+
+    run(check())

@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import msgspec
 
-from callgate import __version__
 from callgate.core.jsonrpc import Message
 from callgate.core.toolbox import ToolProfile
 from callgate.flow.ports import Exchange, Outbound, Permitted, Relay, always
@@ -23,15 +22,9 @@ from callgate.model.store import Conflict, OpenCall, Put, SealedRow, Unit
 from callgate.model.terms import Outcome, Tier
 from callgate.model.tool import Integration
 
-MODERN = "2026-07-28"
 CANCEL_GRACE_S = 2.0
 _encode = msgspec.json.encode
 _result = msgspec.json.Decoder(ToolResult)
-_MODERN_META = (
-    b'"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},'
-    b'"io.modelcontextprotocol/clientInfo":' + _encode({"name": "callgate", "version": __version__})
-)
-
 _ANSWERED = {"too_large": Outcome.TOO_LARGE} | dict.fromkeys(
     ("redirect", "unauthorized", "forbidden", "session_gone", "not_found", "rate_limited", "rejected"),
     Outcome.PROTOCOL_ERROR,
@@ -176,12 +169,7 @@ class Executor:
         progress: bool,
         tool_profile: ToolProfile | None = None,
     ) -> Outbound:
-        members: list[bytes] = []
-        if protocol == MODERN:
-            members.append(_MODERN_META)
-        if progress:
-            members.append(b'"progressToken":' + _encode(call.id))
-        meta = b',"_meta":{' + b",".join(members) + b"}" if members else b""
+        meta = b',"_meta":{"progressToken":' + _encode(call.id) + b"}" if progress else b""
         return Outbound(
             method="tools/call",
             params=b'{"name":' + _encode(tool) + b',"arguments":' + arguments + meta + b"}",
