@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -261,6 +261,10 @@ class Gate:
             "holds", hold, "approve", act={"digest": shown["digest"]}, account=account, passphrase=passphrase
         )
 
+    def deny(self, hold: str, *, account: str = "", passphrase: str = PASSPHRASE) -> dict[str, Any]:
+        shown = self.get("holds", hold)
+        return self.act("holds", hold, "deny", act={"digest": shown["digest"]}, account=account, passphrase=passphrase)
+
     # Clients.
 
     @property
@@ -323,9 +327,17 @@ class Gate:
 
 
 @contextmanager
-def gate_in(folder: Path, *, git: bool = False, begin: bool = True, **more: Any) -> Iterator[Gate]:
-    """An initialised gate, running unless ``begin`` is False; ended whatever happens."""
+def gate_in(
+    folder: Path,
+    *,
+    git: bool = False,
+    begin: bool = True,
+    prepare: Callable[[Gate], None] = lambda gate: None,
+    **more: Any,
+) -> Iterator[Gate]:
+    """An initialised gate, running unless ``begin`` is False; ended whatever happens. ``prepare`` comes before init."""
     gate = Gate(folder, **more)
+    prepare(gate)
     try:
         gate.init(git=git_server() if git else "")
         if begin:
