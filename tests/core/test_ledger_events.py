@@ -22,6 +22,7 @@ from callgate.model.event import (
     GateStopped,
     HoldEnded,
     NewEvent,
+    PrincipalRef,
     ReceiptRef,
 )
 from callgate.model.terms import HoldState
@@ -119,6 +120,11 @@ FINISHED = sample(Finished)
         {"id": 7},
         {"call": None},
         {"principal": "ana"},
+        {"principal": PrincipalRef("p-1", "codex", "attended", 1)},
+        {"principal": PrincipalRef("p-1", "codex", "attended", "p-1", ("p-2", None))},
+        {"principal": PrincipalRef("p-1", "codex", "attended", "p-1", chain="p-2")},
+        {"principal": PrincipalRef("p-1", "\ud800", "attended", "p-1")},
+        {"principal": FINISHED},
         {"same_host": 1},
         {"at_ms": 1.0},
         {"at_ms": -1},
@@ -142,6 +148,15 @@ def test_writer_outside_the_profile(place: dict[str, object]) -> None:
 def test_an_enum_of_text_is_its_text() -> None:
     data = write(msgspec.structs.replace(STOPPED, body=HoldEnded("hold-1", HoldState.EXPIRED, "late")))
     assert b'"state":"expired"' in data
+
+
+def test_a_principal_is_written_the_same_each_time() -> None:
+    who = PrincipalRef("p-1", "codex", "attended", "p-2", ("p-3",), "p-4")
+    once = write(msgspec.structs.replace(STOPPED, principal=who))
+    assert write(msgspec.structs.replace(STOPPED, principal=msgspec.structs.replace(who))) == once
+    assert decode_event(once).data.principal == who
+    other = msgspec.structs.replace(who, actor=HoldState.EXPIRED)
+    assert b'"actor":"expired"' in write(msgspec.structs.replace(STOPPED, principal=other))
 
 
 def test_large_integers_of_the_profile() -> None:

@@ -8,7 +8,7 @@ import msgspec
 
 from callgate.core.ledger.canonical import MAX_INT
 from callgate.model.errors import IntegrityError
-from callgate.model.event import Event, EventBody, EventData, NewEvent
+from callgate.model.event import Event, EventBody, EventData, NewEvent, PrincipalRef
 
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/json"
@@ -37,7 +37,8 @@ def _integers(struct: type[msgspec.Struct]) -> tuple[str, ...]:
     return tuple(field.name for field in fields if field.type is int)
 
 
-_bodies = {body: (type_of(body), _integers(body)) for body in KINDS}
+_bodies = {body: (type_of(body), _integers(body), msgspec.json.Decoder(body)) for body in KINDS}
+_principals = msgspec.json.Decoder(PrincipalRef | None)
 
 
 def encode_event(new: NewEvent, tenant: str, writer: str, seq: int) -> bytes:
@@ -49,19 +50,33 @@ def encode_event(new: NewEvent, tenant: str, writer: str, seq: int) -> bytes:
     known = _bodies.get(type(body))
     if known is None:
         raise IntegrityError("An event has a body of no known kind.", code="not_canonical")
-    event_type, integers = known
+    event_type, integers, decoder = known
     _check_integer(seq)
     for name in integers:
         _check_integer(getattr(body, name))
-    data = EventData(writer, seq, tenant, new.call, new.principal, new.same_host, body)
-    event = Event(SPEC_VERSION, new.id, f"callgate/{tenant}", event_type, utc(new.at_ms), CONTENT_TYPE, data)
+    if {type(new.id), type(new.call), type(tenant), type(writer)} != {str} or type(new.same_host) is not bool:
+        raise IntegrityError("An event's envelope holds a value of another type.", code="not_canonical")
     try:
-        written = _encoder.encode(event)
         # msgspec checks no types on construction; reading the bytes back is the check, and no slower than a walk.
-        _decoder.decode(written)
+        # What was read back goes into the envelope as it is.
+        written = _encoder.encode(body)
+        decoder.decode(written)
+        inner = typing.cast(EventBody, msgspec.Raw(written))
+        data = EventData(writer, seq, tenant, new.call, _principal(new.principal), new.same_host, inner)
+        event = Event(SPEC_VERSION, new.id, f"callgate/{tenant}", event_type, utc(new.at_ms), CONTENT_TYPE, data)
+        return _encoder.encode(event)
     except (TypeError, ValueError, msgspec.MsgspecError) as fault:
         raise IntegrityError("An event holds a value outside the canonical form.", code="not_canonical") from fault
-    return written
+
+
+@functools.lru_cache(maxsize=1024)
+def _principal(principal: PrincipalRef | None) -> PrincipalRef | None:
+    """Its checked bytes, in the place of the value. One stands in many events; all its fields are texts, so that equal
+    values have equal bytes.
+    """
+    written = _encoder.encode(principal)
+    _principals.decode(written)
+    return typing.cast(PrincipalRef, msgspec.Raw(written))
 
 
 def _check_integer(number: int) -> None:
@@ -81,8 +96,7 @@ def utc(at_ms: int) -> str:
     """RFC 3339 in UTC with milliseconds, from milliseconds since 1970. Raises IntegrityError outside 1970 to 9999."""
     if type(at_ms) is not int or not 0 <= at_ms <= _LAST_MS:
         raise IntegrityError("A time is outside the years 1970 to 9999.", code="bad_time")
-    seconds, millis = divmod(at_ms, 1000)
-    return f"{_second(seconds)}.{millis:03d}Z"
+    return _utc(at_ms)
 
 
 def from_utc(text: str) -> int:
@@ -95,6 +109,12 @@ def from_utc(text: str) -> int:
     if utc(at_ms) != text:
         raise IntegrityError("A time is not in the ledger's form.", code="bad_time")
     return at_ms
+
+
+@functools.lru_cache(maxsize=256)
+def _utc(at_ms: int) -> str:
+    # The events of a batch are of nearly the same time.
+    return f"{_second(at_ms // 1000)}.{at_ms % 1000:03d}Z"
 
 
 @functools.lru_cache(maxsize=64)
