@@ -5,7 +5,7 @@ from callgate.core.toolbox import ToolProfile
 from callgate.model.call import Call
 from callgate.model.decision import Finding
 from callgate.model.facts import Facts
-from callgate.model.terms import Ask, Effect, TaskState, Tier
+from callgate.model.terms import Ask, Breadth, Effect, TaskState, Tier
 
 GATE = "contract"
 MAX_SHOWN = 16
@@ -56,7 +56,7 @@ def _prohibited(call: Call, contract: ContractRules, tool: ToolProfile | None, f
     touched = [number for number, target in enumerate(call.targets) if contract.prohibited.match(target.text)]
     if touched:
         found.append(_deny("prohibited", "The rules prohibit what this call touches.", _ordinals(touched)))
-    if not call.targets and _untold(tool):
+    if not call.targets and (_untold(tool) or _unsaid(tool)):
         reason = "Nobody can tell whether this touches what the rules prohibit."
         found.append(_outside(Effect.HOLD, "target_unknown", reason, "prohibited"))
 
@@ -74,8 +74,8 @@ def _inside(
         found.append(_IRREVERSIBLE)
     if call.targets:
         _targets(call, contract, scope, found)
-    elif scope.targets and (_untold(tool) or _unsaid(tool)):
-        reason = "The rules name targets, and it cannot be told what this call touches."
+    elif (scope.targets and _untold(tool)) or (_unsaid(tool) and (scope.targets or not _may_roam(contract, tool))):
+        reason = "The rules name what may be touched, and it cannot be told what this call touches."
         found.append(_outside(outside, "target_unknown", reason, "target"))
 
 
@@ -111,6 +111,12 @@ def _untold(tool: ToolProfile | None) -> bool:
 def _unsaid(tool: ToolProfile | None) -> bool:
     """The tool touches something, and this call does not say what."""
     return tool is not None and tool.manifest is not None and bool(tool.manifest.targets)
+
+
+def _may_roam(contract: ContractRules, tool: ToolProfile | None) -> bool:
+    """A search that the rules let go everywhere, except where they name targets."""
+    searches = tool is not None and tool.manifest is not None and tool.manifest.retrieval
+    return searches and contract.contract.breadth is Breadth.GLOBAL
 
 
 def _ordinals(numbers: list[int]) -> str:
