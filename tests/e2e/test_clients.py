@@ -8,6 +8,7 @@ import contextlib
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -76,6 +77,12 @@ def token(gate):
 @pytest.fixture(scope="module")
 def repository(gate):
     return str(gate.folder / "h-scratch")
+
+
+def stage(repository: str, name: str) -> None:
+    """Something to commit."""
+    (Path(repository) / name).write_text(name)
+    subprocess.run(["git", "-C", repository, "add", name], check=True, timeout=30)
 
 
 @contextlib.asynccontextmanager
@@ -180,6 +187,7 @@ def test_progress_passes(gate, token):
 
 def test_codex_as_it_speaks(gate, token, repository):
     """initialize 2025-06-18 with a session, a GET stream it tries, calls with its _meta, DELETE at the end."""
+    stage(repository, "codex.txt")
     headers = {"User-Agent": "codex-mcp-client/0.169.0"}
     begin = {
         "jsonrpc": "2.0",
@@ -249,6 +257,7 @@ def test_a_no_reaches_the_assistant_and_stands(gate, token):
 
 def test_claude_code_as_it_speaks(gate, repository):
     """server/discover, a listening stream it opens at once, calls with routing headers and its _meta."""
+    stage(repository, "claude.txt")
     token = gate.token("claude-code")
     headers = {"User-Agent": "claude-code/2.1.330 (sdk-cli)"}
     meta = {
