@@ -12,6 +12,8 @@ from callgate.model.identity import Principal
 from callgate.model.store import KeyRow, NameRow, SealedRow
 from callgate.model.terms import Effect, LogDepth, Outcome
 
+REFUSED_BYTES = 64 << 10
+"""Arguments of a refused call that are kept at most: who is refused everything could fill the disk with them."""
 _encode = msgspec.json.Encoder(order="sorted").encode
 _EFFECTS = {effect: effect.name.lower() for effect in Effect}
 
@@ -21,7 +23,7 @@ class Context(msgspec.Struct, frozen=True):
 
     facts: Facts
     call: Call | None
-    """None at log depth METADATA."""
+    """None at log depth METADATA, and when it is large and was refused."""
     principal: Principal
     tool: str
     decision: Decision
@@ -128,7 +130,8 @@ class Scribe:
         return self._sealer.open(self.key, self._tenancy.tenant, row.event, row.field, row.data)
 
     def context(self, event: str, call: Call, facts: Facts, decision: Decision) -> SealedRow:
-        kept = None if decision.log_depth is LogDepth.METADATA else call
+        refused = decision.effect is Effect.DENY and len(call.body) > REFUSED_BYTES
+        kept = None if refused or decision.log_depth is LogDepth.METADATA else call
         return self.seal(
             event,
             "context",
