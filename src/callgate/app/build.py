@@ -82,6 +82,8 @@ async def build_tenant(home: Home, config: Config, keys: Keyring, tenant: str) -
         folder=home.children / tenant,
         hidden=(home.root,),
         changed=partial(_told, drift),
+        answers=config.limits.results_bytes,
+        answer=config.limits.result_bytes,
     )
     tenancy = Tenancy(
         tenant=tenant,

@@ -151,6 +151,7 @@ class RunningGate:
             clock,
             entropy,
             same_host=same_host(config),
+            calls=config.limits.calls,
         )
         return cls(home, config, built, gatehouse, verifier, issuers)
 

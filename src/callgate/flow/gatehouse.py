@@ -36,13 +36,17 @@ class Gatehouse:
         entropy: Entropy,
         *,
         same_host: bool,
+        calls: int = 1_024,
     ) -> None:
+        """``calls``: in flight at most, over all tenants and integrations."""
         self._houses = houses
         self._tokens = tokens
         self._sessions = sessions
         self._clock = clock
         self._entropy = entropy
         self._same_host = same_host
+        self._most = calls
+        self._under_way = 0
         self.closing = False
 
     def authenticate(self, token: str) -> Credential:
@@ -68,9 +72,21 @@ class Gatehouse:
                 unknown=False,
                 next="Nothing was executed. Try again in a moment.",
             )
+        if self._under_way >= self._most:
+            return Failed(
+                call_id="",
+                code="busy",
+                reason="The gate has as many calls under way as it takes.",
+                unknown=False,
+                next="Nothing was executed. Try again in a moment.",
+            )
         if self._same_host and not request.same_host:
             request = msgspec.structs.replace(request, same_host=True)
-        return await self._rooms(request.credential).runner.call(request, relay)
+        self._under_way += 1
+        try:
+            return await self._rooms(request.credential).runner.call(request, relay)
+        finally:
+            self._under_way -= 1
 
     async def await_approval(self, credential: Credential, hold: str, wait_ms: int, relay: Relay) -> Answer:  # noqa: ARG002 - the port's
         return await self._rooms(credential).holds.await_(credential, hold, wait_ms)

@@ -2,10 +2,11 @@
 
 
 class Budget:
-    """Bytes; ``take`` is refused rather than waited for."""
+    """Bytes; ``take`` is refused rather than waited for. ``most``: of one answer."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, most: int = 10 << 20) -> None:
         self._left = limit
+        self.most = most
 
     def take(self, size: int) -> bool:
         if size > self._left:

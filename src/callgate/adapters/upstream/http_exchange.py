@@ -91,8 +91,8 @@ class Phase(enum.Enum):
 class Stream:
     """The events of one exchange, over all the connections they come by. Made only when there are any."""
 
-    def __init__(self) -> None:
-        self.parser = SseParser(wire.MAX_MESSAGE)
+    def __init__(self, most: int) -> None:
+        self.parser = SseParser(most)
         self.ready: deque[SseEvent] = deque()
         self.resumes = 0
 
@@ -238,10 +238,10 @@ class HttpExchange:
         if response.headers.get(hdrs.CONTENT_ENCODING, "identity") != "identity":
             raise wire.unknown("it came compressed, which was not asked for")
         if kind == JSON:
-            return self._answer_in(await self._read(response, wire.MAX_MESSAGE))
+            return self._answer_in(await self._read(response, self._channel.budget.most))
         if kind == EVENTS:
             self._phase = Phase.STREAM
-            self._stream = Stream()
+            self._stream = Stream(self._channel.budget.most)
             return await self._next_in_stream()
         raise wire.unknown("it is neither JSON nor a stream of events")
 
@@ -321,7 +321,7 @@ class HttpExchange:
             await self._resume(stream, None)
             return
         stream.ready.extend(stream.parser.feed(chunk))
-        self._reserve(stream.parser.held, wire.MAX_MESSAGE)
+        self._reserve(stream.parser.held, self._channel.budget.most)
 
     def _relevant(self, event: SseEvent) -> Message | None:
         """A message of this exchange; None for what is dropped."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from callgate.adapters.upstream.budget import Budget
 from callgate.adapters.upstream.http import HttpUpstream
 from callgate.adapters.upstream.stdio import StdioUpstream
+from callgate.adapters.upstream.wire import MAX_MESSAGE
 from callgate.flow.ports import Clock
 from callgate.model.errors import ConfigError
 from callgate.model.tool import Integration
@@ -34,15 +35,19 @@ class Pool:
         folder: Path | None = None,
         hidden: tuple[Path, ...] = (),
         changed: Callable[[str], None] | None = None,
+        answers: int = MAX_ANSWERS,
+        answer: int = MAX_MESSAGE,
     ) -> None:
-        """``changed`` is told the integration's name when a stdio server says that its tools changed."""
+        """``changed`` is told the integration's name when a stdio server says that its tools changed. ``answers`` and
+        ``answer``: bytes of all large answers over HTTP under way, and of one answer.
+        """
         self._resolve = resolve
         self._clock = clock
         self._log = log
         self._folder = folder
         self._hidden = hidden
         self._changed = changed
-        self._budget = Budget(MAX_ANSWERS)
+        self._budget = Budget(answers, answer)
         self._made: dict[str, HttpUpstream | StdioUpstream] = {}
         self._leaving: set[asyncio.Task[None]] = set()
 
@@ -64,7 +69,13 @@ class Pool:
         if self._folder is None:
             raise ConfigError("There is no folder for stdio servers.", key=integration.name)
         made = StdioUpstream(
-            integration, self._resolve, self._clock, self._log, folder=self._folder, hidden=self._hidden
+            integration,
+            self._resolve,
+            self._clock,
+            self._log,
+            folder=self._folder,
+            hidden=self._hidden,
+            most=self._budget.most,
         )
         if self._changed is not None:
             made.on_changed = partial(self._changed, integration.name)

@@ -37,6 +37,7 @@ class StdioUpstream:
         *,
         folder: Path,
         hidden: tuple[Path, ...] = (),
+        most: int = wire.MAX_MESSAGE,
     ) -> None:
         self.integration = integration
         self.on_changed: Callable[[], None] | None = None
@@ -54,6 +55,7 @@ class StdioUpstream:
             on_down=self._on_down,
             clock=clock,
             log=log,
+            most=most,
         )
 
     @property

@@ -46,9 +46,9 @@ class LastBytes:
 class Child(asyncio.SubprocessProtocol):
     """Pipes of one running child."""
 
-    def __init__(self, on_line: Callable[[bytes | None, int | None], None], errors: LastBytes) -> None:
+    def __init__(self, on_line: Callable[[bytes | None, int | None], None], errors: LastBytes, most: int) -> None:
         self._on_line = on_line
-        self._lines = Lines(wire.MAX_MESSAGE)
+        self._lines = Lines(most)
         self._errors = errors
         self._stdin: asyncio.WriteTransport | None = None
         self._transport: asyncio.SubprocessTransport | None = None
@@ -134,8 +134,11 @@ class Supervisor:
         on_down: Callable[[], None],
         clock: Clock,
         log: logging.Logger,
+        most: int = wire.MAX_MESSAGE,
     ) -> None:
+        """``most``: bytes of one message of the child."""
         self._name = name
+        self._most = most
         self._plan = plan
         self._on_line = on_line
         self._on_up = on_up
@@ -264,7 +267,7 @@ class Supervisor:
             os.write(handle, launch.spec)
             os.lseek(handle, 0, os.SEEK_SET)
             _, child = await asyncio.get_running_loop().subprocess_exec(
-                lambda: Child(self._on_line, self._errors),
+                lambda: Child(self._on_line, self._errors, self._most),
                 *launch.argv(handle),
                 env=launch.environment,
                 pass_fds=(handle,),
