@@ -37,7 +37,7 @@ from callgate.flow.gatehouse import Gatehouse
 from callgate.flow.recover import recover, resume_holds
 from callgate.flow.rows import put
 from callgate.model.config import Config
-from callgate.model.errors import CallgateError, ConfigError, IntegrityError
+from callgate.model.errors import CallgateError, ConfigError, IntegrityError, StoreError
 from callgate.model.event import GateStarted, GateStopped
 from callgate.model.record import Setting
 from callgate.model.store import Unit
@@ -170,7 +170,7 @@ class RunningGate:
             self._every("minute", 60.0, built.house.runner.flush)
             self._every("drift", DRIFT_EVERY_S, partial(_drift, built), at_once=True)
             self._every("changed", DRIFT_AT_MOST_EVERY_S, partial(_changed, built))
-        self._loops.append(asyncio.create_task(self._verifier.run()))
+        self._every("keys", 1.0, self._verifier.run, at_once=True)
         _settle_memory()
         print(self._banner(), flush=True)
         await server.serve(sockets=[link])
@@ -188,8 +188,12 @@ class RunningGate:
             house = built.house
             await house.runner.drain()
             await house.redeemer.drain()
-            await house.runner.flush()
-            await house.tenancy.write(Unit(events=(house.tenancy.event(GateStopped(reason="asked to stop")),)))
+            try:
+                await house.runner.flush()
+                await house.tenancy.write(Unit(events=(house.tenancy.event(GateStopped(reason="asked to stop")),)))
+            except (StoreError, IntegrityError) as fault:
+                # A store that takes nothing any more keeps nothing else from closing.
+                _log.error("stop_not_recorded", extra={"tenant": house.tenancy.tenant, "code": fault.code})
             await built.pool.close()
             await built.store.close()
 
