@@ -4,6 +4,7 @@ import msgspec
 
 from callgate.core.policy.bundle import parse_bundle
 from callgate.core.policy.cases import CaseResult, run_cases
+from callgate.core.policy.changes import changes, parts
 from callgate.flow.connect import reconnect
 from callgate.flow.desk import Desk, missing, need
 from callgate.flow.live import LIVE_BUNDLE
@@ -32,7 +33,7 @@ class Policies(Desk):
         except ConfigError as fault:
             name = fault.file or "policies"
             return (PolicyFileView(name=name, state="broken", problem=str(fault)),)
-        before, now = _parts(live), _parts(disk)
+        before, now = parts(live), parts(disk)
         views = [
             PolicyFileView(
                 name=name, state="live" if before.get(name) == part else ("changed" if name in before else "added")
@@ -60,7 +61,7 @@ class Policies(Desk):
         if cases.failed or cases.problem:
             failed = next((case.name for case in cases.cases if not case.passed), cases.problem)
             raise InputError(
-                f"{cases.failed} cases fail, the first is: {failed}",
+                f"The policy does not pass its cases. {cases.failed} failed, the first is: {failed}.",
                 code="cases_fail",
                 hint="See: callgate policy test",
             )
@@ -88,7 +89,7 @@ class Policies(Desk):
             PolicyApproved(bundle=digest, base=live.digest, by=self._person(by.subject, names), alone=alone),
             same_host=by.same_host,
         )
-        changes = (
+        written = (
             put(digest, proposal.bundle, expect=None),
             put(
                 LIVE_BUNDLE,
@@ -97,7 +98,7 @@ class Policies(Desk):
             ),
             Delete(kind=Kind.PROPOSAL, key=digest),
         )
-        outcome = await self._tenancy.write(Unit(events=(event,), changes=changes, names=tuple(names)))
+        outcome = await self._tenancy.write(Unit(events=(event,), changes=written, names=tuple(names)))
         if isinstance(outcome, Conflict):
             raise InputError("Another bundle went live just now; propose again.", code="stale_proposal")
         self._live.use(proposal.bundle)
@@ -127,7 +128,7 @@ class Policies(Desk):
             base=proposal.base,
             by=proposal.by,
             at_ms=proposal.at_ms,
-            changes=_changes(live, proposal.bundle),
+            changes=changes(live, proposal.bundle),
             state="open" if proposal.base == live.digest else "void",
             who=who,
         )
@@ -135,21 +136,3 @@ class Policies(Desk):
 
 def _case(result: CaseResult) -> CaseView:
     return CaseView(name=result.name, file=result.file, passed=result.passed, want=result.want, got=result.got)
-
-
-def _parts(bundle: Bundle) -> dict[str, object]:
-    parts: dict[str, object] = {file.name: file.text for file in bundle.policies}
-    parts["domains.toml"] = bundle.domains
-    parts["manifests"] = bundle.manifests
-    parts["rules.toml"] = (
-        bundle.profile, bundle.duties, bundle.risk, bundle.rates, bundle.waiting, bundle.roles, bundle.runtimes, bundle.stages,
-    )  # fmt: skip
-    return parts
-
-
-def _changes(live: Bundle, wanted: Bundle) -> tuple[str, ...]:
-    before, now = _parts(live), _parts(wanted)
-    said = [f"{name} is new." for name in now if name not in before]
-    said += [f"{name} is gone." for name in before if name not in now]
-    said += [f"{name} changes." for name in now if name in before and now[name] != before[name]]
-    return tuple(said)

@@ -32,7 +32,7 @@ class ProposalView(Fact, frozen=True):
     by: str
     at_ms: int
     changes: tuple[str, ...]
-    """One sentence each."""
+    """A sentence for each part that differs, followed by its lines that go (``-``) and come (``+``)."""
     state: str
     """``open``, ``approved``, ``void``."""
     who: tuple[str, ...] = ()
