@@ -127,6 +127,8 @@ class RunningGate:
             first = build_api(self._admins[config.tenants[0]])
             self._apis.append(LocalApi(first, Path(config.local.path), peers=frozenset(config.local.peers)))
         self._loops: list[asyncio.Task[None]] = []
+        self._started: set[str] = set()
+        """Tenants whose ledger says that the gate runs."""
 
     @classmethod
     async def build(cls, home: Home, config: Config) -> "RunningGate":
@@ -190,7 +192,8 @@ class RunningGate:
             await house.redeemer.drain()
             try:
                 await house.runner.flush()
-                await house.tenancy.write(Unit(events=(house.tenancy.event(GateStopped(reason="asked to stop")),)))
+                if house.tenancy.tenant in self._started:
+                    await house.tenancy.write(Unit(events=(house.tenancy.event(GateStopped(reason="asked to stop")),)))
             except (StoreError, IntegrityError) as fault:
                 # A store that takes nothing any more keeps nothing else from closing.
                 _log.error("stop_not_recorded", extra={"tenant": house.tenancy.tenant, "code": fault.code})
@@ -230,6 +233,7 @@ class RunningGate:
         event = tenancy.event(started, same_host=same_host(self._config))
         mark = (put(STARTED, Setting(name=STARTED, value=__version__), expect=0),) if first else ()
         await tenancy.write(Unit(events=(event,), changes=mark))
+        self._started.add(tenancy.tenant)
         await resume_holds(tenancy, built.house.holds, built.house.redeemer)
 
     def _every(self, what: str, seconds: float, act: Callable[[], Awaitable[None]], *, at_once: bool = False) -> None:
