@@ -4,7 +4,7 @@ from pathlib import Path
 
 from callgate.catalog.loader import known_manifests, load_manifest
 from callgate.model.bundle import Bundle
-from callgate.model.tool import Integration, Manifest
+from callgate.model.tool import NO_MANIFEST, Integration, Manifest
 
 
 class Catalogue:
@@ -20,15 +20,22 @@ class Catalogue:
         """Name to digest of every manifest, for the policy bundle. Raises ConfigError."""
         return {name: load_manifest(name, self._folder).digest for name in self.names()}
 
+    def name_of(self, integration: Integration) -> str:
+        """The manifest an integration asks for: the one it names, else the one of its own name; empty: none."""
+        if integration.manifest == NO_MANIFEST:
+            return ""
+        return integration.manifest or (integration.name if integration.name in self.names() else "")
+
     def of(self, integration: Integration, bundle: Bundle | None) -> Manifest | None:
         """The manifest of an integration, if the live bundle holds exactly it.
 
         None: there is none, or its file changed and the change is not approved; then every tool counts as execute.
         """
-        if not integration.manifest or bundle is None:
+        name = self.name_of(integration)
+        if not name or bundle is None:
             return None
-        approved = dict(bundle.manifests).get(integration.manifest)
-        if approved is None or integration.manifest not in self.names():
+        approved = dict(bundle.manifests).get(name)
+        if approved is None or name not in self.names():
             return None
-        found = load_manifest(integration.manifest, self._folder)
+        found = load_manifest(name, self._folder)
         return found if found.digest == approved else None

@@ -16,9 +16,7 @@ from callgate.model.event import IntegrationChanged, NewEvent, PinsConfirmed
 from callgate.model.identity import Presence
 from callgate.model.store import Conflict, Delete, Expect, Kind, NameRow, Unit
 from callgate.model.terms import Role
-from callgate.model.tool import Integration, IntegrationPin
-
-OURS = "none"
+from callgate.model.tool import NO_MANIFEST, Integration, IntegrationPin
 
 
 class Connections(Desk):
@@ -41,7 +39,8 @@ class Connections(Desk):
             pin = make_pin(wanted, await self._tenancy.upstreams.of(wanted).discover())
             if known is None:
                 await self._write(wanted, "added", by)
-        except (UpstreamError, InputError):
+        except (UpstreamError, InputError) as fault:
+            fault.hint = fault.hint or _hint(wanted, fault.code)
             if wanted.name not in self._live.integrations:
                 await self._tenancy.upstreams.drop(wanted.name)
             raise
@@ -98,7 +97,8 @@ class Connections(Desk):
             view
             for name in chosen
             for connected in (self._live.connected[name],)
-            for view in _tools(connected.integration, connected.toolbox, connected.drifted, pinned=True)
+            for manifest in (self._tenancy.catalogue.name_of(connected.integration),)
+            for view in _tools(name, connected.toolbox, connected.drifted, manifest=manifest, pinned=True)
         )
 
     def _checked(self, integration: Integration) -> Integration:
@@ -108,16 +108,11 @@ class Connections(Desk):
         if bool(integration.url) == bool(integration.command):
             raise InputError("An integration has either a URL or a command.", code="bad_integration")
         manifest = integration.manifest
-        if manifest == OURS:
-            manifest = ""
-        elif not manifest and integration.name in self._tenancy.catalogue.names():
-            manifest = integration.name
-        elif manifest and manifest not in self._tenancy.catalogue.names():
+        if manifest not in {"", NO_MANIFEST} and manifest not in self._tenancy.catalogue.names():
             known = ", ".join(sorted(self._tenancy.catalogue.names()))
             raise InputError(f"The catalogue has no manifest {manifest}. It has: {known}.", code="unknown_manifest")
         return msgspec.structs.replace(
             integration,
-            manifest=manifest,
             actor=integration.actor or "local",
             created_ms=self._tenancy.clock.now_ms(),
         )
@@ -151,6 +146,7 @@ class Connections(Desk):
     def _discovery(self, integration: Integration, pin: IntegrationPin) -> DiscoveryView:
         former = self._live.pins.get(integration.name)
         toolbox = connect(integration, pin, self._tenancy).toolbox
+        manifest = self._tenancy.catalogue.name_of(integration)
         return DiscoveryView(
             integration=integration.name,
             digest=pin.digest,
@@ -158,10 +154,10 @@ class Connections(Desk):
             server_version=pin.server_version,
             instructions=pin.instructions,
             eras=pin.eras,
-            tools=tuple(_tools(integration, toolbox, frozenset(), pinned=False)),
+            tools=tuple(_tools(integration.name, toolbox, frozenset(), manifest=manifest, pinned=False)),
             confined=integration.confined,
             changes=_changes(former, pin) if former else (),
-            warnings=_warnings(integration, toolbox),
+            warnings=_warnings(integration, toolbox, manifest),
             confirmed=former is not None and former.digest == pin.digest,
         )
 
@@ -177,10 +173,19 @@ class Connections(Desk):
             tools=len(pin.tools) if pin else 0,
             confirmed_ms=pin.confirmed_ms if pin else 0,
             stage=self._live.stage(name).value,
-            manifest=integration.manifest,
+            manifest=self._tenancy.catalogue.name_of(integration),
             confined=integration.confined,
             drifted=bool(connected and connected.drifted),
         )
+
+
+def _hint(wanted: Integration, code: str) -> str:
+    """What a person who connects an integration can do about a fault of its server."""
+    if code == "address_refused":
+        return "It must be https and public; for this machine or a private network add --allow-private."
+    if wanted.command and wanted.confined and code == "not_sent":
+        return "Run the command by hand; if it works there, grant what it needs with --readable, --writable or --env."
+    return ""
 
 
 def _origin(url: str) -> str:
@@ -189,14 +194,14 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _tools(integration: Integration, toolbox: Toolbox, drifted: frozenset[str], *, pinned: bool) -> list[ToolView]:
+def _tools(name: str, toolbox: Toolbox, drifted: frozenset[str], *, manifest: str, pinned: bool) -> list[ToolView]:
     return [
         ToolView(
-            integration=integration.name,
+            integration=name,
             tool=profile.name,
             tier=profile.tier.name.lower(),
             say=profile.manifest.say if profile.manifest else "",
-            manifest=integration.manifest if profile.manifest else "",
+            manifest=manifest if profile.manifest else "",
             pinned=pinned,
             drifted=profile.name in drifted,
             irreversible=bool(profile.manifest and profile.manifest.irreversible),
@@ -220,10 +225,10 @@ def _changes(former: IntegrationPin, pin: IntegrationPin) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _warnings(integration: Integration, toolbox: Toolbox) -> tuple[str, ...]:
+def _warnings(integration: Integration, toolbox: Toolbox, manifest: str) -> tuple[str, ...]:
     said = [f"{profile.name}: {profile.quarantine}" for profile in toolbox.tools.values() if profile.quarantine]
     if not integration.confined:
         said.append("The server runs unconfined: it can read what the gate's user can read.")
-    if not integration.manifest:
+    if not manifest:
         said.append("The catalogue has no manifest for it, so every tool counts as execute.")
     return tuple(said)

@@ -130,6 +130,9 @@ class IntegrationPin(Fact, frozen=True):
     confirmed_by: str = ""
 
 
+NO_MANIFEST = "none"
+
+
 class Integration(Fact, frozen=True):
     """A connected target system. Secrets stand in it by reference only (``env:NAME``, ``file:PATH``)."""
 
@@ -151,7 +154,7 @@ class Integration(Fact, frozen=True):
     allow_private: bool = False
     """The address may be loopback or private."""
     manifest: str = ""
-    """Name of the catalogue's manifest; empty: none, every tool is EXECUTE."""
+    """Name of a manifest; empty: the one of the integration's name, if there is one; NO_MANIFEST: none."""
     max_concurrency: int = 64
     stage: str = "production"
     created_ms: int = 0
