@@ -25,7 +25,7 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     screens.headed(f"Callgate {found.version}", screens.facts(_facts(found)))
     integrations(found.integrations)
     for halt in found.halts:
-        screens.say(f"Stopped: {halt.scope} {halt.what} ({halt.reason or 'no reason given'}). {halt.id}")
+        screens.say(f"Stopped: {screens.halted(halt.scope, halt.what)} ({halt.reason or 'no reason given'}). {halt.id}")
     for doubt in found.doubts:
         when = screens.moment(doubt.at_ms)
         screens.say(f"In doubt: {doubt.integration}/{doubt.tool} at {when} may have happened. {doubt.call}")

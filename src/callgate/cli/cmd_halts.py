@@ -37,7 +37,7 @@ def halt(
         screens.dump(reply)
         return
     found = decode(reply, HaltView)
-    screens.say(f"Stopped: {found.scope} {found.what}. Lift it with: callgate resume {found.id}")
+    screens.say(f"Stopped: {screens.halted(found.scope, found.what)}. Lift it with: callgate resume {found.id}")
 
 
 @app.command("halts")
@@ -49,7 +49,10 @@ def halts(home: HomeOption = None, as_json: JsonOption = False) -> None:
         return
     screens.cards(
         (
-            (f"{row.scope} {row.what}".rstrip(), (row.id, f"since {screens.moment(row.at_ms)} by {row.by}", row.reason))
+            (
+                screens.halted(row.scope, row.what),
+                (row.id, f"since {screens.moment(row.at_ms)} by {row.by}", row.reason),
+            )
             for row in listed(reply, "halts", HaltView)
         ),
         empty="Nothing is stopped.",
@@ -67,4 +70,4 @@ def resume(
     gate = Gate(home)
     by = person(gate, account, passphrase_fd)
     found = decode(gate.act("halts", halt_id, "resume", by=by, act={}), HaltView)
-    screens.say(f"{found.scope} {found.what} goes on.")
+    screens.say(f"No longer stopped: {screens.halted(found.scope, found.what)}.")

@@ -120,6 +120,11 @@ def cards(rows: Iterable[tuple[str | Text, Sequence[str]]], *, empty: str) -> No
         say(empty)
 
 
+def halted(scope: str, what: str) -> str:
+    """What a halt stops."""
+    return f"{scope} {what}" if what else "everything"
+
+
 def count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 

@@ -76,7 +76,7 @@ class HoldDesk(Desk):
         mine = hold.votes[before:]
         questions = tuple(self._question(hold, question) for question in hold.questions)
         if hold.state is HoldState.DENIED:
-            following = "It was stopped. The same call is refused for this task from now on."
+            following = "It was stopped. What asks for the same is refused for as long as the policy says (waiting.denial_sticks_minutes)."
         elif hold.state is HoldState.OPEN:
             following = "Others still have to answer."
         else:

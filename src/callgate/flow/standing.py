@@ -67,7 +67,7 @@ class Standing(Connections, Policies, Halts):
             CheckView(
                 code="policy",
                 state="warn",
-                text=f"{len(status.pending_files)} policy files differ from what is live.",
+                text=f"What is on disk is not live: {', '.join(status.pending_files)}.",
                 todo="callgate policy status",
             )
             if status.pending_files
