@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from callgate.adapters.home.place import Home
 from callgate.adapters.identity.keyring import Keyring
@@ -51,6 +50,12 @@ class Built:
         """Names of integrations whose servers say that their tools changed."""
 
 
+def log_key(seed: bytes) -> tuple[Callable[[bytes], bytes], bytes]:
+    """(signer, public key) of a tenant's log."""
+    signer = Ed25519PrivateKey.from_private_bytes(seed)
+    return signer.sign, signer.public_key().public_bytes_raw()
+
+
 def issuer_of(config: Config, tenant: str) -> str:
     """Issuer of a tenant's own tokens: the tenant follows from it, so each has one of its own."""
     return config.resource if tenant == config.tenants[0] else f"{config.resource}/tenants/{tenant}"
@@ -70,10 +75,9 @@ async def build_tenant(home: Home, config: Config, keys: Keyring, tenant: str) -
     """Open the tenant's store and load its live state. ConfigError, StoreError."""
     clock, entropy = SystemClock(), SystemEntropy()
     mine = keys.tenant(tenant)
-    signer = Ed25519PrivateKey.from_private_bytes(mine.ledger)
-    public = signer.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    sign, public = log_key(mine.ledger)
     origin = stored_origin(home, tenant, origin_of(config, tenant))
-    store = open_sqlite(home.data / tenant, tenant, sign=signer.sign, origin=origin, public_key=public, clock=clock)
+    store = open_sqlite(home.data / tenant, tenant, sign=sign, origin=origin, public_key=public, clock=clock)
     drift: asyncio.Queue[str] = asyncio.Queue(maxsize=MOST_CHANGES)
     pool = Pool(
         resolve,

@@ -55,6 +55,7 @@ async def _init(home: Home, account: str, passphrase: str | None, profile: Profi
     try:
         made += _files(home, account, profile)
         config = read_config(home.config)
+        _no_lost_keys(home, config)
         keys = Keyring.open(home.keys, config.tenants, SystemEntropy())
         chosen = passphrase or suggest(SystemEntropy().bytes(10))
         for tenant in config.tenants:
@@ -71,6 +72,16 @@ async def _init(home: Home, account: str, passphrase: str | None, profile: Profi
         made=tuple(made),
         next=("Start the gate with: callgate serve",) if made else (),
     )
+
+
+def _no_lost_keys(home: Home, config: Config) -> None:
+    """New keys beside an old ledger would end its proofs and make what is sealed unreadable."""
+    for tenant in config.tenants:
+        keys = home.keys / "tenants" / tenant
+        if (home.data / tenant).exists() and not keys.exists():
+            raise ConfigError(
+                "The keys of this tenant's ledger are missing; restore them from a backup.", file=str(keys)
+            )
 
 
 async def _tenant(

@@ -3,14 +3,13 @@
 from pathlib import Path
 
 import uvloop
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from callgate.adapters.home.config import read_config
 from callgate.adapters.home.place import Home, check
 from callgate.adapters.identity.keyring import Keyring
 from callgate.adapters.store.lock import HomeLock
 from callgate.adapters.store.sqlite import open_sqlite
-from callgate.app.build import origin_of, stored_origin
+from callgate.app.build import log_key, origin_of, stored_origin
 from callgate.app.system import SystemClock, SystemEntropy
 from callgate.core.ledger.note import verifier_key
 from callgate.flow.verifying import verified
@@ -31,13 +30,12 @@ async def _verify(home: Home, note: str) -> VerifyEnd:
         config = read_config(home.config)
         tenant = config.tenants[0]
         keys = Keyring.open(home.keys, config.tenants, SystemEntropy(), create=False)
-        signer = Ed25519PrivateKey.from_private_bytes(keys.tenant(tenant).ledger)
-        public = signer.public_key().public_bytes_raw()
+        sign, public = log_key(keys.tenant(tenant).ledger)
         origin = stored_origin(home, tenant, origin_of(config, tenant))
         store = open_sqlite(
             home.data / tenant,
             tenant,
-            sign=signer.sign,
+            sign=sign,
             origin=origin,
             public_key=public,
             clock=SystemClock(),

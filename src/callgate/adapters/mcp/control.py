@@ -58,7 +58,7 @@ CONTROL_TOOLS: tuple[bytes, ...] = (
     _tool(
         OPEN_TASK,
         "Work under a task",
-        "Narrow what follows to one open task of the person you work for. It can never allow more than before.",
+        "Do what follows under one open task that the person you work for has opened. This login then stays in it.",
         {"task_id": {"type": "string", "description": "Id of an open task."}},
         "task_id",
         reads=False,
