@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -187,6 +188,17 @@ def test_a_missing_key(home):
         assert "backup" in refused(home)
         path.write_bytes(data)
         path.chmod(0o600)
+
+
+def test_lost_keys_of_a_ledger_are_not_replaced(home):
+    kept = home.home / "keys"
+    shutil.move(kept / "tenants", home.home / "elsewhere")
+    made = home.command("init")
+    assert made.returncode == 2
+    assert "backup" in made.stderr
+    assert not (kept / "tenants" / "main").exists()
+    shutil.move(home.home / "elsewhere", kept / "tenants")
+    assert home.command("init").returncode == 0
 
 
 def test_files_changed_on_disk_are_pending_and_never_live(home):

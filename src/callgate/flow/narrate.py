@@ -77,7 +77,8 @@ def _of_call(body: EventBody, who: str, names: dict[str, str]) -> str:
             mark = ", alone" if body.alone else ""
             return f"{names.get(body.voter, body.voter)} said {'yes' if body.yes else 'no'} in {body.hold}{mark}"
         case HoldEnded():
-            return f"{body.hold} is {body.state}: {body.reason}"
+            why = "" if body.reason in {"", body.state} else f": {body.reason}"
+            return f"{body.hold} is {body.state}{why}"
         case Finished():
             found = (
                 ", ".join(f"{name} {names.get(value, value)}" for name, value in body.receipt.values)
