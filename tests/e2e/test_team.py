@@ -3,6 +3,7 @@
 import json
 import os
 import select
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,14 +25,11 @@ BENS = "a passphrase of ben"
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory):
-    """A folder that other users can reach, with a short path."""
-    folder = tmp_path_factory.mktemp("s")
-    for path in (folder, *folder.parents):
-        if path == Path("/tmp"):
-            break
-        path.chmod(path.stat().st_mode | 0o011)
-    return folder
+def shared():
+    """A folder that other users can reach; those of pytest are one user's alone."""
+    with tempfile.TemporaryDirectory(prefix="callgate-team-") as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
 
 
 @pytest.fixture(scope="module")
