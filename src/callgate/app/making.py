@@ -26,7 +26,7 @@ from callgate.flow.people import check_passphrase
 from callgate.flow.rows import put
 from callgate.flow.views import InitReport
 from callgate.model.config import Config
-from callgate.model.errors import CallgateError, ConfigError
+from callgate.model.errors import AuthError, CallgateError, ConfigError
 from callgate.model.event import AccountChanged
 from callgate.model.identity import Account, Presence
 from callgate.model.store import NameRow, Unit
@@ -170,9 +170,13 @@ async def _people(
     made = [f"Account {account} of tenant {tenancy.tenant}, with the roles security, platform and app-team"]
     by = _founder(issuer, tenancy.clock.now_ms(), account)
     for name, text in read_folder(home.contracts, ".toml").items():
-        contract = await admin.add_contract(by, ContractText(text=text.decode(), file=name))
-        if contract.state == "awaiting_consent":
-            await admin.consent_contract(by, contract.id, "")
+        try:
+            contract = await admin.add_contract(by, ContractText(text=text.decode(), file=name))
+            if contract.state == "awaiting_consent":
+                await admin.consent_contract(by, contract.id, "")
+        except (ConfigError, AuthError) as fault:
+            # A further tenant with people of its own: they add and consent to its rules themselves.
+            made.append(f"Not added to tenant {tenancy.tenant}: {fault}")
     return made
 
 
