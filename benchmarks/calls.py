@@ -87,10 +87,19 @@ def resident_mib(pid: int) -> float:
 
 
 def measure(core: int, pid: int, port: int, path: str, headers: dict, many: int, seconds: float) -> dict:
-    asked = {"port": port, "path": path, "headers": headers, "body": json.dumps(CALL, separators=(",", ":")), "many": many, "seconds": seconds}
+    asked = {
+        "port": port,
+        "path": path,
+        "headers": headers,
+        "body": json.dumps(CALL, separators=(",", ":")),
+        "many": many,
+        "seconds": seconds,
+    }
     before = cpu_us(pid)
     done = subprocess.run(
-        ["taskset", "-c", str(core), sys.executable, str(HERE / "load.py"), json.dumps(asked)], capture_output=True, text=True
+        ["taskset", "-c", str(core), sys.executable, str(HERE / "load.py"), json.dumps(asked)],
+        capture_output=True,
+        text=True,
     )
     if done.returncode or not done.stdout:
         raise SystemExit(done.stderr)
@@ -103,14 +112,27 @@ def measure(core: int, pid: int, port: int, path: str, headers: dict, many: int,
 
 def session(port: int, path: str, headers: dict) -> dict:
     """Initialize by hand; returns the headers of later requests."""
-    body = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "bench", "version": "1"}}}
+    body = {
+        "jsonrpc": "2.0",
+        "id": 0,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-11-25",
+            "capabilities": {},
+            "clientInfo": {"name": "bench", "version": "1"},
+        },
+    }
     base = {**headers, "content-type": "application/json", "accept": "application/json, text/event-stream"}
-    answer = urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}{path}", json.dumps(body).encode(), base))
+    answer = urllib.request.urlopen(
+        urllib.request.Request(f"http://127.0.0.1:{port}{path}", json.dumps(body).encode(), base)
+    )
     found = {**headers, "mcp-protocol-version": "2025-11-25"}
     if answer.headers.get("mcp-session-id"):
         found["mcp-session-id"] = answer.headers["mcp-session-id"]
     note = {"jsonrpc": "2.0", "method": "notifications/initialized"}
-    urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}{path}", json.dumps(note).encode(), {**base, **found}))
+    urllib.request.urlopen(
+        urllib.request.Request(f"http://127.0.0.1:{port}{path}", json.dumps(note).encode(), {**base, **found})
+    )
     return found
 
 
@@ -159,7 +181,9 @@ def main() -> None:
         bare = processes.start(other, "-m", "benchmarks.upstream", str(upstream))
         wait_for(upstream)
         known = paths(processes, tested, upstream, folder)
-        print(f"{'path':8}{'in flight':>10}{'calls/s':>10}{'p50 ms':>9}{'p99 ms':>9}{'added p50':>11}{'CPU us':>8}  notes")
+        print(
+            f"{'path':8}{'in flight':>10}{'calls/s':>10}{'p50 ms':>9}{'p99 ms':>9}{'added p50':>11}{'CPU us':>8}  notes"
+        )
         for name in asked.only.split(","):
             if name == "direct":
                 one, port, path, headers, facts = bare, upstream, "/mcp", {}, {}
@@ -172,7 +196,10 @@ def main() -> None:
                     direct[many] = found["p50"]
                 added = found["p50"] - direct.get(many, 0)
                 notes = "  ".join(f"{key} {value:.2f}" for key, value in facts.items()) if many == MANY[0] else ""
-                print(f"{name:8}{many:10}{found['rate']:10.0f}{found['p50']:9.2f}{found['p99']:9.2f}{added:11.2f}{found['cpu_us']:8.0f}  {notes}", flush=True)
+                print(
+                    f"{name:8}{many:10}{found['rate']:10.0f}{found['p50']:9.2f}{found['p99']:9.2f}{added:11.2f}{found['cpu_us']:8.0f}  {notes}",
+                    flush=True,
+                )
                 rows.append({"path": name, "many": many, "added_p50": added, **found, **facts})
             if name != "direct":
                 rows[-1]["loaded_mib"] = resident_mib(one.pid)

@@ -63,9 +63,13 @@ async def _fill(place: Home, upstream: int, port: int) -> str:
     config = serving._configured(place, None, port)
     keys = Keyring.open(place.keys, config.tenants, SystemEntropy(), create=False)
     rules = place.policies / "rules.toml"
-    rules.write_text(rules.read_text().replace("initiator = 600", "initiator = 1000000").replace('git = "production"', 'git = "production"\nbench = "production"'))
+    rules.write_text(
+        rules.read_text()
+        .replace("initiator = 600", "initiator = 1000000")
+        .replace('git = "production"', 'git = "production"\nbench = "production"')
+    )
     domains = place.policies / "domains.toml"
-    domains.write_text(domains.read_text().replace('targets = [', 'targets = ["fs.path:/srv/*", '))
+    domains.write_text(domains.read_text().replace("targets = [", 'targets = ["fs.path:/srv/*", '))
     (place.policies / "extra.cedar").write_text("".join(POLICY.format(n=n, risk=200 + n) for n in range(9)))
     (place.manifests / "bench").mkdir()
     (place.manifests / "bench" / "manifest.toml").write_text(MANIFEST)
@@ -76,7 +80,9 @@ async def _fill(place: Home, upstream: int, port: int) -> str:
     proposal = await admin.propose_policy(by)
     await admin.approve_policy(by, proposal.digest)
     await admin.add_contract(by, ContractText(text=CONTRACT))
-    integration = Integration(name="bench", actor="bench", url=f"http://127.0.0.1:{upstream}/mcp", allow_private=True, manifest="bench")
+    integration = Integration(
+        name="bench", actor="bench", url=f"http://127.0.0.1:{upstream}/mcp", allow_private=True, manifest="bench"
+    )
     found = await admin.add_integration(by, integration)
     await admin.confirm_integration(by, "bench", found.digest)
     token = await admin.issue_token(by, TokenRequest(runtime="codex"))

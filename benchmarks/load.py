@@ -52,7 +52,12 @@ class Connection(asyncio.Protocol):
 
 
 async def run(port: int, path: str, headers: dict[str, str], body: bytes, many: int, seconds: float) -> dict:
-    lines = [f"POST {path} HTTP/1.1", f"host: 127.0.0.1:{port}", "content-type: application/json", "accept: application/json, text/event-stream"]
+    lines = [
+        f"POST {path} HTTP/1.1",
+        f"host: 127.0.0.1:{port}",
+        "content-type: application/json",
+        "accept: application/json, text/event-stream",
+    ]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     request = ("\r\n".join([*lines, f"content-length: {len(body)}"]) + "\r\n\r\n").encode() + body
     loop = asyncio.get_running_loop()
@@ -68,9 +73,30 @@ async def run(port: int, path: str, headers: dict[str, str], body: bytes, many: 
     took = time.perf_counter() - started
     times.sort()
     at = lambda share: round(times[min(len(times) - 1, int(len(times) * share))] * 1000, 3)
-    return {"calls": len(times), "seconds": took, "rate": len(times) / took, "failed": failed, "p50": at(0.5), "p90": at(0.9), "p99": at(0.99)}
+    return {
+        "calls": len(times),
+        "seconds": took,
+        "rate": len(times) / took,
+        "failed": failed,
+        "p50": at(0.5),
+        "p90": at(0.9),
+        "p99": at(0.99),
+    }
 
 
 if __name__ == "__main__":
     asked = json.loads(sys.argv[1])
-    print(json.dumps(uvloop.run(run(asked["port"], asked["path"], asked["headers"], asked["body"].encode(), asked["many"], asked["seconds"]))))
+    print(
+        json.dumps(
+            uvloop.run(
+                run(
+                    asked["port"],
+                    asked["path"],
+                    asked["headers"],
+                    asked["body"].encode(),
+                    asked["many"],
+                    asked["seconds"],
+                )
+            )
+        )
+    )

@@ -32,4 +32,12 @@ server = Server("proxy", on_list_tools=list_tools, on_call_tool=call_tool, lifes
 
 if __name__ == "__main__":
     app = server.streamable_http_app(streamable_http_path="/mcp", json_response=True, stateless_http=False)
-    uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), http="httptools", loop="uvloop", log_level="error", access_log=False)
+    uvicorn.run(
+        app,
+        host="127.0.0.1",
+        port=int(sys.argv[1]),
+        http="httptools",
+        loop="uvloop",
+        log_level="error",
+        access_log=False,
+    )

@@ -216,7 +216,7 @@ def test_task_and_stdin(world: World) -> None:
     assert world.endpoint.seen[2][3]["params"]["arguments"] == {"a": 1}
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "1", "null", "'{}'", "[" * 100_000])
+@pytest.mark.parametrize("text", ["{", "[]", "1", "null", "'{}'", "[" * 100_000, '{"a": {"b": 1, "b": 2}}'])
 def test_arguments_that_are_none(world: World, text: str) -> None:
     result = world.call("git", "git_status", text)
     assert result.exit_code == 2

@@ -56,11 +56,19 @@ def call(
 
 def _object(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(sys.stdin.read() if text == "-" else text)
+        found = json.loads(sys.stdin.read() if text == "-" else text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as fault:
         raise CommandError(f"The arguments are no JSON: {fault}.", 'Quote them: \'{"repo_path": "."}\'') from None
     if not isinstance(found, dict):
         raise CommandError("The arguments must be a JSON object.", 'Quote them: \'{"repo_path": "."}\'')
+    return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """As the gate does: of two members of one name none may win."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise CommandError("The arguments hold an object with the same key twice.", "Write each key once.")
     return found
 
 

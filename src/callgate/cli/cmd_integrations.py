@@ -121,7 +121,11 @@ def _confirm(gate: Gate, by: Person, found: DiscoveryView, *, yes: bool) -> None
         screens.say("These definitions are confirmed already.")
         return
     if not (yes or typer.confirm("Offer these tools to assistants, under the gate's rules?", default=False, err=True)):
-        raise CommandError("Not confirmed: nothing is offered.", f"Look again with: callgate integrations confirm {found.integration}", Exit.NO)
+        raise CommandError(
+            "Not confirmed: nothing is offered.",
+            f"Look again with: callgate integrations confirm {found.integration}",
+            Exit.NO,
+        )
     confirmed = decode(
         gate.act("integrations", found.integration, "confirm", by=by, act={"digest": found.digest}), IntegrationView
     )
