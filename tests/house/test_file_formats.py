@@ -43,9 +43,7 @@ def test_the_manifest_page():
 
 def test_the_examples_can_be_used():
     assert parse_contract(code(CONTRACT), "page").everyday
-    head = b'integration = "git"\ntitle = "Git"\nvendor = "V"\nverified = false\nverified_against = ""\n'
-    rest = b'verified_on = ""\nstateful = false\nper_person = false\n[[tools]]\nname = "git_reset"\ntier = "draft"\nsay = "Undo"\n'
-    assert len(parse_manifest(head + rest + code(MANIFEST), "page").tools) == 2
+    assert len(parse_manifest(code(MANIFEST), "page").tools) == 2
 
 
 @pytest.mark.parametrize("page", [CONTRACT, MANIFEST])

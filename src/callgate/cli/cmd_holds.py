@@ -142,6 +142,7 @@ def _draw(found: HoldDetail) -> None:
                 ("Can it be undone", found.undo),
                 ("Questions", screens.lines("\n".join(_question(item) for item in found.questions))),
                 ("State", Text("") if hold.state == "open" else screens.mark(hold.state)),
+                ("It ended by", hold.ended if hold.ended != hold.state else ""),
                 ("Until", screens.until(hold.expires_ms) if hold.state == "open" else ""),
             )
         ),

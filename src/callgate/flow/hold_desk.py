@@ -76,11 +76,11 @@ class HoldDesk(Desk):
         mine = hold.votes[before:]
         questions = tuple(self._question(hold, question) for question in hold.questions)
         if hold.state is HoldState.DENIED:
-            following = "It was stopped. What asks for the same is refused for as long as the policy says (waiting.denial_sticks_minutes)."
+            following = "It was stopped. The same call under this task or these rules is refused from now on."
         elif hold.state is HoldState.OPEN:
             following = "Others still have to answer."
         else:
-            following = "The frozen call runs now, once."
+            following = "The frozen call runs now, once, if what it is bound to is still the same."
         return VoteView(
             hold=hold.id,
             state=hold.state.value,

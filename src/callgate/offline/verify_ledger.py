@@ -491,6 +491,8 @@ def _tiles(path: Path) -> Iterator[tuple[int, bytes]]:
 
 def verify_export(folder: Path, key: LogKey | None = None, kept: str = "") -> LedgerReport:
     """Check an export folder. Raises Unusable when it is none."""
+    if not folder.is_dir():
+        raise Unusable(f"there is no folder {folder}; a proof is checked with --proof FILE")
     try:
         head = json.loads((folder / "export.json").read_bytes())
         start, size, origin, tenant = int(head["start"]), int(head["size"]), str(head["origin"]), str(head["tenant"])
