@@ -830,3 +830,64 @@ def test_the_targets_of_a_frozen_call_are_looked_at_again():
         assert (await house.hold(pending.hold)).state is HoldState.VOID
 
     run(check())
+
+
+def test_a_frozen_call_that_was_tampered_with_does_not_run_and_is_not_tried_again_and_again():
+    async def check():
+        house = await open_house()
+        pending = await held(house)
+        inner = house.store._inner
+        rows = inner._sealed[pending.call_id]
+        inner._sealed[pending.call_id] = [
+            msgspec.structs.replace(row, data=row.data[:-1] + bytes([row.data[-1] ^ 1]))
+            if row.field == "frozen"
+            else row
+            for row in rows
+        ]
+        await house.approve(pending.hold)
+        for _ in range(3):
+            house.rooms.redeemer.sweep()
+            await house.settle()
+        assert commits(house) == []
+        assert [event for event, _ in house.logged].count("redeem_failed") == 1
+
+    run(check())
+
+
+def test_an_erased_call_is_void():
+    async def check():
+        house = await open_house()
+        pending = await held(house)
+        del house.store._inner._keys[pending.call_id]
+        await house.approve(pending.hold)
+        assert commits(house) == []
+        hold = await house.hold(pending.hold)
+        assert (hold.state, hold.ended) == (HoldState.VOID, "erased")
+
+    run(check())
+
+
+@pytest.mark.parametrize(
+    ("scope", "what"),
+    [
+        (HaltScope.TENANT, ""),
+        (HaltScope.INTEGRATION, "git"),
+        (HaltScope.TOOL, "git/git_commit"),
+        (HaltScope.INITIATOR, "ana"),
+        (HaltScope.RUNTIME, "codex"),
+        (HaltScope.TASK, "task"),
+    ],
+)
+def test_a_halt_voids_what_it_concerns_and_nothing_else(scope, what):
+    async def check():
+        house = await open_house(people=("ana", "ben"))
+        task = await house.open_task(await house.add_contract(TASK_RULES.format(more="")))
+        mine = await held(house, named_tasks=(task,))
+        other = await held(house, credential=house.credential("ben", "claude-code"))
+        await house.halt(scope, task if scope is HaltScope.TASK else what)
+        assert (await house.hold(mine.hold)).state is HoldState.VOID
+        concerned = scope in (HaltScope.TENANT, HaltScope.INTEGRATION, HaltScope.TOOL)
+        assert ((await house.hold(other.hold)).state is HoldState.VOID) is concerned
+        assert commits(house) == []
+
+    run(check())

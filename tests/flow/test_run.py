@@ -11,7 +11,7 @@ from callgate.model.bundle import Rates
 from callgate.model.errors import OutcomeUnknown, UpstreamError
 from callgate.model.event import Decided, Finished
 from callgate.model.identity import Runtime
-from callgate.model.store import Reserve, Unit
+from callgate.model.store import Conflict, Reserve, Unit
 from callgate.model.terms import HaltScope, RuntimeKind
 from tests.fakes.house import REPOSITORY, disk_store, git_answers, open_house, run, said
 from tests.fakes.stores import StillClock
@@ -793,5 +793,26 @@ def test_what_a_client_calls_its_protocol_does_not_reach_a_bridged_server():
         assert isinstance(await house.status(protocol="2026-07-28", progress=True), Served)
         sent = msgspec.json.decode(house.upstream.sent[-1].params)
         assert list(sent["_meta"]) == ["progressToken"]
+
+    run(check())
+
+
+def test_counters_that_others_change_three_times_deny():
+    async def check():
+        house = await open_house()
+        really = house.store.commit
+
+        async def contended(unit):
+            if unit.guards:
+                return Conflict(which="row:other", found=1)
+            return await really(unit)
+
+        house.store.commit = contended
+        answer = await house.status()
+        assert isinstance(answer, Refused), answer
+        assert "contended" in codes(answer)
+        assert house.sent() == []
+        assert [body.effect for body in await house.events(call=answer.call_id)] == ["deny"]
+        assert not house.live.open_calls
 
     run(check())

@@ -39,7 +39,7 @@ class Redeemer:
         self._holds = holds
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._beaten: set[str] = set()
-        """Holds whose row is not as it is remembered here: only a restart knows what became of them."""
+        """Holds whose rows are not as they were left: no sweep mends that, a restart looks again."""
 
     def start(self, hold_id: str) -> None:
         """Redeem in the background; once at a time for each hold."""
@@ -64,6 +64,8 @@ class Redeemer:
         except (StoreError, IntegrityError) as fault:
             # The hold stays approved: the next sweep takes it up, or the next start finds its call in doubt.
             self._tenancy.log("redeem_failed", {"hold": hold_id, "code": fault.code})
+            if isinstance(fault, IntegrityError):
+                self._beaten.add(hold_id)
 
     async def redeem(self, hold_id: str) -> None:
         hold = self._tenancy.live.holds.get(hold_id)
