@@ -1,16 +1,19 @@
 """The first hour of a newcomer with a real gate, the real Git server and the callgate command."""
 
+import concurrent.futures
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.harness import PASSPHRASE, Gate, free_port, gate_in
+from tests.e2e.harness import PASSPHRASE, Gate, effects_in, free_port, gate_in
 
 pytestmark = pytest.mark.e2e
 
@@ -207,3 +210,39 @@ def test_files_changed_on_disk_are_pending_and_never_live(home):
     status = home.get("status")
     assert status["pending_files"]
     assert home.stop() == 0
+
+
+def test_a_second_init_keeps_everything(home):
+    kept = [path for name in ("keys", "policies", "contracts") for path in home.home.glob(f"{name}/**/*")]
+    before = {path: path.read_bytes() for path in (*kept, home.home / "config.toml") if path.is_file()}
+    done = home.command("init", "--account", "somebody", "--passphrase-fd", "0", stdin="another passphrase")
+    assert done.returncode == 0, done.stderr
+    assert {path: path.read_bytes() for path in before} == before
+    home.start()
+    assert [account["subject"] for account in home.get("accounts")["accounts"]] == ["ana"]
+    assert home.stop() == 0
+
+
+def test_ctrl_c_while_a_call_runs_lets_it_end(tmp_path):
+    with effects_in(tmp_path) as effects, gate_in(tmp_path) as gate:
+        gate.add("git", url=effects.url, allow_private=True)
+        token = gate.token()
+        arguments = [{"repo_path": "/srv/app", "branch_name": f"slow-{number}"} for number in range(16)]
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            calls = [pool.submit(gate.call, "git_create_branch", one, token=token) for one in arguments]
+            while not effects.seen():
+                time.sleep(0.005)
+            assert gate.process is not None
+            gate.process.send_signal(signal.SIGINT)
+            assert gate.process.wait(40) == 0
+            ended = [call.exception() or call.result().result for call in calls]
+        gate.kill()
+        gate.start()
+        status = gate.get("status")
+        assert status["doubts"] == []
+        finished = [event["call"] for event in gate.events(kind="finished")]
+        for answer in ended:
+            if isinstance(answer, dict) and "io.callgate/call" in answer.get("_meta", {}):
+                assert answer["_meta"]["io.callgate/call"] in finished
+        assert len(effects.seen()) == len(finished)
+        assert gate.verify()["ok"]
