@@ -44,7 +44,7 @@ def test_every_store_is_closed_though_one_takes_nothing_any_more(monkeypatch):
     built = {"acme": tenant(monkeypatch, StoreError("full")), "other": tenant(monkeypatch, None)}
     gate = RunningGate.__new__(RunningGate)
     gate._gatehouse = SimpleNamespace(closing=False)
-    gate._loops, gate._apis, gate._built = [], [], built
+    gate._loops, gate._apis, gate._built, gate._started = [], [], built, set(built)
     asyncio.run(gate.close())
     for one in built.values():
         assert one.store.done == ["close"]

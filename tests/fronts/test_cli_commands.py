@@ -11,7 +11,7 @@ import pytest
 from callgate.adapters.home.place import Home
 from callgate.flow.admin import Ballot, HaltRequest, NewAccount, NewPassphrase, TaskRequest, TokenRequest
 from callgate.flow.views import AccountView, VoteView
-from callgate.model.terms import HaltScope, Role
+from callgate.model.terms import HaltScope
 from tests.fakes.admin import DIGEST, HOLD, NOW, PASSPHRASE, PROPOSAL, FakeAdmin
 from tests.fakes.local_gate import local_gate
 from tests.fronts.cli_help import run, typed
@@ -276,11 +276,11 @@ def test_tools_of_one_integration(gate: Fake) -> None:
 def test_accounts(gate: Fake) -> None:
     with typed(PASSPHRASE, "new one") as fd:
         result = run(
-            "accounts", "add", "ben", "--name", "Ben", "--role", "platform", "--team", "web", "--home", gate.home,
+            "accounts", "add", "ben", "--name", "Ben", "--team", "web", "--home", gate.home,
             "--passphrase-fd", fd, "--new-passphrase-fd", fd,
         )  # fmt: skip
     assert result.exit_code == 0, result.stderr
-    new = NewAccount(subject="ben", passphrase="new one", name="Ben", roles=(Role.PLATFORM,), team="web")
+    new = NewAccount(subject="ben", passphrase="new one", name="Ben", team="web")
     assert gate.admin.acts == [("add_account", "ana", new)]
     assert gate.run("accounts", "disable", "ben", passphrase=PASSPHRASE).exit_code == 0
     with typed(PASSPHRASE, "newer") as fd:

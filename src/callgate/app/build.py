@@ -12,10 +12,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from callgate.adapters.home.place import Home
 from callgate.adapters.identity.keyring import Keyring
 from callgate.adapters.secrets.refs import resolve
-from callgate.adapters.store.sqlite import open_sqlite
+from callgate.adapters.store.sqlite import SqliteStore, open_sqlite
 from callgate.adapters.upstream.pool import Pool
 from callgate.app.system import SystemClock, SystemEntropy, read_folder
 from callgate.catalog.catalogue import Catalogue
+from callgate.core.ledger.note import verify_note
 from callgate.core.ledger.seal import Sealer
 from callgate.core.policy.bundle import parse_bundle
 from callgate.flow.house import Rooms, rooms
@@ -25,7 +26,7 @@ from callgate.flow.rows import STRUCTS, noun, put
 from callgate.flow.tenancy import Tenancy
 from callgate.model.bundle import Bundle
 from callgate.model.config import Config
-from callgate.model.errors import ConfigError
+from callgate.model.errors import ConfigError, IntegrityError
 from callgate.model.event import PolicyApproved
 from callgate.model.record import Setting
 from callgate.model.store import Kind, Unit
@@ -79,6 +80,7 @@ async def build_tenant(home: Home, config: Config, keys: Keyring, tenant: str) -
     origin = stored_origin(home, tenant, origin_of(config, tenant))
     store = open_sqlite(home.data / tenant, tenant, sign=sign, origin=origin, public_key=public, clock=clock)
     drift: asyncio.Queue[str] = asyncio.Queue(maxsize=MOST_CHANGES)
+    await _check_signed(store, origin, public, home)
     pool = Pool(
         resolve,
         clock,
@@ -103,6 +105,22 @@ async def build_tenant(home: Home, config: Config, keys: Keyring, tenant: str) -
     )
     await load(tenancy, bundle_files(home))
     return Built(rooms(tenancy), store, pool, origin, public, drift)
+
+
+async def _check_signed(store: SqliteStore, origin: str, public: bytes, home: Home) -> None:
+    """ConfigError when the ledger was signed by another key than the one that is here now."""
+    newest = await store.checkpoint()
+    if newest is None or store.fault:
+        return
+    try:
+        verify_note(newest.note, origin, public)
+    except IntegrityError as fault:
+        await store.close()
+        raise ConfigError(
+            "The ledger's newest checkpoint was not signed by the key that is here.",
+            file=str(home.keys),
+            hint="Put the keys back from a backup; to look at the ledger: callgate ledger verify",
+        ) from fault
 
 
 def bundle_files(home: Home) -> Callable[[], dict[str, bytes]]:

@@ -13,7 +13,6 @@ from callgate.cli.signing_in import sign_in
 from callgate.cli.token_store import OWN_RUNTIME, forget, helper_file, kept, token_file
 from callgate.flow.admin import NewAccount, NewPassphrase, TokenRequest
 from callgate.flow.views import AccountView
-from callgate.model.terms import Role
 
 app = sub_app("Access.")
 accounts = sub_app("List, add and disable local accounts.")
@@ -100,21 +99,19 @@ def list_accounts(home: HomeOption = None, as_json: JsonOption = False) -> None:
 def add_account(
     subject: Subject,
     name: Annotated[str, typer.Option("--name", help="The person's name.")] = "",
-    role: Annotated[list[Role] | None, typer.Option("--role", help="May be given again.")] = None,
     team: Annotated[str, typer.Option("--team", help="The person's team.")] = "",
     account: AccountOption = "",
     passphrase_fd: PassphraseOption = None,
     new_passphrase_fd: NewPassphraseOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Add an account. Asks for your passphrase, then for the new one."""
+    """Add an account. Asks for your passphrase, then for the new one. Roles are bound in rules.toml of the policy."""
     gate = Gate(home)
     by = person(gate, account, passphrase_fd)
     new = NewAccount(
         subject=subject,
         passphrase=read_new_passphrase(subject, new_passphrase_fd),
         name=name,
-        roles=tuple(role or ()),
         team=team,
     )
     decode(gate.act("accounts", by=by, act=new), AccountView)

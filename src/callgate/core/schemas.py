@@ -18,6 +18,8 @@ MAX_BYTES = 128 * 1024
 MAX_DEPTH = 40
 MAX_PATTERNS = 64
 MAX_FINDINGS = 8
+MAX_NAMED = 40
+"""Declared arguments that a finding names."""
 _MAX_SHAPES = 5000
 _GATE = "schema"
 _REGEX = jsonschema_rs.FancyRegexOptions(backtrack_limit=100_000, size_limit=1 << 20, dfa_size_limit=1 << 20)
@@ -78,6 +80,9 @@ class PinnedSchema:
         return tuple(found) or (_finding("", "unjudgeable", "The arguments do not fit the schema."),)
 
     def _undeclared(self, arguments: dict[str, Any]) -> Iterator[Finding]:
+        """The undeclared names themselves may be values, so the declared ones are told instead."""
+        declared = ", ".join(sorted(self._shape.names)[:MAX_NAMED])
+        known = f" It declares: {declared}." if declared else ""
         paths = dict.fromkeys(self._path(path) for path in self._shape.unknown(arguments, ()))
         for path in islice(paths, MAX_FINDINGS):
             inside = f" in {path}" if path else ""
@@ -86,7 +91,7 @@ class PinnedSchema:
                 code="undeclared",
                 effect=Effect.DENY if self._with_manifest else Effect.HOLD,
                 path=path,
-                reason=f"There is an argument{inside} that the confirmed definition does not declare.",
+                reason=f"There is an argument{inside} that the confirmed definition does not declare.{'' if path else known}",
                 ask=None if self._with_manifest else Ask.MEANT,
             )
 

@@ -271,6 +271,8 @@ class Contracts(Desk):
         given = self._live.consents.get(contract.id, {})
         consents = tuple(_consent(name, self._consenters(name), given.get(name)) for name in capacities(contract))
         state = "active" if self._live.active(contract.id) else "awaiting_consent"
+        if contract.everyday and state == "active" and self._live.everyday(contract.team) != contract.id:
+            state = "superseded"
         return ContractView(
             id=contract.id or content_id(contract),
             name=contract.name,

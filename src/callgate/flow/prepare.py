@@ -130,13 +130,13 @@ def _bound(tenancy: Tenancy, credential: Credential, named: tuple[str, ...], now
 
 
 def sticky(tenancy: Tenancy, call: Call) -> str:
-    """What a denial sticks to: that task, person, tool and targets."""
+    """What a denial sticks to: that task (or everyday rules, whichever they are), person, tool and targets."""
     who = call.principal.initiator
     return tenancy.sealer.equal_tag(
         "sticky",
         who.issuer,
         who.subject,
-        call.task or call.contract,
+        call.task or "everyday",
         f"{call.integration}/{call.tool}",
         *(target.text for target in call.targets),
     )

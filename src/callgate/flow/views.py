@@ -106,7 +106,7 @@ class ContractView(Fact, frozen=True):
     team: str
     owner: str
     state: str
-    """``active``, ``awaiting_consent`` or ``template``."""
+    """``active``, ``awaiting_consent``, ``template``, or ``superseded`` by newer everyday rules of the team."""
     max_tier: str
     everyday: bool = False
     integrations: tuple[str, ...] = ()
