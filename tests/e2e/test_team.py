@@ -134,6 +134,10 @@ def test_strangers_and_wrong_passphrases_stay_outside(gate, shared):
     assert "fault" in stranger
     wrong = as_user(BEN, approving(gate, path, hold, "ben", "not his passphrase"))
     assert "passphrase" in wrong["fault"]
+    out = gate.home / "made-for-ben"
+    written = as_user(BEN, lambda: socket_of(gate, path).post("ledger", "export", body={"folder": str(out)}).decode())
+    assert "own operating-system user" in written["fault"], "nobody else has the gate's user write files"
+    assert not out.exists()
     keys = as_user(BEN, lambda: [path.name for path in gate.home.iterdir()])
     assert "PermissionError" in keys["fault"]
     home = as_user(BEN, approving(gate, gate.home / "run" / "gate.sock", hold, "ben", BENS))

@@ -445,6 +445,6 @@ class FakeAdmin:
     async def proof(self, event: str) -> ProofView:
         return ProofView(event=event, index=1, size=2, proof='{"kind":"inclusion","event":"ev-1"}')
 
-    async def export_ledger(self, folder: str) -> ExportView:
+    async def export_ledger(self, folder: str, peer: Peer) -> ExportView:
         self.acts.append(("export_ledger", folder))
         return ExportView(folder=folder, events=2, files=3, size=2)

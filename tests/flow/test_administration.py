@@ -378,7 +378,9 @@ def test_the_ledger_is_verified_proved_and_exported():
             _ = [line async for line in house.admin.verify_ledger("no note")]
         assert (await house.admin.proof(answer.events[0])).event == answer.events[0]
         await fault(house.admin.proof("ev-none"), "unknown_event")
-        view = await house.admin.export_ledger("/anywhere")
+        await fault(house.admin.export_ledger("/anywhere", PEER), "not_gate_user")
+        assert not exported
+        view = await house.admin.export_ledger("/anywhere", Peer(uid=GATE_UID, pid=1))
         assert view.events == (await house.store.head()).size
         assert "events.jsonl" in exported
 

@@ -219,5 +219,5 @@ class Admin(Protocol):
 
     async def proof(self, event: str) -> ProofView: ...
 
-    async def export_ledger(self, folder: str) -> ExportView:
+    async def export_ledger(self, folder: str, peer: Peer) -> ExportView:
         """``folder``: absolute, empty or not there yet."""

@@ -11,7 +11,7 @@ from callgate.core.ledger.export import checkpoint_line, export_head, tile_line
 from callgate.core.ledger.note import parse_checkpoint, verifier_key
 from callgate.core.ledger.proof import proof_json, prove_inclusion
 from callgate.core.ledger.tree import WIDTH, Read, Tiles, inclusion, leaf_hash, tiles_of
-from callgate.flow.admin import EventFilter
+from callgate.flow.admin import EventFilter, Peer
 from callgate.flow.desk import Desk, missing
 from callgate.flow.explain import context_of
 from callgate.flow.narrate import sentence_of, subject_of
@@ -28,7 +28,7 @@ from callgate.flow.views import (
     VerifyEnd,
     VerifyStep,
 )
-from callgate.model.errors import StoreError
+from callgate.model.errors import AuthError, StoreError
 from callgate.model.event import Decided, Finished
 from callgate.model.store import CheckpointRow, Leaf
 
@@ -214,7 +214,13 @@ class Records(Desk):
             tiles[level, number] = full if full is not None else frontier.levels[level]
         return Tiles(tiles).read
 
-    async def export_ledger(self, folder: str) -> ExportView:
+    async def export_ledger(self, folder: str, peer: Peer) -> ExportView:
+        if peer.uid not in (0, self._tools.info.uid):
+            raise AuthError(
+                "The gate writes files for its own operating-system user only.",
+                code="not_gate_user",
+                hint="Ask whoever runs the gate for an export.",
+            )
         row = await self._sealed()
         store, origin = self._tenancy.store, self._tools.info.origin
         events: list[bytes] = []

@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.routing import BaseRoute
 
-from callgate.adapters.http.routes_base import asking, listing, number, reading, streaming
+from callgate.adapters.http.routes_base import asking, listing, number, peer_of_request, reading, streaming
 from callgate.flow.admin import Admin, EventFilter
 from callgate.flow.views import EventsView
 from callgate.model.base import Fact
@@ -38,7 +38,9 @@ def routes(admin: Admin) -> list[BaseRoute]:
         streaming("/v1/ledger/verify", Verifying, lambda act: admin.verify_ledger(act.note)),
         reading("/v1/ledger/checkpoint", lambda _: admin.checkpoint()),
         reading("/v1/ledger/proof/{event}", lambda asked: admin.proof(asked.path_params["event"])),
-        asking("/v1/ledger/export", Exporting, lambda act, _: admin.export_ledger(act.folder)),
+        asking(
+            "/v1/ledger/export", Exporting, lambda act, asked: admin.export_ledger(act.folder, peer_of_request(asked))
+        ),
         reading("/v1/status", lambda _: admin.status()),
         listing("/v1/doctor", "checks", lambda _: admin.doctor()),
     ]
