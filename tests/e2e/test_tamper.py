@@ -1,6 +1,7 @@
 """Whatever is done to the database of a stopped gate is found, and the first bad event is named."""
 
 import contextlib
+import hashlib
 import shutil
 import sqlite3
 
@@ -81,7 +82,7 @@ def test_an_untouched_copy_verifies(gate):
     assert done.returncode == 0, (done.stdout, done.stderr)
 
 
-@pytest.mark.parametrize("leaf", [0, 7, 255])
+@pytest.mark.parametrize("leaf", [0, 7, 255, 256, 280])
 def test_an_edited_event_is_named(gate, leaf):
     with database(gate) as link:
         (data,) = link.execute("SELECT data FROM events WHERE leaf = ?", (leaf,)).fetchone()
@@ -93,11 +94,13 @@ def test_an_edited_event_is_named(gate, leaf):
 
 
 @pytest.mark.parametrize("leaf", [256, 280])
-def test_an_edit_among_the_newest_events_is_named_to_the_checkpoint(gate, leaf):
-    """Their hashes fill no tile yet: only signed checkpoints tell which of them is the first one."""
+def test_an_edit_of_a_newest_event_and_of_its_hash_is_named_to_the_checkpoint(gate, leaf):
+    """No tile covers it yet, so then only signed checkpoints tell from where on the events are others."""
     with database(gate) as link:
         (data,) = link.execute("SELECT data FROM events WHERE leaf = ?", (leaf,)).fetchone()
-        link.execute("UPDATE events SET data = ? WHERE leaf = ?", (bytes(data).replace(b"2", b"3", 1), leaf))
+        edited = bytes(data).replace(b"2", b"3", 1)
+        changed = (edited, hashlib.sha256(b"\0" + edited).digest(), leaf)
+        link.execute("UPDATE events SET data = ?, hash = ? WHERE leaf = ?", changed)
         covered = [size for (size,) in link.execute("SELECT size FROM checkpoints ORDER BY size")]
     before = max(size for size in [0, *covered] if size <= leaf)
     done = verified(gate)

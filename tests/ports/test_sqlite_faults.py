@@ -297,7 +297,9 @@ def head_moved(folder):
 
 def event_appended(folder):
     other = sqlite3.connect(folder / "ledger.db")
-    other.execute("INSERT INTO events SELECT leaf + 1, 'ev-x', call, kind, at_ms, data FROM events WHERE leaf = 0")
+    other.execute(
+        "INSERT INTO events SELECT leaf + 1, 'ev-x', call, kind, at_ms, data, hash FROM events WHERE leaf = 0"
+    )
     other.commit()
     other.close()
 

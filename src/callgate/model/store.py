@@ -159,6 +159,8 @@ class Leaf(Fact, frozen=True):
     kind: str
     at_ms: int
     data: bytes
+    hash: bytes = b""
+    """Its leaf hash as it was stored beside it: what tells an edit of the newest events, which no tile covers yet."""
 
 
 class Head(Fact, frozen=True):

@@ -28,7 +28,7 @@ from callgate.model.store import (
 Used = tuple[int, int]
 """A counter: used amount, and when it may be forgotten (milliseconds; 0: never)."""
 RowKey = tuple[Kind, str]
-LeafRow = tuple[int, str, str, str, int, bytes]
+LeafRow = tuple[int, str, str, str, int, bytes, bytes]
 """The fields of ``model.store.Leaf``."""
 
 
@@ -132,8 +132,9 @@ class Batch:
         for new in events:
             seq += 1
             data = encode_event(new, self._tenant, self._writer, seq)
-            leaves.append((index, new.id, new.call, str(new.body.__struct_config__.tag), new.at_ms, data))
             hashes.append(leaf_hash(data))
+            kind = str(new.body.__struct_config__.tag)
+            leaves.append((index, new.id, new.call, kind, new.at_ms, data, hashes[-1]))
             index += 1
         self.leaves += leaves
         self.hashes += hashes

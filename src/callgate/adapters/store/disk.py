@@ -26,7 +26,7 @@ _json = msgspec.json.encode
 
 _HEAD = "SELECT batch, size, root, writer, seq, at_ms FROM head"
 _MOVE_HEAD = "UPDATE head SET batch = ?, size = ?, root = ?, writer = ?, seq = ?, at_ms = ? WHERE batch = ?"
-_EVENTS = Bulk("INSERT INTO events VALUES", "(?, ?, ?, ?, ?, ?)")
+_EVENTS = Bulk("INSERT INTO events VALUES", "(?, ?, ?, ?, ?, ?, ?)")
 _SEALED = Bulk("INSERT INTO sealed VALUES", "(?, ?, ?, ?)")
 _COUNTERS = Bulk(
     "INSERT INTO counters VALUES",

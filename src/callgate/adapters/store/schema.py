@@ -28,7 +28,7 @@ LEDGER = (
     "CREATE TABLE frontier(level INTEGER PRIMARY KEY, hashes BLOB NOT NULL)",
     """CREATE TABLE events(
         leaf INTEGER PRIMARY KEY, id TEXT NOT NULL, call TEXT NOT NULL, kind TEXT NOT NULL, at_ms INTEGER NOT NULL,
-        data BLOB NOT NULL)""",
+        data BLOB NOT NULL, hash BLOB NOT NULL)""",
     "CREATE UNIQUE INDEX events_id ON events(id)",
     "CREATE INDEX events_call ON events(call) WHERE call <> ''",
     """CREATE TABLE tiles(

@@ -37,7 +37,7 @@ INLINE = 1_000
 """Leaves read on the loop's own thread; more go to a worker."""
 
 # Bytes whatever somebody else put there: a verifier wants to see it, not to stumble over its type.
-_LEAF = "SELECT leaf, id, call, kind, at_ms, CAST(data AS BLOB) FROM events"
+_LEAF = "SELECT leaf, id, call, kind, at_ms, CAST(data AS BLOB), CAST(hash AS BLOB) FROM events"
 _CHECKPOINT = "SELECT size, at_ms, note FROM checkpoints"
 
 T = TypeVar("T")
