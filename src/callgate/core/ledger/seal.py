@@ -1,6 +1,6 @@
 """What keeps personal values out of the ledger: commitments, tags, pseudonyms and sealed fields of one tenant.
 
-Every key is used for one purpose: purposes are split off by HMAC with a label. A call's own random key seals its
+Every key is used for one purpose: purposes are split off by keyed BLAKE2b with a label. A call's own random key seals its
 fields and salts its commitments; deleting its wrapped form makes both unreadable for good, and the tree still
 verifies. Randomness comes in as arguments; a nonce is 12 random bytes that are never used again.
 """
@@ -53,7 +53,8 @@ class _Mac:
 
 
 def _derive(key: bytes, label: bytes, data: bytes = b"") -> bytes:
-    return _mac(key, _LABEL + label + b"\x00" + data)
+    """A key of its own for one purpose: keyed BLAKE2b (RFC 7693), one pass where HMAC takes two."""
+    return hashlib.blake2b(_LABEL + label + b"\x00" + data, key=key, digest_size=KEY).digest()
 
 
 def _joined(*parts: bytes) -> bytes:
