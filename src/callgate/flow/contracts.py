@@ -26,14 +26,14 @@ class Contracts(Desk):
         except ConfigError as fault:
             problem = ContractProblem(key=fault.key, message=fault.message, file=fault.file or contract.file)
             return ContractCheckView(problems=(problem,), contract=None)
-        unknown = self._unknown_words(parsed)
+        unknown = self._unknown_words(parsed, contract.file)
         if unknown:
             return ContractCheckView(problems=unknown, contract=None)
         return ContractCheckView(problems=(), contract=self._view(parsed))
 
     async def add_contract(self, by: Presence, contract: ContractText) -> ContractView:
         parsed = parse_contract(contract.text.encode(), contract.file)
-        problems = self._unknown_words(parsed)
+        problems = self._unknown_words(parsed, contract.file)
         if problems:
             raise ConfigError(problems[0].message, file=contract.file, key=problems[0].key)
         if parsed.id in self._live.contracts or parsed.id in self._live.templates:
@@ -247,7 +247,7 @@ class Contracts(Desk):
             raise missing("contract", "contract list")
         return max(found, key=lambda one: (usable and live.active(one.id), live.added.get(one.id, 0), one.id))
 
-    def _unknown_words(self, contract: Contract) -> tuple[ContractProblem, ...]:
+    def _unknown_words(self, contract: Contract, file: str) -> tuple[ContractProblem, ...]:
         """Names in the contract that mean nothing at this gate."""
         problems: list[ContractProblem] = []
         domains = sorted(self._live.domains.owners)
@@ -265,7 +265,7 @@ class Contracts(Desk):
             for name in contract.runtimes
             if name != "*" and name not in self._live.runtimes
         ]
-        return tuple(problems)
+        return tuple(msgspec.structs.replace(problem, file=file) for problem in problems)
 
     def _view(self, contract: Contract) -> ContractView:
         given = self._live.consents.get(contract.id, {})

@@ -35,7 +35,7 @@ class HomeLock:
             holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
             os.close(descriptor)
             raise ConfigError(
-                f"another gate already runs on this home (pid {holder or 'unknown'})",
+                f"another gate already runs on this home (pid {holder or 'unknown'}).",
                 file=str(self._path),
                 hint="Stop it first, or choose another home.",
             ) from error
