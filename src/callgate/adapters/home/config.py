@@ -1,8 +1,6 @@
 """Reading ``config.toml``: strictly, once, with errors that say file, key and what is allowed."""
 
-import difflib
 import re
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +9,11 @@ import msgspec
 from msgspec import inspect
 
 from callgate.core.settings import check_config
+from callgate.core.strict import MAX_FILE_BYTES, nearest, read_toml
 from callgate.model.config import Config
 from callgate.model.errors import ConfigError
 from callgate.model.terms import Profile
 
-MAX_BYTES = 1 << 20
 _SHAPE = inspect.type_info(Config)
 _WHERE = re.compile(r"(?P<what>.*) - at `\$(?P<path>[^`]*)`\Z", re.DOTALL)
 
@@ -24,7 +22,7 @@ def read_config(path: Path) -> Config:
     """Raises ConfigError."""
     try:
         with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            data = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError as fault:
         raise ConfigError("There is no configuration; run `callgate init`.", file=str(path)) from fault
     except OSError as fault:
@@ -34,14 +32,7 @@ def read_config(path: Path) -> Config:
 
 def parse_config(data: bytes, file: str) -> Config:
     """``file`` stands in the errors. Raises ConfigError."""
-    if len(data) > MAX_BYTES:
-        raise ConfigError(f"The configuration is larger than {MAX_BYTES} bytes.", file=file)
-    try:
-        raw = tomllib.loads(data.decode())
-    except UnicodeDecodeError as fault:
-        raise ConfigError("The file is not UTF-8.", file=file) from fault
-    except (tomllib.TOMLDecodeError, RecursionError) as fault:
-        raise ConfigError(f"This is not TOML: {fault}", file=file) from fault
+    raw = read_toml(data, file)
     for key, message in _unknown(raw, _SHAPE, ""):
         raise ConfigError(message, file=file, key=key)
     try:
@@ -62,16 +53,10 @@ def _unknown(value: Any, shape: inspect.Type, path: str) -> Iterator[tuple[str, 
             if key in fields:
                 yield from _unknown(inner, fields[key], here)
             else:
-                yield here, _suggestion(key, list(fields))
+                yield here, f"There is no such key.{nearest(key, fields)} Allowed: {', '.join(sorted(fields))}."
     elif isinstance(shape, inspect.VarTupleType) and isinstance(value, list):
         for place, inner in enumerate(value):
             yield from _unknown(inner, shape.item_type, f"{path}[{place}]")
-
-
-def _suggestion(word: str, allowed: list[str]) -> str:
-    near = difflib.get_close_matches(word, allowed, n=1)
-    meant = f"Did you mean {near[0]}? " if near else ""
-    return f"There is no such key. {meant}Allowed: {', '.join(sorted(allowed))}."
 
 
 def _explained(message: str) -> tuple[str, str]:
