@@ -2,10 +2,9 @@
 
 from callgate.adapters.mcp.answers import answer_json
 from callgate.adapters.mcp.control import RESERVED, ControlTools
-from callgate.adapters.mcp.guard import Admitted
 from callgate.adapters.mcp.http import HttpReply
 from callgate.adapters.mcp.parse import ClaimReader, ClientMessage, ToolCall
-from callgate.adapters.mcp.stream import ClientStream
+from callgate.adapters.mcp.turn import Turn
 from callgate.adapters.mcp.wire import METHOD, error, result
 from callgate.flow.serving import Serving
 from callgate.model.answer import Request
@@ -37,23 +36,15 @@ class CallDesk:
         self._claims = ClaimReader()
         self._same_host = same_host
 
-    async def run(
-        self,
-        admitted: Admitted,
-        stream: ClientStream,
-        message: ClientMessage,
-        call: ToolCall,
-        *,
-        protocol: str,
-        session: str = "",
-        server: bytes | None = None,
-    ) -> None:
-        """Serve one call and send its answer. ``server`` as in ``answer_json``: set in 2026-07-28.
+    async def run(self, turn: Turn, call: ToolCall) -> None:
+        """Serve one call and send its answer.
 
         Closing the stream cancels in 2026-07-28. In handshake eras it does not (MCP 2025-11-25, streamable HTTP):
         the call runs to its recorded end, nobody collects the answer, and an equal call finds it in the ledger.
         """
-        stream.call(call.token, watched=server is not None)
+        stream, message, admitted = turn.stream, turn.message, turn.admitted
+        server = turn.shown.server if turn.modern else None
+        stream.call(call.token, watched=turn.modern)
         if call.name.startswith(RESERVED):
             body, is_error = await self._control.call(
                 admitted.credential, call.name, call.arguments, stream.relay, server
@@ -65,10 +56,10 @@ class CallDesk:
                     integration=admitted.integration,
                     tool=call.name,
                     arguments=call.arguments,
-                    claims=self._claims.read(message, admitted.fields, protocol),
+                    claims=self._claims.read(message, admitted.fields, turn.protocol),
                     named_tasks=admitted.tasks,
-                    session=session,
-                    protocol=protocol,
+                    session=turn.session,
+                    protocol=turn.protocol,
                     progress=call.token is not None,
                     same_host=self._same_host,
                 ),

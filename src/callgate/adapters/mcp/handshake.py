@@ -1,6 +1,7 @@
 """2025-03-26 to 2025-11-25: initialize, then requests with a session id that the gate has sealed."""
 
 import secrets
+from collections.abc import Callable
 
 from callgate.adapters.mcp.config import HANDSHAKE
 from callgate.adapters.mcp.desk import CallDesk, not_governed
@@ -9,6 +10,7 @@ from callgate.adapters.mcp.http import HttpReply
 from callgate.adapters.mcp.parse import ClientMessage, parse_tool_call
 from callgate.adapters.mcp.shown import ShownListing
 from callgate.adapters.mcp.stream import ClientStream, Stop, StreamPhase
+from callgate.adapters.mcp.turn import Methods, Turn
 from callgate.adapters.mcp.wire import INTERNAL, INVALID, NO_ID, PARAMS, UNSUPPORTED_VERSION, encode, refuse, result
 from callgate.flow.serving import Serving
 from callgate.model.errors import UpstreamError
@@ -25,6 +27,15 @@ class HandshakeEra:
         """By (sealed session, request id); only its own principal can open a sealed session."""
         self._ended: dict[str, None] = {}
         """Sessions that their client ended, oldest first; forgotten by a restart."""
+        self._methods: Methods = {
+            "tools/call": self._call,
+            "tools/list": self._tools,
+            "ping": self._ping,
+        }
+        self._notifications: dict[str, Callable[[str, ClientMessage], None]] = {
+            "notifications/cancelled": self._cancelled,
+        }
+        """By method; all others are taken and dropped."""
 
     async def post(
         self, admitted: Admitted, shown: ShownListing, stream: ClientStream, message: ClientMessage
@@ -37,18 +48,16 @@ class HandshakeEra:
             return found
         sealed, session, protocol = found
         if message.id is None:
-            self._notified(sealed, message)
+            notified = self._notifications.get(message.method)
+            if notified is not None:
+                notified(sealed, message)
             return HttpReply(202)
-        if message.method == "tools/call":
-            upstream = "" if shown.bridged else session
-            return await self._call(admitted, stream, message, sealed, upstream, protocol)
-        if message.method == "tools/list":
-            if message.params.get("cursor") is not None:
-                return message.refuse(200, PARAMS, "The list has one page; there is no such cursor.")
-            return HttpReply(200, result(message.id_json, shown.tools_handshake))
-        if message.method == "ping":
-            return HttpReply(200, result(message.id_json, b"{}"))
-        return not_governed(message, 200)
+        method = self._methods.get(message.method)
+        if method is None:
+            return not_governed(message, 200)
+        upstream = "" if shown.bridged else session
+        turn = Turn(admitted, shown, stream, message, protocol, sealed=sealed, session=upstream, modern=False)
+        return await method(turn)
 
     async def delete(self, admitted: Admitted, shown: ShownListing) -> HttpReply:
         """End a session and what runs in it."""
@@ -110,34 +119,34 @@ class HandshakeEra:
         body = result(message.id_json, shown.initialized(protocol))
         return HttpReply(200, body, ((_SESSION, sealed.encode("ascii")),))
 
-    async def _call(
-        self,
-        admitted: Admitted,
-        stream: ClientStream,
-        message: ClientMessage,
-        sealed: str,
-        session: str,
-        protocol: str,
-    ) -> HttpReply | None:
+    async def _tools(self, turn: Turn) -> HttpReply:
+        message = turn.message
+        if message.params.get("cursor") is not None:
+            return message.refuse(200, PARAMS, "The list has one page; there is no such cursor.")
+        return HttpReply(200, result(message.id_json, turn.shown.tools_handshake))
+
+    async def _ping(self, turn: Turn) -> HttpReply:
+        return HttpReply(200, result(turn.message.id_json, b"{}"))
+
+    async def _call(self, turn: Turn) -> HttpReply | None:
+        message = turn.message
         call = parse_tool_call(message)
         if isinstance(call, HttpReply):
             return call
         assert message.id is not None
-        key = (sealed, message.id)
+        key = (turn.sealed, message.id)
         if key in self._running:
             said = "A request with this id is still running in this session."
             return message.refuse(400, INVALID, said, {"reason": "duplicate_id"})
-        self._running[key] = stream
+        self._running[key] = turn.stream
         try:
-            await self._desk.run(admitted, stream, message, call, protocol=protocol, session=session)
+            await self._desk.run(turn, call)
         finally:
             del self._running[key]
         return None
 
-    def _notified(self, sealed: str, message: ClientMessage) -> None:
-        """Only a cancel means something; one for nothing that runs is ignored, as the spec wants."""
-        if message.method != "notifications/cancelled":
-            return
+    def _cancelled(self, sealed: str, message: ClientMessage) -> None:
+        """A cancel of nothing that runs is ignored, as the spec wants."""
         wanted = message.params.get("requestId")
         if not isinstance(wanted, str | int) or isinstance(wanted, bool):
             return

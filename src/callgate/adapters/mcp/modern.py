@@ -10,6 +10,7 @@ from callgate.adapters.mcp.http import HeaderFields, HttpReply
 from callgate.adapters.mcp.parse import ClientMessage, parse_tool_call
 from callgate.adapters.mcp.shown import ShownListing
 from callgate.adapters.mcp.stream import ClientStream
+from callgate.adapters.mcp.turn import Methods, Turn
 from callgate.adapters.mcp.wire import HEADER_MISMATCH, INVALID, PARAMS, UNSUPPORTED_VERSION, result
 
 VERSION_META = "io.modelcontextprotocol/protocolVersion"
@@ -29,6 +30,11 @@ def is_modern(fields: HeaderFields, message: ClientMessage) -> bool:
 class ModernEra:
     def __init__(self, desk: CallDesk) -> None:
         self._desk = desk
+        self._methods: Methods = {
+            "tools/call": self._call,
+            "tools/list": self._tools,
+            "server/discover": self._discover,
+        }
 
     async def post(
         self, admitted: Admitted, shown: ShownListing, stream: ClientStream, message: ClientMessage
@@ -37,28 +43,30 @@ class ModernEra:
         refused = self._refused(admitted.fields, shown, message)
         if refused is not None:
             return refused
-        if message.method == "tools/call":
-            return await self._call(admitted, shown, stream, message)
-        if message.method == "tools/list":
-            if message.params.get("cursor") is not None:
-                return message.refuse(400, PARAMS, "The list has one page; there is no such cursor.")
-            return HttpReply(200, result(message.id_json, shown.tools_modern))
-        if message.method == "server/discover":
-            return HttpReply(200, result(message.id_json, shown.discovered))
-        return not_governed(message, 404)
+        method = self._methods.get(message.method)
+        if method is None:
+            return not_governed(message, 404)
+        return await method(Turn(admitted, shown, stream, message, message.meta[VERSION_META], modern=True))
 
-    async def _call(
-        self, admitted: Admitted, shown: ShownListing, stream: ClientStream, message: ClientMessage
-    ) -> HttpReply | None:
+    async def _tools(self, turn: Turn) -> HttpReply:
+        message = turn.message
+        if message.params.get("cursor") is not None:
+            return message.refuse(400, PARAMS, "The list has one page; there is no such cursor.")
+        return HttpReply(200, result(message.id_json, turn.shown.tools_modern))
+
+    async def _discover(self, turn: Turn) -> HttpReply:
+        return HttpReply(200, result(turn.message.id_json, turn.shown.discovered))
+
+    async def _call(self, turn: Turn) -> HttpReply | None:
+        message = turn.message
         call = parse_tool_call(message)
         if isinstance(call, HttpReply):
             return call
-        declared = shown.headers.get(call.name)
-        wrong = parameter_mismatch(admitted.fields, declared, call.arguments) if declared else ""
+        declared = turn.shown.headers.get(call.name)
+        wrong = parameter_mismatch(turn.admitted.fields, declared, call.arguments) if declared else ""
         if wrong:
             return message.refuse(400, HEADER_MISMATCH, wrong)
-        protocol = message.meta[VERSION_META]
-        await self._desk.run(admitted, stream, message, call, protocol=protocol, server=shown.server)
+        await self._desk.run(turn, call)
         return None
 
     def _refused(self, fields: HeaderFields, shown: ShownListing, message: ClientMessage) -> HttpReply | None:

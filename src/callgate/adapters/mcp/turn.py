@@ -1,0 +1,43 @@
+"""One message of a client under way, and the table that says who answers which method."""
+
+from collections.abc import Awaitable, Callable
+
+from callgate.adapters.mcp.guard import Admitted
+from callgate.adapters.mcp.http import HttpReply
+from callgate.adapters.mcp.parse import ClientMessage
+from callgate.adapters.mcp.shown import ShownListing
+from callgate.adapters.mcp.stream import ClientStream
+
+
+class Turn:
+    """``protocol``: the version that this message is spoken in. ``sealed`` and ``session``: the client's session id and
+    the upstream's (empty over stdio and in 2026-07-28).
+    """
+
+    __slots__ = ("admitted", "message", "modern", "protocol", "sealed", "session", "shown", "stream")
+
+    def __init__(
+        self,
+        admitted: Admitted,
+        shown: ShownListing,
+        stream: ClientStream,
+        message: ClientMessage,
+        protocol: str,
+        *,
+        sealed: str = "",
+        session: str = "",
+        modern: bool,
+    ) -> None:
+        self.admitted = admitted
+        self.shown = shown
+        self.stream = stream
+        self.message = message
+        self.protocol = protocol
+        self.sealed = sealed
+        self.session = session
+        self.modern = modern
+
+
+Method = Callable[[Turn], Awaitable[HttpReply | None]]
+"""Answers one request: a reply, or None when the stream has sent it."""
+Methods = dict[str, Method]
