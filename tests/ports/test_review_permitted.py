@@ -49,7 +49,7 @@ def test_over_http_it_is_asked_when_the_connection_stands():
             asked = []
 
             def permitted():
-                asked.append(upstream._client.connector._acquired.__len__())
+                asked.append(len(upstream._client._all))
                 return True
 
             assert await code_of(await upstream.open(call(), permitted)) == ("answered", "")

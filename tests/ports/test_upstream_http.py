@@ -3,10 +3,11 @@
 import asyncio
 import base64
 import json
+import socket
 
 import pytest
 
-from callgate.adapters.upstream.address import AddressRefused, CheckedResolver
+from callgate.adapters.upstream.address import AddressRefused, checked_addresses
 from callgate.model.errors import UpstreamError
 from tests.fakes.servers.raw_http import reply, result
 from tests.ports.against_http import (
@@ -122,20 +123,16 @@ def test_a_name_is_checked_by_what_it_resolves_to_when_connecting():
         assert await outcome(upstream) == refused("address_refused")
         await upstream.close()
 
-        class Rebinding:
+        answers = [["93.184.216.34", "127.0.0.1", "93.184.216.34"], ["127.0.0.1"]]
+
+        async def rebinding(host, port, **_):
             """Public at first, loopback ever after."""
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in answers.pop(0)]
 
-            def __init__(self):
-                self.answers = [["93.184.216.34", "127.0.0.1"], ["127.0.0.1"]]
-
-            async def resolve(self, host, port, family):
-                return [{"host": address} for address in self.answers.pop(0)]
-
-        resolver = CheckedResolver(allow_private=False)
-        resolver._inner = Rebinding()
-        assert [entry["host"] for entry in await resolver.resolve("a.example", 443)] == ["93.184.216.34"]
+        asyncio.get_running_loop().getaddrinfo = rebinding
+        assert await checked_addresses("a.example", 443, allow_private=False) == ["93.184.216.34"]
         with pytest.raises(AddressRefused):
-            await resolver.resolve("a.example", 443)
+            await checked_addresses("a.example", 443, allow_private=False)
 
     asyncio.run(body())
 

@@ -2,12 +2,10 @@
 so a name that changes its mind after it was configured (DNS rebinding) gains nothing.
 """
 
+import asyncio
 import socket
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
-
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import ThreadedResolver
 
 from callgate.model.errors import ConfigError
 
@@ -96,21 +94,20 @@ class AddressRefused(OSError):
     """A name resolves only to addresses that may not be connected to."""
 
 
-class CheckedResolver(AbstractResolver):
-    """Resolves with the system's resolver and keeps only the addresses that may be connected to."""
+async def checked_addresses(host: str, port: int, *, allow_private: bool) -> list[str]:
+    """What the system's resolver says, without the addresses that may not be connected to; AddressRefused when none
+    is left, OSError when the name has none. A literal address is checked too.
+    """
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = list(dict.fromkeys(_literal(entry[4]) for entry in found))
+    kept = [address for address in addresses if not refusal(address, allow_private=allow_private)]
+    if not kept:
+        raise AddressRefused("The name resolves to no address that may be used.")
+    return kept
 
-    def __init__(self, *, allow_private: bool) -> None:
-        self._inner = ThreadedResolver()
-        self._allow_private = allow_private
 
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        found = await self._inner.resolve(host, port, family)
-        kept = [entry for entry in found if not refusal(entry["host"], allow_private=self._allow_private)]
-        if not kept:
-            raise AddressRefused("The name resolves to no address that may be used.")
-        return kept
-
-    async def close(self) -> None:
-        await self._inner.close()
+def _literal(address: tuple[object, ...]) -> str:
+    """Host of a socket address, with its zone (``fe80::1%2``) where IPv6 has one."""
+    host = str(address[0])
+    zone = address[3] if len(address) > 3 else 0
+    return f"{host}%{zone}" if zone and "%" not in host else host

@@ -5,25 +5,21 @@ import itertools
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
-
-from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
-from multidict import CIMultiDict, istr
-from yarl import URL
+from urllib.parse import quote, urlsplit
 
 import callgate
 from callgate.adapters.upstream import wire
-from callgate.adapters.upstream.address import CheckedResolver, check_url
+from callgate.adapters.upstream.address import check_url
 from callgate.adapters.upstream.budget import Budget
 from callgate.adapters.upstream.credentials import credential_headers
 from callgate.adapters.upstream.discovery import Probe, discover
+from callgate.adapters.upstream.http_client import HttpClient, Origin
+from callgate.adapters.upstream.http_connection import HttpRequest
 from callgate.adapters.upstream.http_exchange import HttpExchange
 from callgate.flow.ports import Discovered, Opened, Outbound, Permitted, always
 from callgate.model.errors import ConfigError, OutcomeUnknown, UpstreamError
 from callgate.model.tool import Integration
 
-KEEP_ALIVE_SECONDS = 4.0
-"""Below the idle time after which common servers close (5 s): a reused connection is one that still stands."""
-CONNECT_SECONDS = 10.0
 SIDE_SECONDS = 2.0
 """For what is told to a server and not waited for: cancelled, session end."""
 SPARE_CONNECTIONS = 8
@@ -31,11 +27,12 @@ SPARE_CONNECTIONS = 8
 MAX_HEADER_SETS = 1024
 OWN_DEADLINE_MS = 15_000
 
-VERSION = istr("Mcp-Protocol-Version")
-SESSION = istr("Mcp-Session-Id")
-METHOD = istr("Mcp-Method")
-NAME = istr("Mcp-Name")
-LAST_EVENT = istr("Last-Event-Id")
+_FIXED = (
+    b"Content-Type: application/json\r\n"
+    b"Accept: application/json, text/event-stream\r\n"
+    b"Accept-Encoding: identity\r\n"
+    b"User-Agent: callgate/%b\r\n" % callgate.__version__.encode()
+)
 PARAMETER = "mcp-param-"
 
 
@@ -52,9 +49,12 @@ class HttpUpstream:
         """Messages of the server that belonged to no request."""
         self._resolve = resolve
         self._numbers = itertools.count(1)
-        self._url: URL | None = None
-        self._client: ClientSession | None = None
-        self._header_sets: dict[tuple[str, str], CIMultiDict[str]] = {}
+        self._client: HttpClient | None = None
+        self._target = b""
+        """Path and query of the one endpoint."""
+        self._common = b""
+        """Header lines of every request, the credential among them."""
+        self._header_sets: dict[tuple[str, str], bytes] = {}
         self._own: Opened | None = None
         self._own_lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -95,10 +95,10 @@ class HttpUpstream:
             return
         try:
             async with asyncio.timeout(SIDE_SECONDS):
-                client, url = self.connected()
-                response = await client.delete(url, headers={SESSION: session}, allow_redirects=False)
-                response.release()
-        except (TimeoutError, ClientError, OSError, UpstreamError) as fault:
+                client = self.connected()
+                line = b"Mcp-Session-Id: %b\r\n" % session.encode("ascii")
+                (await client.send(HttpRequest(self.head(b"DELETE", line)))).release()
+        except (OSError, UpstreamError) as fault:
             self.log.debug("Ending a session of %s failed: %s", self.integration.name, type(fault).__name__)
 
     async def discover(self) -> Discovered:
@@ -123,80 +123,68 @@ class HttpUpstream:
 
     # What an exchange needs.
 
-    def connected(self) -> tuple[ClientSession, URL]:
-        """Client and URL. UpstreamError ``closed``, ``address_refused`` or ``credential``."""
+    def connected(self) -> HttpClient:
+        """UpstreamError ``closed``, ``address_refused`` or ``credential``."""
         if self._closed:
             raise wire.fault("closed")
-        if self._client is None or self._url is None:
+        if self._client is None:
             private = self.integration.allow_private
             try:
                 check_url(self.integration.url, allow_private=private)
             except ConfigError as fault:
                 raise wire.fault("address_refused") from fault
-            self._url = URL(self.integration.url)
-            self._client = self._make_client(self._credentials(), allow_private=private)
+            origin, self._target = _origin(self.integration.url)
+            self._common = b"Host: %b\r\n" % _host_field(origin) + _FIXED + self._credentials()
+            limit = self.integration.max_concurrency + SPARE_CONNECTIONS
+            self._client = HttpClient(origin, allow_private=private, limit=limit)
         elif self._stale:
-            self._client.headers.update(self._credentials())
+            self._common = b"Host: %b\r\n" % _host_field(self._client.origin) + _FIXED + self._credentials()
         self._stale = False
-        return self._client, self._url
+        return self._client
 
-    def _credentials(self) -> dict[str, str]:
+    def _credentials(self) -> bytes:
         try:
-            return credential_headers(self.integration.headers, self._resolve)
+            found = credential_headers(self.integration.headers, self._resolve)
         except ConfigError as fault:
             raise UpstreamError(f"{wire.SENTENCES['credential']} {fault}", code="credential") from fault
+        return "".join(f"{name}: {value}\r\n" for name, value in found.items()).encode("ascii")
 
-    def _make_client(self, credentials: dict[str, str], *, allow_private: bool) -> ClientSession:
-        connector = TCPConnector(
-            resolver=CheckedResolver(allow_private=allow_private),
-            use_dns_cache=False,
-            limit=self.integration.max_concurrency + SPARE_CONNECTIONS,
-            keepalive_timeout=KEEP_ALIVE_SECONDS,
-        )
-        headers = {
-            "Content-Type": "application/json",
-            "Accept": "application/json, text/event-stream",
-            "Accept-Encoding": "identity",
-            "User-Agent": f"callgate/{callgate.__version__}",
-            **credentials,
-        }
-        return ClientSession(
-            connector=connector,
-            headers=headers,
-            timeout=ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
-            cookie_jar=DummyCookieJar(),
-            auto_decompress=False,
-            trust_env=False,
+    def head(self, method: bytes, lines: bytes, length: int = 0) -> bytes:
+        """A request's head. ``lines``: header lines beside the common ones, each with its line end."""
+        return b"%b %b HTTP/1.1\r\n%b%bContent-Length: %d\r\n\r\n" % (
+            method,
+            self._target,
+            self._common,
+            lines,
+            length,
         )
 
-    def headers(self, protocol: str, session: str) -> CIMultiDict[str]:
-        """Headers of one session, built once; callers do not write to them. UpstreamError for a forged session."""
+    def headers(self, protocol: str, session: str) -> bytes:
+        """Header lines of one session, built once. UpstreamError for a forged session."""
         found = self._header_sets.get((protocol, session))
         if found is not None:
             return found
         if wire.bad_session(session) or protocol not in (*wire.HANDSHAKE, wire.STATELESS):
             raise wire.fault("not_sent")
-        found = CIMultiDict()
-        found[VERSION] = protocol
+        found = b"Mcp-Protocol-Version: %b\r\n" % protocol.encode("ascii")
         if session:
-            found[SESSION] = session
+            found += b"Mcp-Session-Id: %b\r\n" % session.encode("ascii")
         if len(self._header_sets) >= MAX_HEADER_SETS:
             self._header_sets.clear()
         self._header_sets[protocol, session] = found
         return found
 
-    def stateless_headers(self, request: Outbound) -> CIMultiDict[str]:
+    def stateless_headers(self, request: Outbound) -> bytes:
         """Routing headers of 2026-07-28, from the judged request only."""
-        found = self.headers(wire.STATELESS, "").copy()
-        found[METHOD] = request.method
+        lines = [f"Mcp-Method: {wire.header_value(request.method)}\r\n"]
         if request.name:
-            found[NAME] = wire.header_value(request.name)
+            lines.append(f"Mcp-Name: {wire.header_value(request.name)}\r\n")
         for header, value in request.parameters:
             # Anything else could overwrite a credential or a routing header.
             if not header.lower().startswith(PARAMETER) or not wire.is_token(header):
                 raise wire.fault("not_sent")
-            found[header] = wire.header_value(value)
-        return found
+            lines.append(f"{header}: {wire.header_value(value)}\r\n")
+        return self.headers(wire.STATELESS, "") + "".join(lines).encode("ascii")
 
     async def own(self) -> Opened:
         """The gate's own session, for requests that belong to no client. UpstreamError, nothing of the request sent."""
@@ -212,13 +200,13 @@ class HttpUpstream:
                     self._own = Opened(session="", protocol=wire.STATELESS, result=b"{}")
             return self._own
 
-    def note(self, response: ClientResponse) -> None:
+    def note(self, status: int, session: str) -> None:
         """Learn from a status that concerns more than one request."""
         self._reached = True
-        if response.status == 404:
-            if self._own is not None and response.request_info.headers.get(SESSION, "") == self._own.session:
+        if status == 404:
+            if self._own is not None and session == self._own.session:
                 self._own = None
-        elif response.status == 401:
+        elif status == 401:
             # A credential kept in a file may have been renewed: read it again for the next request.
             self._stale = True
 
@@ -238,11 +226,11 @@ class HttpUpstream:
         """POST a notification or a response; at most 2 s. UpstreamError when the server did not take it."""
         try:
             async with asyncio.timeout(SIDE_SECONDS):
-                client, url = self.connected()
-                headers = self.headers(protocol, session)
-                response = await client.post(url, data=body, headers=headers, allow_redirects=False)
+                client = self.connected()
+                head = self.head(b"POST", self.headers(protocol, session), len(body))
+                response = await client.send(HttpRequest(head, body))
                 response.release()
-        except (TimeoutError, ClientError, OSError) as fault:
+        except OSError as fault:
             raise wire.fault("not_sent") from fault
         if response.status >= 300:
             raise wire.fault("rejected")
@@ -252,3 +240,19 @@ class HttpUpstream:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _origin(url: str) -> tuple[Origin, bytes]:
+    """(where, path and query as they stand in a request line)."""
+    parts = urlsplit(url)
+    tls = parts.scheme == "https"
+    host = (parts.hostname or "").encode("idna").decode("ascii")
+    target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~")
+    if parts.query:
+        target += "?" + quote(parts.query, safe="/?%:@!$&'()*+,;=~")
+    return Origin(host, parts.port or (443 if tls else 80), tls), target.encode("ascii")
+
+
+def _host_field(origin: Origin) -> bytes:
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    return (host if origin.port == (443 if origin.tls else 80) else f"{host}:{origin.port}").encode("ascii")

@@ -1,20 +1,19 @@
 """One request over streamable HTTP: sent once, answered by JSON or by a stream of events, never sent again."""
 
 import asyncio
+import contextlib
 import enum
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any, Protocol, Self
 
 import msgspec
-from aiohttp import ClientError, ClientResponse, ClientSession, Payload, hdrs
-from aiohttp.abc import AbstractStreamWriter
-from multidict import CIMultiDict, istr
-from yarl import URL
 
 from callgate.adapters.upstream import wire
 from callgate.adapters.upstream.address import AddressRefused
 from callgate.adapters.upstream.budget import Budget
+from callgate.adapters.upstream.http_client import HttpClient
+from callgate.adapters.upstream.http_connection import HttpFault, HttpRequest, HttpResponse
 from callgate.adapters.upstream.sse import SseEvent, SseParser, SseTooLarge
 from callgate.core.jsonrpc import Message, parse_upstream
 from callgate.flow.ports import Opened, Outbound, Permitted, always
@@ -29,39 +28,7 @@ MIN_RETRY_SECONDS = 0.05
 SMALL = 64 * 1024
 """Answers up to this size are not counted in the budget."""
 
-SESSION = istr("Mcp-Session-Id")
-LAST_EVENT = istr("Last-Event-Id")
 JSON, EVENTS = "application/json", "text/event-stream"
-
-
-class Stopped(OSError):
-    """What permitted a request changed before its first byte."""
-
-
-class RequestBody(Payload):
-    """The request's body. ``started`` turns true right before its first byte, headers included, can leave:
-    aiohttp holds the headers back until the body is written. That is when ``permitted`` is asked.
-    """
-
-    _autoclose = True
-
-    def __init__(self, data: bytes, permitted: Permitted = always) -> None:
-        super().__init__(data, content_type=JSON)
-        self._data = data
-        self._size = len(data)
-        self._permitted = permitted
-        self.started = False
-        self.stopped = False
-
-    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        return self._data.decode(encoding, errors)
-
-    async def write(self, writer: AbstractStreamWriter) -> None:
-        if not self._permitted():
-            self.stopped = True
-            raise Stopped
-        self.started = True
-        await writer.write(self._data)
 
 
 class Channel(Protocol):
@@ -70,13 +37,14 @@ class Channel(Protocol):
     budget: Budget
     dropped: int
 
-    def connected(self) -> tuple[ClientSession, URL]: ...
-    def headers(self, protocol: str, session: str) -> CIMultiDict[str]: ...
-    def stateless_headers(self, request: Outbound) -> CIMultiDict[str]: ...
+    def connected(self) -> HttpClient: ...
+    def head(self, method: bytes, lines: bytes, length: int = 0) -> bytes: ...
+    def headers(self, protocol: str, session: str) -> bytes: ...
+    def stateless_headers(self, request: Outbound) -> bytes: ...
     async def own(self) -> Opened: ...
     async def tell(self, body: bytes, protocol: str, session: str) -> None: ...
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]: ...
-    def note(self, response: ClientResponse) -> None: ...
+    def note(self, status: int, session: str) -> None: ...
     def unreached(self) -> None: ...
     def entered(self) -> None: ...
     def left(self) -> None: ...
@@ -120,8 +88,9 @@ class HttpExchange:
         self._deadline = asyncio.get_running_loop().time() + request.deadline_ms / 1000
         self._phase = Phase.NEW
         self._timeout: asyncio.Timeout | None = None
-        self._body: RequestBody | None = None
-        self._response: ClientResponse | None = None
+        """While there is no response that has the deadline."""
+        self._sending: HttpRequest | None = None
+        self._response: HttpResponse | None = None
         self._stream: Stream | None = None
         self._cancelled = False
         self._taken = 0
@@ -135,32 +104,28 @@ class HttpExchange:
         if self._phase is Phase.NEW:
             self._channel.entered()
         try:
-            async with asyncio.timeout_at(self._deadline) as self._timeout:
-                message = await (self._send() if self._phase is Phase.NEW else self._next_in_stream())
-        except (TimeoutError, ClientError, OSError) as fault:
+            message = await (self._send() if self._phase is Phase.NEW else self._next_in_stream())
+        except OSError as fault:
             lost = self._lost(fault)
             self._finish()
             raise lost from fault
         except BaseException:
             self._finish()
             raise
-        finally:
-            self._timeout = None
         if message.is_response:
             self._finish(answered=True)
         return message
 
     @property
     def _sent(self) -> bool:
-        return self._body is not None and self._body.started
+        return self._sending is not None and self._sending.started
 
     def _lost(self, fault: Exception) -> UpstreamError:
-        if self._body is not None and self._body.stopped:
+        if self._sending is not None and self._sending.stopped:
             return wire.fault("stopped")
         if not self._sent:
-            refused = isinstance(getattr(fault, "os_error", None), AddressRefused)
             self._channel.unreached()
-            return wire.fault("address_refused" if refused else "not_sent")
+            return wire.fault("address_refused" if isinstance(fault, AddressRefused) else "not_sent")
         if self._cancelled:
             return wire.unknown("the call was cancelled")
         if isinstance(fault, TimeoutError):
@@ -184,7 +149,7 @@ class HttpExchange:
         response, self._response = self._response, None
         if response is None or response.closed:
             return
-        if response.content.at_eof():
+        if response.complete:
             response.release()
         elif answered and self._stream is not None and not self._stream.ready:
             # Released by the task's end, so that a cancel of the task before its first step leaves nothing open.
@@ -192,14 +157,14 @@ class HttpExchange:
         else:
             response.close()
 
-    async def _drain(self, response: ClientResponse) -> None:
+    async def _drain(self, response: HttpResponse) -> None:
         """A stream commonly ends right after its answer: give it that moment, then the connection is kept."""
         seen = 0
         try:
             async with asyncio.timeout(DRAIN_SECONDS):
-                while seen < SMALL and (chunk := await response.content.readany()):
+                while seen < SMALL and (chunk := await response.chunk()):
                     seen += len(chunk)
-        except (TimeoutError, ClientError, OSError):
+        except OSError:
             pass
         self._channel.dropped += bool(seen)
 
@@ -207,35 +172,49 @@ class HttpExchange:
 
     async def _send(self) -> Message:
         request = self._request
-        client, url = self._channel.connected()
-        headers: CIMultiDict[str] | None
-        params = request.params
-        if self._handshake:
-            headers = None
-        else:
+        client = self._channel.connected()
+        params, lines = request.params, b""
+        if not self._handshake:
             if not self._protocol:
-                opened = await self._channel.own()
+                async with self._in_time():
+                    opened = await self._channel.own()
                 self._protocol, self.session = opened.protocol, opened.session
             if self._protocol == wire.STATELESS:
                 params = wire.with_stateless_meta(params)
-                headers = self._channel.stateless_headers(request)
+                lines = self._channel.stateless_headers(request)
             else:
-                headers = self._channel.headers(self._protocol, self.session)
+                lines = self._channel.headers(self._protocol, self.session)
+        body = wire.encode_request(self._number, request.method, params)
+        sending = self._sending = HttpRequest(self._channel.head(b"POST", lines, len(body)), body, self._permitted)
+        connection = client.kept()
+        if connection is None:
+            async with self._in_time():
+                connection = await client.connection()
         if self._cancelled:
+            client.left(connection)
             raise wire.fault("not_sent")
-        self._body = RequestBody(wire.encode_request(self._number, request.method, params), self._permitted)
-        response = await client.post(url, data=self._body, headers=headers, allow_redirects=False)
-        self._response = response
-        self._channel.note(response)
+        response = self._response = connection.ask(sending)
+        response.until(self._deadline)
+        await response.head()
+        self._channel.note(response.status, self.session)
         if self._handshake:
-            self.session = response.headers.get(SESSION, "")
+            self.session = response.text(b"mcp-session-id")
         return await self._first(response)
 
-    async def _first(self, response: ClientResponse) -> Message:
+    @contextlib.asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        """For waits beside a response, which has the deadline itself."""
+        try:
+            async with asyncio.timeout_at(self._deadline) as self._timeout:
+                yield
+        finally:
+            self._timeout = None
+
+    async def _first(self, response: HttpResponse) -> Message:
         kind = _content_type(response)
         if response.status != 200:
             return await self._refusal(response, kind)
-        if response.headers.get(hdrs.CONTENT_ENCODING, "identity") != "identity":
+        if response.fields.get(b"content-encoding", b"identity") != b"identity":
             raise wire.unknown("it came compressed, which was not asked for")
         if kind == JSON:
             return self._answer_in(await self._read(response, self._channel.budget.most))
@@ -252,7 +231,7 @@ class HttpExchange:
             raise wire.unknown("it is not the answer to this request")
         return message
 
-    async def _refusal(self, response: ClientResponse, kind: str) -> Message:
+    async def _refusal(self, response: HttpResponse, kind: str) -> Message:
         """Any status but 200. A JSON-RPC error in its body is the answer, whatever the status."""
         status = response.status
         if 300 <= status < 400:
@@ -274,14 +253,14 @@ class HttpExchange:
 
     # Reading.
 
-    async def _read(self, response: ClientResponse, limit: int) -> bytes:
-        length = response.content_length
+    async def _read(self, response: HttpResponse, limit: int) -> bytes:
+        length = response.length
         if length is not None:
             self._reserve(length, limit)
-            return await response.read()
+            return await response.body()
         parts: list[bytes] = []
         size = 0
-        while chunk := await response.content.readany():
+        while chunk := await response.chunk():
             size += len(chunk)
             self._reserve(size, limit)
             parts.append(chunk)
@@ -313,8 +292,8 @@ class HttpExchange:
         """Read until there are events, or the stream was taken up again."""
         response = self._response
         try:
-            chunk = await response.content.readany() if response is not None else b""
-        except ClientError as fault:
+            chunk = await response.chunk() if response is not None else b""
+        except HttpFault as fault:
             await self._resume(stream, fault)
             return
         if not chunk:
@@ -344,16 +323,16 @@ class HttpExchange:
             self._response.release()
             self._response = None
         wait = stream.parser.retry_ms / 1000
-        await asyncio.sleep(min(max(wait, MIN_RETRY_SECONDS), MAX_RETRY_SECONDS))
-        try:
-            client, url = self._channel.connected()
-            headers = self._channel.headers(self._protocol, self.session).copy()
-        except UpstreamError as gone:  # "nothing was sent": true of this request alone
-            raise wire.unknown("its stream ended early and could not be taken up again") from gone
-        headers[LAST_EVENT] = last
-        headers[hdrs.ACCEPT] = EVENTS
-        response = await client.get(url, headers=headers, allow_redirects=False)
+        async with self._in_time():
+            await asyncio.sleep(min(max(wait, MIN_RETRY_SECONDS), MAX_RETRY_SECONDS))
+            try:
+                client = self._channel.connected()
+                lines = self._channel.headers(self._protocol, self.session) + b"Last-Event-Id: %b\r\n" % last.encode()
+            except UpstreamError as gone:  # "nothing was sent": true of this request alone
+                raise wire.unknown("its stream ended early and could not be taken up again") from gone
+            response = await client.send(HttpRequest(self._channel.head(b"GET", lines)))
         self._response = response
+        response.until(self._deadline)
         if response.status != 200 or _content_type(response) != EVENTS:
             raise wire.unknown("its stream ended early and could not be taken up again")
         stream.parser = stream.parser.renewed()
@@ -375,6 +354,8 @@ class HttpExchange:
         self._deadline = min(self._deadline, now + CANCEL_SECONDS if told else now)
         if self._timeout is not None:
             self._timeout.reschedule(self._deadline)
+        if self._response is not None and not self._response.closed:
+            self._response.until(self._deadline)
         if told:
             await self._tell_cancelled()
 
@@ -396,5 +377,5 @@ def _parsed(raw: bytes) -> Message | None:
         return None
 
 
-def _content_type(response: ClientResponse) -> str:
-    return response.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
+def _content_type(response: HttpResponse) -> str:
+    return response.text(b"content-type").partition(";")[0].strip().lower()
