@@ -55,7 +55,8 @@ MISMATCHES: list[dict[str, str | None]] = [
     {"mcp-method": "TOOLS/CALL"},
     {"mcp-name": None},
     {"mcp-name": "git_commit"},
-    {"mcp-name": "git_status\t"},
+    {"mcp-name": "git_\tstatus"},
+    {"mcp-name": " \t"},
     {"mcp-name": "=?base64?!!!?="},
     {"mcp-name": sentinel("git_commit")},
     {"mcp-name": sentinel("git_status").replace("?=", "=?=")},
@@ -69,6 +70,16 @@ def test_headers_must_say_what_the_body_says(headers: dict[str, str | None]) -> 
         assert (seen.status, seen.error["code"]) == (400, -32020)
         assert seen.json["id"] == 1
         assert not serving.requests
+
+    run(test)
+
+
+@pytest.mark.parametrize("headers", [{"mcp-name": "git_status \t"}, {"mcp-method": "  tools/call"}])
+def test_blanks_around_a_header_value_are_no_part_of_it(headers: dict[str, str | None]) -> None:
+    async def test(front: McpFront, serving: FakeServing) -> None:
+        seen = await ask_modern(front, call(), headers=headers)
+        assert seen.result["resultType"] == "complete"
+        assert len(serving.requests) == 1
 
     run(test)
 

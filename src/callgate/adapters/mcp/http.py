@@ -58,12 +58,14 @@ class HeaderFields:
         return bool(self._twice) and not self._twice.isdisjoint(names)
 
     def text(self, name: bytes) -> str | None:
-        """Value as printable ASCII without outer blanks; None when absent, empty or anything else."""
+        """Value as printable ASCII, without the blanks around it, which are no part of it (RFC 9110 section 5.5);
+        None when absent, empty or anything else.
+        """
         value = self._first.get(name)
         if not value or not value.isascii():
             return None
-        text = value.decode("ascii")
-        return text if text.isprintable() and text == text.strip() else None
+        text = value.strip(b" \t").decode("ascii")
+        return text if text and text.isprintable() else None
 
     def names(self) -> Iterable[bytes]:
         return self._first.keys()
