@@ -5,7 +5,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -16,6 +16,7 @@ from callgate.core.schemas import UNUSABLE, PinnedSchema, SchemaError
 from callgate.core.selectors import MAX_TARGETS, Selector, TargetSelector
 from callgate.core.sentence import Sentence
 from callgate.core.visible import all_visible, fold, scripts, visible
+from callgate.model.call import GOVERNED, TOOLS_CALL
 from callgate.model.decision import Finding
 from callgate.model.errors import ConfigError
 from callgate.model.terms import Effect, Tier
@@ -24,6 +25,7 @@ from callgate.model.tool import Integration, IntegrationPin, Manifest, PinRead, 
 MAX_NAME = 128
 RESERVED = "callgate_"
 _NO_TARGETS: tuple[Target, ...] = ()
+_METHODS = frozenset(fold(name) for name in GOVERNED)
 _PLACE = re.compile(r"\{([^{}]*)\}")
 
 _TARGET_REASONS = {
@@ -39,7 +41,8 @@ class ToolProfile:
     ``manifest`` None: the catalogue says nothing of it; it is EXECUTE then. Of an unverified manifest everything
     that would loosen is taken out. ``quarantine``: why the tool is neither listed nor callable; empty: it is both.
     ``listed``: the pinned tool object with our annotations in place of the vendor's. ``headers``:
-    (``Mcp-Param-…``, dotted argument path). ``verified``: by a verified manifest. ``tier``: the highest it can have, without a look at the arguments.
+    (``Mcp-Param-…``, dotted argument path). ``verified``: by a verified manifest. ``tier``: the highest it can have,
+    without a look at the arguments. ``method``: the protocol's method that it is used by.
     """
 
     __slots__ = (
@@ -56,6 +59,7 @@ class ToolProfile:
         "headers",
         "listed",
         "manifest",
+        "method",
         "name",
         "pin",
         "quarantine",
@@ -70,6 +74,7 @@ class ToolProfile:
         tool = _definition(pin)
         schema = _decoded(tool.get("inputSchema", msgspec.Raw(b"null")))
         self.name = pin.name
+        self.method = TOOLS_CALL
         self.pin = pin
         self.manifest = manifest
         self.verified = verified
@@ -87,7 +92,7 @@ class ToolProfile:
         rules = manifest or ToolManifest(name=pin.name, tier=Tier.EXECUTE, say="")
         try:
             self._tier_rules = tuple(ArgumentTier(rule) for rule in rules.tier_by)
-            self._targets = tuple(TargetSelector(rule, required) for rule in rules.targets)
+            self._targets: tuple[Aim, ...] = tuple(TargetSelector(rule, required) for rule in rules.targets)
             self._extractor = ReceiptExtractor(rules.receipt)
             self._reads = tuple(StateRead(read) for read in rules.state_pin)
             self._sentence = Sentence(rules.say) if manifest else None
@@ -139,6 +144,10 @@ class ToolProfile:
                     found[kind, name] = Target(kind=kind, id=name, domain=self._domains.of(kind, name))
         return tuple(found.values())
 
+    def drift_key(self, arguments: dict[str, Any]) -> str:  # noqa: ARG002 - of methods it depends on them
+        """Which of the definitions that drift is told of this call rests on."""
+        return self.name
+
     def sentence(self, arguments: dict[str, Any]) -> str:
         """What the call would do, for people."""
         if self._sentence is None:
@@ -161,8 +170,18 @@ class ToolProfile:
         return tuple((header, text) for header, text in texts if text is not None)
 
 
+class Aim(Protocol):
+    """Finds ids of one kind in the arguments; what TargetSelector does."""
+
+    kind: str
+    path: str
+
+    def ids(self, arguments: dict[str, Any]) -> tuple[tuple[str, ...], str]: ...
+
+
 class Toolbox:
-    """``tools`` holds quarantined ones too, so that a call of one is answered with its reason.
+    """``tools`` holds quarantined ones too, so that a call of one is answered with its reason, and what stands for
+    the other governed methods of the protocol, under their names.
 
     ``listing``: ``listed`` of every tool that is not quarantined, in the pin's order.
     """
@@ -173,7 +192,13 @@ class Toolbox:
         self.integration = integration
         self.pin = pin
         self.tools = dict(tools)
-        self.listing = tuple(tool.listed for tool in tools.values() if not tool.quarantine)
+        shown = (tool for tool in tools.values() if not tool.quarantine and tool.method == TOOLS_CALL)
+        self.listing = tuple(tool.listed for tool in shown)
+
+    def find(self, method: str, name: str) -> ToolProfile | None:
+        """None: there is no such tool, or it is not used by this method."""
+        tool = self.tools.get(name)
+        return tool if tool is None or tool.method == method else None
 
 
 def compile_toolbox(
@@ -183,7 +208,7 @@ def compile_toolbox(
     if pin is None:
         return Toolbox(integration, None, {})
     known = {tool.name: _as_trusted(tool, manifest) for tool in manifest.tools} if manifest else {}
-    reasons = _quarantined([tool.name for tool in pin.tools])
+    reasons = quarantined([tool.name for tool in pin.tools])
     verified = manifest is not None and manifest.verified
     tools = {
         tool.name: ToolProfile(
@@ -201,16 +226,16 @@ def _as_trusted(tool: ToolManifest, manifest: Manifest) -> ToolManifest:
     return msgspec.structs.replace(tool, tier=Tier.EXECUTE, tier_by=(), compensation="", idempotent=False)
 
 
-def _quarantined(names: list[str]) -> dict[str, str]:
-    """Name to why it is kept away: ``reserved``, ``unreadable`` or ``look_alike``."""
+def quarantined(names: list[str], *, blanks: bool = False) -> dict[str, str]:
+    """Name to why it is kept away: ``reserved``, ``unreadable`` or ``look_alike``. ``blanks``: names may hold some."""
     folds: dict[str, int] = {}
     for name in names:
         folds[fold(name)] = folds.get(fold(name), 0) + 1
     reasons = {}
     for name in names:
-        if fold(name).startswith(RESERVED):
+        if fold(name).startswith(RESERVED) or fold(name) in _METHODS:
             reasons[name] = "reserved"
-        elif not name or len(name) > MAX_NAME or not all_visible(name) or " " in name:
+        elif not name or len(name) > MAX_NAME or not all_visible(name) or (" " in name and not blanks):
             reasons[name] = "unreadable"
         elif folds[fold(name)] > 1 or (not name.isascii() and len(scripts(name)) > 1):
             reasons[name] = "look_alike"

@@ -1,17 +1,21 @@
 """Connecting integrations: read what a server offers, pin it by a person's word, compile it, notice drift."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from callgate.core.ledger.canonical import canonical, digest
+from callgate.core.methods import TEMPLATES_LIST, prompt_forms, with_methods
 from callgate.core.toolbox import Toolbox, compile_toolbox
 from callgate.flow.live import Connected
 from callgate.flow.ports import Discovered
 from callgate.flow.serving import Listing
 from callgate.flow.tenancy import Tenancy
+from callgate.model.call import PROMPTS_GET
 from callgate.model.errors import InputError, UpstreamError
 from callgate.model.event import DriftSeen
 from callgate.model.store import Unit
-from callgate.model.tool import Integration, IntegrationPin, ToolPin
+from callgate.model.tool import Integration, IntegrationPin, PromptPin, ToolPin
 
 HANDSHAKE_ERAS = ("2025-11-25", "2025-06-18", "2025-03-26")
 ALL_ERAS = ("2026-07-28", *HANDSHAKE_ERAS)
@@ -20,16 +24,11 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 
 
 def make_pin(integration: Integration, found: Discovered) -> IntegrationPin:
-    """The pin a person would confirm. Covers each whole tool object, the server's words and where it runs.
+    """The pin a person would confirm. Covers each whole object that is listed, the server's words and where it runs.
 
-    Raises InputError when a tool object is not one (no JSON object, no name, name twice).
+    Raises InputError when an object is not one (no JSON object, no name, name twice).
     """
-    tools: dict[str, ToolPin] = {}
-    for raw in found.tools:
-        name, definition = _tool(raw)
-        if not name or name in tools:
-            raise InputError("The server lists a tool without a name, or the same name twice.", code="bad_definition")
-        tools[name] = ToolPin(integration=integration.name, name=name, digest=digest(definition), definition=definition)
+    tools = _named(found.tools, "tool", "name")
     origin = digest(canonical(list(integration.command))) if integration.command else integration.url
     bare = IntegrationPin(
         integration=integration.name,
@@ -37,22 +36,39 @@ def make_pin(integration: Integration, found: Discovered) -> IntegrationPin:
         server_version=found.version,
         instructions=found.instructions,
         eras=found.eras,
-        tools=tuple(tools.values()),
+        tools=tuple(
+            ToolPin(integration=integration.name, name=name, digest=digest(definition), definition=definition)
+            for name, definition in tools.items()
+        ),
         digest="",
         origin=origin,
+        offers=found.offers,
+        offers_modern=found.offers_modern,
+        prompts=_pins(_named(found.prompts, "prompt", "name")),
+        templates=_pins(_named(found.templates, "resource template", "uriTemplate")),
     )
     return msgspec.structs.replace(bare, digest=_pin_digest(bare))
 
 
-def _tool(raw: bytes) -> tuple[str, bytes]:
-    """(name, canonical definition) of one listed tool; the name is empty when it has none."""
-    try:
-        tool = msgspec.json.decode(raw)
-        definition = _encode(tool)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError) as fault:
-        raise InputError("The server lists a tool that is not JSON.", code="bad_definition") from fault
-    name = tool.get("name") if isinstance(tool, dict) else None
-    return (name if isinstance(name, str) else ""), definition
+def _named(listed: tuple[bytes, ...], what: str, key: str) -> dict[str, bytes]:
+    """Name to canonical definition, in the server's order."""
+    found: dict[str, bytes] = {}
+    for raw in listed:
+        try:
+            definition = msgspec.json.decode(raw)
+            encoded = _encode(definition)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError) as fault:
+            raise InputError(f"The server lists a {what} that is not JSON.", code="bad_definition") from fault
+        name = definition.get(key) if isinstance(definition, dict) else None
+        if not isinstance(name, str) or not name or name in found:
+            said = f"The server lists a {what} without a name, or the same name twice."
+            raise InputError(said, code="bad_definition")
+        found[name] = encoded
+    return found
+
+
+def _pins(named: dict[str, bytes]) -> tuple[PromptPin, ...]:
+    return tuple(PromptPin(name=name, digest=digest(raw), definition=raw) for name, raw in named.items())
 
 
 def _pin_digest(pin: IntegrationPin) -> str:
@@ -65,6 +81,9 @@ def _pin_digest(pin: IntegrationPin) -> str:
                 "eras": list(pin.eras),
                 "origin": digest(pin.origin.encode()),
                 "tools": [[digest(tool.name.encode()), tool.digest] for tool in pin.tools],
+                "offers": [list(pin.offers or ()), list(pin.offers_modern)],
+                "prompts": [[digest(prompt.name.encode()), prompt.digest] for prompt in pin.prompts],
+                "templates": [[digest(template.name.encode()), template.digest] for template in pin.templates],
             }
         )
     )
@@ -73,8 +92,14 @@ def _pin_digest(pin: IntegrationPin) -> str:
 def connect(integration: Integration, pin: IntegrationPin | None, tenancy: Tenancy) -> Connected:
     """Compile an integration for serving. Everything that does not depend on a call happens here."""
     manifest = tenancy.catalogue.of(integration, tenancy.live.bundle)
-    toolbox = compile_toolbox(integration, pin, manifest, tenancy.live.domains)
-    return Connected(integration=integration, pin=pin, toolbox=toolbox, listing=_listing(integration, pin, toolbox))
+    toolbox = with_methods(compile_toolbox(integration, pin, manifest, tenancy.live.domains), tenancy.live.domains)
+    return Connected(
+        integration=integration,
+        pin=pin,
+        toolbox=toolbox,
+        listing=_listing(integration, pin, toolbox),
+        stateful=manifest is None or manifest.stateful or not manifest.verified,
+    )
 
 
 def reconnect(tenancy: Tenancy) -> None:
@@ -91,36 +116,54 @@ def reconnect(tenancy: Tenancy) -> None:
 
 
 async def look_for_drift(tenancy: Tenancy, name: str) -> None:
-    """Compare what the server says now with the pin; a changed definition holds its tool's calls.
+    """Compare what the server says now with the pin; a changed definition holds the calls that rest on it.
 
-    An answer that is no list of tools confirms none of them; a server that is away says nothing.
+    An answer that is no list confirms nothing; a server that is away says nothing.
     """
     connected = tenancy.live.connected.get(name)
     if connected is None or connected.pin is None:
         return
     try:
         seen = make_pin(connected.integration, await tenancy.upstreams.of(connected.integration).discover())
-        drifted, digest_seen = changed_tools(connected.pin, seen), seen.digest
+        drifted, digest_seen = changed(connected.pin, seen), seen.digest
     except (UpstreamError, InputError) as fault:
         tenancy.log("discovery_failed", {"integration": name, "code": fault.code})
         if fault.code not in _UNREADABLE:
             return
-        drifted, digest_seen = frozenset(tool.name for tool in connected.pin.tools), ""
+        drifted, digest_seen = frozenset(_definitions(connected.pin)), ""
     if drifted == connected.drifted:
         return
     connected.drifted = drifted
     tenancy.live.epoch += 1
     if drifted:
+        told = {_told(key) for key in drifted}
         event = tenancy.event(
-            DriftSeen(integration=name, pinned=connected.pin.digest, seen=digest_seen, tools=tuple(sorted(drifted)))
+            DriftSeen(integration=name, pinned=connected.pin.digest, seen=digest_seen, tools=tuple(sorted(told)))
         )
         await tenancy.write(Unit(events=(event,)))
 
 
-def changed_tools(pinned: IntegrationPin, seen: IntegrationPin) -> frozenset[str]:
-    """Pinned tools that the server now defines otherwise, or no longer has."""
-    now = {tool.name: tool.digest for tool in seen.tools}
-    return frozenset(tool.name for tool in pinned.tools if now.get(tool.name) != tool.digest)
+def changed(pinned: IntegrationPin, seen: IntegrationPin) -> frozenset[str]:
+    """Drift keys of pinned definitions that the server now gives otherwise, or no longer has."""
+    now = _definitions(seen)
+    return frozenset(key for key, digest_ in _definitions(pinned).items() if now.get(key) != digest_)
+
+
+def _definitions(pin: IntegrationPin) -> dict[str, str]:
+    """Digest by drift key: the name of a tool; of all else a method, a blank (which no usable tool's name has) and
+    the name.
+    """
+    return {
+        **{tool.name: tool.digest for tool in pin.tools},
+        **{f"{PROMPTS_GET} {prompt.name}": prompt.digest for prompt in pin.prompts},
+        **{f"{TEMPLATES_LIST} {template.name}": template.digest for template in pin.templates},
+    }
+
+
+def _told(key: str) -> str:
+    """A drift key as it stands in the ledger: names of prompts and templates are not told."""
+    method, _, name = key.partition(" ")
+    return method if name and method in (PROMPTS_GET, TEMPLATES_LIST) else key
 
 
 def _listing(integration: Integration, pin: IntegrationPin | None, toolbox: Toolbox) -> Listing:
@@ -130,10 +173,18 @@ def _listing(integration: Integration, pin: IntegrationPin | None, toolbox: Tool
     bridged = bool(integration.command)
     return Listing(
         integration=integration.name,
-        tools=b"[" + b",".join(toolbox.listing) + b"]",
+        tools=_array(toolbox.listing),
         server=_encode(server),
         instructions=pin.instructions if pin else "",
         eras=ALL_ERAS if bridged else (pin.eras if pin else ()),
         bridged=bridged,
         headers=tuple((tool.name, tool.headers) for tool in toolbox.tools.values() if tool.headers),
+        offers=(pin.offers or ()) if pin else (),
+        offers_modern=(pin.offers if bridged else pin.offers_modern) or () if pin else (),
+        prompts=_array(form.definition for form in prompt_forms(pin) if not form.quarantine) if pin else b"[]",
+        templates=_array(template.definition for template in pin.templates) if pin else b"[]",
     )
+
+
+def _array(objects: Iterable[bytes]) -> bytes:
+    return b"[%b]" % b",".join(objects)

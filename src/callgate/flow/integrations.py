@@ -7,7 +7,7 @@ import msgspec
 from callgate.core.ledger.canonical import canonical, digest
 from callgate.core.names import integration_name_problem
 from callgate.core.toolbox import Toolbox
-from callgate.flow.connect import changed_tools, connect, make_pin, reconnect
+from callgate.flow.connect import changed, connect, make_pin, reconnect
 from callgate.flow.desk import Desk, missing, need
 from callgate.flow.rows import put
 from callgate.flow.views import DiscoveryView, IntegrationView, ToolView
@@ -53,7 +53,7 @@ class Connections(Desk):
         pin = make_pin(integration, await self._tenancy.upstreams.of(integration).discover())
         connected = self._live.connected.get(name)
         if connected is not None and connected.pin is not None:
-            connected.drifted = changed_tools(connected.pin, pin)
+            connected.drifted = changed(connected.pin, pin)
             self._live.epoch += 1
         return self._discovery(integration, pin)
 

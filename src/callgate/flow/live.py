@@ -35,6 +35,8 @@ class Connected:
     listing: Listing
     drifted: frozenset[str] = frozenset()
     """Tools whose definition now differs from the pin."""
+    stateful: bool = True
+    """The server may keep state in a session; False only where a verified manifest says so."""
 
 
 @dataclass

@@ -119,6 +119,10 @@ class Exchange(Protocol):
 
 class Upstream(Protocol):
     """One connected integration of one tenant and actor."""
+    traceparent: str = ""
+    """Header of W3C Trace Context; it stands in ``params`` too (SEP-414)."""
+    log_level: str = ""
+    """Least severe log message that somebody waits for; a server shared by several clients (stdio) is told."""
 
     integration: Integration
 
@@ -183,6 +187,11 @@ class Passphrases(Protocol):
 
     def check(self, verifier: str, passphrase: str) -> bool:
         """Constant-time in the verifier; as slow for an unknown account (verifier empty)."""
+    offers: tuple[str, ...] = ("tools",)
+    """As in IntegrationPin, like ``offers_modern``."""
+    offers_modern: tuple[str, ...] = ("tools",)
+    prompts: tuple[bytes, ...] = ()
+    templates: tuple[bytes, ...] = ()
 
 
 class Issuer(Protocol):
@@ -206,4 +215,4 @@ class Tokens(Protocol):
 
 
 Relay = Callable[[bytes], None]
-"""Takes one JSON-RPC notification for the client (progress of this call)."""
+"""Takes one notification of this call for the client: params of progress, or a whole ``notifications/message``."""

@@ -70,7 +70,7 @@ def prepare(
     if binding is None or request.named_tasks:
         binding = _bound(tenancy, credential, request.named_tasks, now)
     rules = live.contracts.get(binding.contract)
-    tool = connected.toolbox.tools.get(request.tool)
+    tool = connected.toolbox.find(request.method, request.tool)
     timeout = rules.contract.call_timeout_ms if rules else MINUTE_MS
     task = live.tasks.get(binding.task) if binding.task else None
     deadline = min(now + timeout, task.deadline_ms) if task else now + timeout
@@ -92,6 +92,7 @@ def prepare(
         deadline_ms=deadline,
         claims=request.claims,
         same_host=request.same_host,
+        method=request.method,
     )
     everyday_problem = known.problem if binding is known.binding else None
     return Prepared(call=call, binding=binding, credential=credential, contract_problem=everyday_problem), tool, rules
@@ -171,7 +172,7 @@ def gather(
         profile=bundle.profile,
         bundle=bundle.digest,
         pinned=tool.pin.digest if tool and connected.pin else "",
-        drifted=call.tool in connected.drifted,
+        drifted=bool(connected.drifted and tool and tool.drift_key(call.arguments) in connected.drifted),
         contract_problem=known if known is not None else why_not_contract(tenancy, call.principal, call.contract),
         task=live.tasks.get(binding.task) if binding.task else None,
         task_problem=binding.problem,

@@ -325,7 +325,7 @@ def judged_again(
     connected = live.connected.get(prepared.call.integration)
     if connected is None:
         return None
-    tool = connected.toolbox.tools.get(prepared.call.tool)
+    tool = connected.toolbox.find(prepared.call.method, prepared.call.tool)
     now = msgspec.structs.replace(prepared, call=resolved(prepared.call, tool), contract_problem=None)
     facts = gather(tenancy, now, tool, connected, approval=approval)
     decision = decide(now.call, tool, live.contracts.get(now.call.contract), compiled(tenancy), facts)

@@ -26,6 +26,15 @@ class Listing(Fact, frozen=True):
 
 
 class Serving(Protocol):
+    asks: tuple[str, ...] = ()
+    """What the integration's server may ask clients."""
+    offers: tuple[str, ...] = ()
+    """Capabilities of the server in handshake eras, as IntegrationPin has them."""
+    offers_modern: tuple[str, ...] = ()
+    """The same for 2026-07-28."""
+    prompts: bytes = b"[]"
+    """JSON array of pinned prompts, like ``templates`` of resource templates."""
+    templates: bytes = b"[]"
     """The governed way in. Every method takes a verified credential; the tenant follows from it."""
 
     def authenticate(self, token: str) -> Credential:
@@ -35,7 +44,7 @@ class Serving(Protocol):
         """None: there is no such integration for this caller."""
 
     async def call(self, request: Request, relay: Relay) -> Answer:
-        """tools/call. Never raises for anything the caller or the target did. Cancelling the awaiting task
+        """tools/call and the other governed methods. Never raises for anything the caller or the target did. Cancelling the awaiting task
         is a cancel by the client.
         """
 
@@ -53,8 +62,19 @@ class Serving(Protocol):
 
     async def end_session(self, credential: Credential, integration: str, session: str) -> None: ...
 
-    def seal_session(self, credential: Credential, integration: str, session: str, protocol: str) -> str:
-        """The session id the client gets: bound to its initiator, runtime and integration."""
+    async def set_level(
+        self, credential: Credential, integration: str, level: str, session: str, protocol: str
+    ) -> tuple[bytes, bytes]:
+        """logging/setLevel in an upstream session of this client: JSON of (result, error), one of them empty.
+        UpstreamError.
+        """
+
+    def seal_session(
+        self, credential: Credential, integration: str, session: str, protocol: str, asks: tuple[str, ...] = ()
+    ) -> str:
+        """The session id the client gets: bound to its initiator, runtime and integration. ``asks``: what the client
+        can be asked in it.
+        """
 
     def open_sealed_session(self, credential: Credential, integration: str, sealed: str) -> tuple[str, str] | None:
         """(upstream session, protocol); None: not ours, or somebody else's."""

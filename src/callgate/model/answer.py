@@ -5,13 +5,13 @@ from typing import Any
 import msgspec
 
 from callgate.model.base import Fact
-from callgate.model.call import Claims
+from callgate.model.call import TOOLS_CALL, Claims
 from callgate.model.decision import Finding, Question
 from callgate.model.identity import Credential
 
 
 class Request(Fact, frozen=True):
-    """A tool call as parsed by a front."""
+    """A tool call, or a call of another governed method, as parsed by a front."""
 
     credential: Credential
     integration: str
@@ -30,6 +30,14 @@ class Request(Fact, frozen=True):
 
 class Served(Fact, frozen=True):
     """The target answered; the outcome is durable."""
+    asks: tuple[str, ...] = ()
+    """What this client can be asked here, as core.asks.declared gives it."""
+    inquire: Inquire | None = None
+    """Asks this client while the call runs; None: its protocol has no way to."""
+    method: str = TOOLS_CALL
+    """As in Call."""
+    log_level: str = ""
+    """The least severe log message this client wants (RFC 5424 names); empty: it did not say."""
 
     call_id: str
     result: bytes
@@ -42,6 +50,7 @@ class Served(Fact, frozen=True):
 
 class Refused(Fact, frozen=True):
     """Not executed, and will not be."""
+    method: str = TOOLS_CALL
 
     call_id: str
     decision_id: str

@@ -1,4 +1,4 @@
-"""One attempt to use one tool."""
+"""One attempt to use one tool, or one of the methods that are governed like a tool."""
 
 from typing import Any
 
@@ -6,6 +6,12 @@ from callgate.model.base import Fact
 from callgate.model.identity import Principal
 from callgate.model.terms import Tier
 from callgate.model.tool import Target
+
+TOOLS_CALL = "tools/call"
+RESOURCES_LIST, RESOURCES_READ = "resources/list", "resources/read"
+PROMPTS_GET, COMPLETE = "prompts/get", "completion/complete"
+GOVERNED = (RESOURCES_LIST, RESOURCES_READ, PROMPTS_GET, COMPLETE)
+"""Methods beside tools/call that are judged, each under the name of a tool that stands for it."""
 
 
 class Claims(Fact, frozen=True):
@@ -46,3 +52,5 @@ class Call(Fact, frozen=True):
     claims: Claims = Claims()
     derived_from: str = ""
     same_host: bool = False
+    method: str = TOOLS_CALL
+    """One of TOOLS_CALL and GOVERNED. Of a governed one ``tool`` is the method's name and ``arguments`` its params."""

@@ -113,6 +113,16 @@ class ToolPin(Fact, frozen=True):
     """The tool object's JSON as the server sent it, canonically encoded."""
 
 
+class PromptPin(Fact, frozen=True):
+    """A prompt or resource template as confirmed by a person; ``name`` is the prompt's name or the URI template."""
+
+    name: str
+    digest: str
+    """SHA-256 hex of the canonical object."""
+    definition: bytes
+    """As in ToolPin."""
+
+
 class IntegrationPin(Fact, frozen=True):
     """Everything of a server that a model would read, pinned at once."""
 
@@ -128,6 +138,14 @@ class IntegrationPin(Fact, frozen=True):
     """For stdio: digest of command and arguments; for HTTP: the URL's origin."""
     confirmed_ms: int = 0
     confirmed_by: str = ""
+    offers: tuple[str, ...] | None = None
+    """Capabilities in handshake eras: ``tools``, ``prompts``, ``resources``, ``completions``, ``logging``, and with a
+    dot what they are declared with (``resources.subscribe``). None: confirmed before anything but tools was read.
+    """
+    offers_modern: tuple[str, ...] = ()
+    """The same for 2026-07-28."""
+    prompts: tuple[PromptPin, ...] = ()
+    templates: tuple[PromptPin, ...] = ()
 
 
 NO_MANIFEST = "none"
@@ -158,3 +176,5 @@ class Integration(Fact, frozen=True):
     max_concurrency: int = 64
     stage: str = "production"
     created_ms: int = 0
+    asks: tuple[str, ...] = ()
+    """What its server may ask clients inside a call: ``elicitation``, ``sampling``, ``roots``."""

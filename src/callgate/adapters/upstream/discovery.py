@@ -1,4 +1,6 @@
-"""What a server says of itself: its protocol versions, name, instructions and all its tools. All of it is untrusted."""
+"""What a server says of itself: its protocol versions, name, instructions, and all its tools, prompts and resource
+templates. All of it is untrusted.
+"""
 
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
@@ -10,6 +12,7 @@ from callgate.flow.ports import Discovered, Exchange, Opened, Outbound
 from callgate.model.errors import UpstreamError
 
 MAX_TOOLS = 2_000
+"""Objects of one list, like MAX_BYTES and MAX_PAGES."""
 MAX_BYTES = 8 * 1024 * 1024
 MAX_PAGES = 200
 MAX_TEXT = 64 * 1024
@@ -17,6 +20,13 @@ MAX_TEXT = 64 * 1024
 DEADLINE_MS = 30_000
 PROBE_MS = 10_000
 """For the question that older servers may leave unanswered."""
+
+
+_MEMBERS = {
+    "tools/list": "tools",
+    "prompts/list": "prompts",
+    "resources/templates/list": "resourceTemplates",
+}
 
 
 class Probe(NamedTuple):
@@ -32,6 +42,32 @@ class _ServerInfo(msgspec.Struct):
     version: str = ""
 
 
+class _Capability(msgspec.Struct):
+    """As far as it is used; whatever else stands in it."""
+
+    subscribe: bool | None = None
+    listChanged: bool | None = None  # noqa: N815 - the wire's name
+
+
+class _Capabilities(msgspec.Struct):
+    """ServerCapabilities; ``null`` stands for absent."""
+
+    tools: _Capability | None = None
+    prompts: _Capability | None = None
+    resources: _Capability | None = None
+    completions: _Capability | None = None
+    logging: _Capability | None = None
+
+    def names(self) -> tuple[str, ...]:
+        found: list[str] = []
+        for name in self.__struct_fields__:
+            capability: _Capability | None = getattr(self, name)
+            if capability is not None:
+                found.append(name)
+                found += [f"{name}.{flag}" for flag in capability.__struct_fields__ if getattr(capability, flag)]
+        return tuple(found)
+
+
 class _Meta(msgspec.Struct):
     server: _ServerInfo = msgspec.field(default_factory=_ServerInfo, name="io.modelcontextprotocol/serverInfo")
 
@@ -43,19 +79,24 @@ class _Said(msgspec.Struct):
     supportedVersions: tuple[str, ...] = ()  # noqa: N815
     serverInfo: _ServerInfo = msgspec.field(default_factory=_ServerInfo)  # noqa: N815
     instructions: str | None = None
+    capabilities: _Capabilities = msgspec.field(default_factory=_Capabilities)
     meta: _Meta = msgspec.field(default_factory=_Meta, name="_meta")
 
 
 class _Page(msgspec.Struct):
-    tools: list[msgspec.Raw]
+    """A page of any of the lists."""
+
+    tools: list[msgspec.Raw] | None = None
+    prompts: list[msgspec.Raw] | None = None
+    resourceTemplates: list[msgspec.Raw] | None = None  # noqa: N815 - the wire's names
     nextCursor: str | None = None  # noqa: N815
 
 
 async def discover(probe: Probe) -> Discovered:
     """Try every era over HTTP. UpstreamError when none works, or when the tool list cannot be used."""
     eras: list[str] = []
-    said = await _stateless(probe)
-    if said is not None:
+    modern = await _stateless(probe)
+    if modern is not None:
         eras.append(wire.STATELESS)
     first: Opened | None = None
     failure: UpstreamError | None = None
@@ -74,24 +115,50 @@ async def discover(probe: Probe) -> Discovered:
             first = opened
         else:
             await probe.end(opened.session)
-    if first is not None:
-        said = said or _decode(first.result)
-    if said is None:
+    older = _decode(first.result) if first is not None else None
+    if modern is None and older is None:
         raise failure or wire.fault("initialize_failed")
-    tools = await list_tools(probe, eras[0], first.session if first is not None else "")
+    found = await _summary(
+        probe, modern, older, tuple(sorted(eras, reverse=True)), eras[0], first.session if first is not None else ""
+    )
     if first is not None:
         await probe.end(first.session)
-    return summary(said, tuple(sorted(eras, reverse=True)), tools)
+    return found
 
 
-def summary(said: "_Said", eras: tuple[str, ...], tools: tuple[bytes, ...]) -> Discovered:
+async def _summary(
+    probe: Probe, modern: "_Said | None", older: "_Said | None", eras: tuple[str, ...], protocol: str, session: str
+) -> Discovered:
+    """``modern`` and ``older``: what it says of itself in 2026-07-28 and in handshake eras; not both None."""
+    said = modern or older
+    assert said is not None
     server = said.serverInfo if said.serverInfo.name else said.meta.server
+    offers = older.capabilities.names() if older is not None else ()
+    offers_modern = modern.capabilities.names() if modern is not None else ()
+    offered = {*offers, *offers_modern}
+
+    async def every(method: str, capability: str) -> tuple[bytes, ...]:
+        """Servers of resources need not know templates, so a refusal of a list is an empty one, unless it is the
+        one list that a server says to have.
+        """
+        if capability not in offered and capability != "tools":
+            return ()
+        try:
+            return await list_all(probe, method, protocol, session)
+        except UpstreamError as fault:
+            if fault.code != "rejected" or (capability in offered and method != "resources/templates/list"):
+                raise
+            return ()
     return Discovered(
         name=server.name[:256],
         version=server.version[:256],
         instructions=(said.instructions or "")[:MAX_TEXT],
         eras=eras,
-        tools=tools,
+        tools=await every("tools/list", "tools"),
+        offers=offers,
+        offers_modern=offers_modern,
+        prompts=await every("prompts/list", "prompts"),
+        templates=await every("resources/templates/list", "resources"),
     )
 
 
@@ -125,8 +192,8 @@ async def _ask(probe: Probe, request: Outbound) -> bytes:
     raise wire.fault("rejected")
 
 
-async def list_tools(probe: Probe, protocol: str, session: str) -> tuple[bytes, ...]:
-    """Raw JSON of every tool, over all pages. UpstreamError ``bad_listing`` beyond 2,000 tools or 8 MiB."""
+async def list_all(probe: Probe, method: str, protocol: str, session: str) -> tuple[bytes, ...]:
+    """Raw JSON of every object, over all pages. UpstreamError ``bad_listing`` beyond 2,000 of them or 8 MiB."""
     found: list[bytes] = []
     size = 0
     cursor: str | None = None
@@ -134,15 +201,18 @@ async def list_tools(probe: Probe, protocol: str, session: str) -> tuple[bytes, 
     for _ in range(MAX_PAGES):
         params = msgspec.json.encode({"cursor": cursor}) if cursor is not None else b"{}"
         request = Outbound(
-            "tools/list",
+            method,
             params,
             protocol,
             session if protocol != wire.STATELESS else "",
             deadline_ms=DEADLINE_MS,
         )
         page = _page(await _ask(probe, request))
-        found += (bytes(tool) for tool in page.tools)
-        size += sum(len(tool) for tool in page.tools)
+        listed = getattr(page, _MEMBERS[method])
+        if listed is None:
+            raise wire.fault("bad_listing")
+        found += map(bytes, listed)
+        size += sum(map(len, listed))
         if len(found) > MAX_TOOLS or size > MAX_BYTES:
             raise wire.fault("bad_listing")
         cursor = page.nextCursor
@@ -163,5 +233,5 @@ def _page(result: bytes) -> _Page:
 
 async def discover_bridged(probe: Probe, opened: Opened) -> Discovered:
     """For a server whose one session is the gate's own (stdio)."""
-    tools = await list_tools(probe, opened.protocol, opened.session)
-    return summary(_decode(opened.result), (opened.protocol,), tools)
+    said = _decode(opened.result)
+    return await _summary(probe, None, said, (opened.protocol,), opened.protocol, opened.session)

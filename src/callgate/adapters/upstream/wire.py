@@ -128,5 +128,5 @@ SENTENCES = {
     "rate_limited": "The server takes no more requests for now.",
     "rejected": "The server refused the request.",
     "initialize_failed": "The server could not be initialized.",
-    "bad_listing": "The server's tool list cannot be used.",
+    "bad_listing": "A list of the server cannot be used: too long, or no list.",
 }
