@@ -8,6 +8,7 @@ from callgate.model.base import Fact
 from callgate.model.call import TOOLS_CALL, Claims
 from callgate.model.decision import Finding, Question
 from callgate.model.identity import Credential
+from callgate.model.inquiry import Inquire
 
 
 class Request(Fact, frozen=True):
