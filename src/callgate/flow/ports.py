@@ -8,6 +8,8 @@ from typing import Protocol
 
 from callgate.core.jsonrpc import Message
 from callgate.core.ledger.tree import Frontier
+from callgate.core.tally import Spread
+from callgate.model.answer import Request
 from callgate.model.base import Fact
 from callgate.model.identity import Account, Credential
 from callgate.model.store import (
@@ -23,6 +25,29 @@ from callgate.model.store import (
     Unit,
 )
 from callgate.model.tool import Integration
+
+
+class StoreFigures(Fact, frozen=True):
+    """How a store is doing, as operators watch it."""
+
+    events: int
+    """Size of the ledger."""
+    unsigned: int
+    """Events that no checkpoint covers yet."""
+    checkpoint_ms: int
+    """When the newest checkpoint was signed; 0: there is none."""
+    waiting: int
+    """Units that wait for the disk."""
+    busy_us: int
+    """For how long the batch that is being written has been; 0: none is."""
+    bytes: int
+    """On disk, logs included."""
+    broken: str
+    """Why nothing is written any more; empty: all is well."""
+    batches: Spread
+    """Units per batch."""
+    commits: Spread
+    """Microseconds per batch."""
 
 
 class Store(Protocol):
@@ -73,6 +98,8 @@ class Store(Protocol):
     async def checkpoints(self, *, limit: int = 100_000) -> Sequence[CheckpointRow]:
         """All of them, ascending by size."""
 
+    def figures(self) -> StoreFigures: ...
+
     async def close(self) -> None: ...
 
 
@@ -92,6 +119,10 @@ class Outbound(Fact, frozen=True):
     """``Mcp-Param-*`` header names and values, from the pinned schema's ``x-mcp-header`` and the judged arguments."""
     deadline_ms: int = 60_000
     """Time left for the whole exchange."""
+    traceparent: str = ""
+    """Header of W3C Trace Context; it stands in ``params`` too (SEP-414)."""
+    log_level: str = ""
+    """Least severe log message that somebody waits for; a server shared by several clients (stdio) is told."""
 
 
 Permitted = Callable[[], bool]
@@ -119,10 +150,6 @@ class Exchange(Protocol):
 
 class Upstream(Protocol):
     """One connected integration of one tenant and actor."""
-    traceparent: str = ""
-    """Header of W3C Trace Context; it stands in ``params`` too (SEP-414)."""
-    log_level: str = ""
-    """Least severe log message that somebody waits for; a server shared by several clients (stdio) is told."""
 
     integration: Integration
 
@@ -160,6 +187,11 @@ class Discovered(Fact, frozen=True):
     eras: tuple[str, ...]
     tools: tuple[bytes, ...]
     """Raw JSON of each tool object, in the server's order."""
+    offers: tuple[str, ...] = ("tools",)
+    """As in IntegrationPin, like ``offers_modern``."""
+    offers_modern: tuple[str, ...] = ("tools",)
+    prompts: tuple[bytes, ...] = ()
+    templates: tuple[bytes, ...] = ()
 
 
 class Upstreams(Protocol):
@@ -187,11 +219,6 @@ class Passphrases(Protocol):
 
     def check(self, verifier: str, passphrase: str) -> bool:
         """Constant-time in the verifier; as slow for an unknown account (verifier empty)."""
-    offers: tuple[str, ...] = ("tools",)
-    """As in IntegrationPin, like ``offers_modern``."""
-    offers_modern: tuple[str, ...] = ("tools",)
-    prompts: tuple[bytes, ...] = ()
-    templates: tuple[bytes, ...] = ()
 
 
 class Issuer(Protocol):
@@ -211,6 +238,44 @@ class Tokens(Protocol):
     def verify(self, token: str, now_ms: int) -> Credential:
         """AuthError with a code: ``expired``, ``not_yet``, ``bad_signature``, ``bad_issuer``, ``bad_audience``,
         ``bad_algorithm``, ``unknown_runtime``, ``runtime_not_yours``, ``malformed``.
+        """
+
+
+class SpanFacts(Fact, frozen=True):
+    """A call that ended, as a span tells it: ids, codes and times, never a value. Words as in the ledger; empty: none."""
+
+    call_id: str
+    decision_id: str
+    integration: str
+    tier: str
+    effect: str
+    gate: str
+    code: str
+    answer: str
+    """``served``, ``refused``, ``pending``, ``failed``, ``unknown``, ``cancelled``."""
+    outcome: str
+    fault: str
+    """Code of what went wrong with the target."""
+    error: bytes
+    """JSON of the error member the target answered with; a span takes its code alone."""
+    steps: tuple[tuple[str, int, int], ...]
+    """(step, from, to) in microseconds of the monotonic clock."""
+    ended_us: int
+
+
+class CallSpan(Protocol):
+    """The trace of one call."""
+
+    def sending(self, integration: str, at_us: int) -> str:
+        """A request of the call leaves now. The ``traceparent`` that goes with it (W3C Trace Context); empty: none."""
+
+    def end(self, facts: SpanFacts) -> None: ...
+
+
+class Tracer(Protocol):
+    def begin(self, tenant: str, request: Request, tool: str, at_us: int) -> CallSpan | None:
+        """``tool``: its name when it is pinned, else empty. What the client says of its trace is a claim: it gives the
+        span its parent, and nothing else.
         """
 
 

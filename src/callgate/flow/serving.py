@@ -7,6 +7,9 @@ from callgate.model.answer import Answer, Request
 from callgate.model.base import Fact
 from callgate.model.identity import Credential
 
+EVERYTHING = ""
+"""In the place of an integration's name: the endpoint for all of the caller's integrations."""
+
 
 class Listing(Fact, frozen=True):
     """What a client is shown of one integration, made once per load."""
@@ -23,9 +26,6 @@ class Listing(Fact, frozen=True):
     """True: the gate itself is the server in handshake eras (stdio). False: sessions are the upstream's."""
     headers: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
     """(tool, ((``Mcp-Param-…`` header, dotted argument path), …)) from ``x-mcp-header`` of pinned schemas."""
-
-
-class Serving(Protocol):
     asks: tuple[str, ...] = ()
     """What the integration's server may ask clients."""
     offers: tuple[str, ...] = ()
@@ -35,13 +35,16 @@ class Serving(Protocol):
     prompts: bytes = b"[]"
     """JSON array of pinned prompts, like ``templates`` of resource templates."""
     templates: bytes = b"[]"
+
+
+class Serving(Protocol):
     """The governed way in. Every method takes a verified credential; the tenant follows from it."""
 
     def authenticate(self, token: str) -> Credential:
         """AuthError with a code; revocation and expiry are checked each time."""
 
     def listing(self, credential: Credential, integration: str) -> Listing | None:
-        """None: there is no such integration for this caller."""
+        """None: there is no such integration for this caller. EVERYTHING: all of the caller's, under public names."""
 
     async def call(self, request: Request, relay: Relay) -> Answer:
         """tools/call and the other governed methods. Never raises for anything the caller or the target did. Cancelling the awaiting task
@@ -76,5 +79,7 @@ class Serving(Protocol):
         can be asked in it.
         """
 
-    def open_sealed_session(self, credential: Credential, integration: str, sealed: str) -> tuple[str, str] | None:
-        """(upstream session, protocol); None: not ours, or somebody else's."""
+    def open_sealed_session(
+        self, credential: Credential, integration: str, sealed: str
+    ) -> tuple[str, str, tuple[str, ...]] | None:
+        """(upstream session, protocol, asks); None: not ours, or somebody else's."""

@@ -24,13 +24,12 @@ class Request(Fact, frozen=True):
     session: str = ""
     """Upstream session that belongs to this client, for HTTP upstreams in handshake eras."""
     protocol: str = ""
+    """Protocol version to speak to the server. Empty: the gate speaks to it by itself, in a session of its own for
+    this caller, and ``session`` tells the sessions of one caller apart.
+    """
     progress: bool = False
     """The client gave a progress token."""
     same_host: bool = False
-
-
-class Served(Fact, frozen=True):
-    """The target answered; the outcome is durable."""
     asks: tuple[str, ...] = ()
     """What this client can be asked here, as core.asks.declared gives it."""
     inquire: Inquire | None = None
@@ -40,6 +39,10 @@ class Served(Fact, frozen=True):
     log_level: str = ""
     """The least severe log message this client wants (RFC 5424 names); empty: it did not say."""
 
+
+class Served(Fact, frozen=True):
+    """The target answered; the outcome is durable."""
+
     call_id: str
     result: bytes
     """JSON of the ``result`` member; empty when ``error`` is set."""
@@ -47,11 +50,11 @@ class Served(Fact, frozen=True):
     """JSON of the ``error`` member of a JSON-RPC error answer."""
     events: tuple[str, ...]
     receipt: tuple[tuple[str, str], ...] = ()
+    method: str = TOOLS_CALL
 
 
 class Refused(Fact, frozen=True):
     """Not executed, and will not be."""
-    method: str = TOOLS_CALL
 
     call_id: str
     decision_id: str
