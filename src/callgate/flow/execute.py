@@ -14,6 +14,7 @@ from callgate.flow.ports import Exchange, Outbound, Permitted, Relay, always
 from callgate.flow.prepare import is_idempotent
 from callgate.flow.scribe import Scribe
 from callgate.flow.tenancy import Tenancy
+from callgate.flow.watch import Watch
 from callgate.model.answer import Failed, Served, ToolResult
 from callgate.model.call import Call
 from callgate.model.errors import IntegrityError, OutcomeUnknown, StoreError, UpstreamError
@@ -52,6 +53,7 @@ class Flight:
         protocol: str = "",
         progress: bool = False,
         epilogue: Epilogue | None = None,
+        watch: Watch | None = None,
     ) -> None:
         """``permitted`` is asked right before each send: what allowed the call may have changed since."""
         self.call = call
@@ -65,6 +67,7 @@ class Flight:
         self.protocol = protocol
         self.progress = progress
         self.epilogue = epilogue
+        self.watch = watch or Watch()
         self.exchange: Exchange | None = None
         self.cancelled = False
 
@@ -78,15 +81,31 @@ class Executor:
 
     async def run(self, flight: Flight, relay: Relay) -> Served | Failed:
         """Send, and record how it ended. Never raises for what the target did."""
-        started = self._clock.monotonic_us()
+        watch = flight.watch
+        watch.decision_id = flight.decided[-1]
+        watch.sent_us = self._clock.monotonic_us()
         try:
             response = await self._attempts(flight, relay)
         except OutcomeUnknown as fault:
+            self._came(flight, fault.code)
             return await self._unknown(flight, "cancelled" if flight.cancelled else fault.code)
         except UpstreamError as fault:
             outcome = _ANSWERED.get(fault.code, Outcome.NOT_SENT)
-            return await self._failed(flight, outcome, fault, self._clock.monotonic_us() - started)
-        return await self._finished(flight, response, self._clock.monotonic_us() - started)
+            return await self._failed(flight, outcome, fault, self._came(flight, fault.code))
+        return await self._finished(flight, response, self._came(flight))
+
+    def _leaving(self, flight: Flight) -> str:
+        """The ``traceparent`` that goes with a request of the call; empty: none."""
+        span = flight.watch.span
+        return "" if span is None else span.sending(flight.call.integration, self._clock.monotonic_us())
+
+    def _came(self, flight: Flight, fault: str = "") -> int:
+        """Microseconds since the send began."""
+        watch = flight.watch
+        watch.call, watch.fault, watch.answered_us = flight.call, fault, self._clock.monotonic_us()
+        if fault and not flight.cancelled:
+            self._tenancy.log("call_without_answer", watch.where(fault))
+        return watch.answered_us - watch.sent_us
 
     async def cancel(self, flight: Flight) -> None:
         """The client gave up. Before the send nothing is executed; after it the target is told and given 2 s."""
@@ -124,7 +143,8 @@ class Executor:
             if not flight.permitted():
                 raise UpstreamError("What permitted the call changed before it was sent.", code="stopped")
             outbound = self._outbound(
-                call, call.tool, call.body, flight.session, flight.protocol, progress=flight.progress, tool_profile=tool
+                call, call.tool, call.body, flight.session, flight.protocol, progress=flight.progress, tool_profile=tool,
+                traceparent=self._leaving(flight),
             )
             try:
                 return await self._exchange(call, outbound, flight, relay)
@@ -168,14 +188,16 @@ class Executor:
         *,
         progress: bool,
         tool_profile: ToolProfile | None = None,
+        traceparent: str = "",
     ) -> Outbound:
-        meta = b',"_meta":{"progressToken":' + _encode(call.id) + b"}" if progress else b""
+        meta = _meta(call.id if progress else "", traceparent)
         return Outbound(
             method="tools/call",
             params=b'{"name":' + _encode(tool) + b',"arguments":' + arguments + meta + b"}",
             protocol=protocol,
             session=session,
             name=tool,
+            traceparent=traceparent,
             parameters=() if tool_profile is None else tool_profile.header_values(call.arguments),
             deadline_ms=max(1, call.deadline_ms - self._clock.now_ms()),
         )
@@ -183,6 +205,7 @@ class Executor:
     async def _finished(self, flight: Flight, response: Message, duration_us: int) -> Served | Failed:
         call, tool = flight.call, flight.tool
         outcome, problem = _outcome(response)
+        flight.watch.outcome = outcome.value
         receipt = None
         if call.tier is Tier.EXECUTE:
             receipt = tool.receipt_of(call.arguments, response.result) if outcome is Outcome.OK else ()
@@ -215,6 +238,7 @@ class Executor:
         self, flight: Flight, outcome: Outcome, fault: UpstreamError, duration_us: int
     ) -> Served | Failed:
         call = flight.call
+        flight.watch.outcome = outcome.value
         event = flight.scribe.finished(call, outcome, b"", duration_us, () if call.tier is Tier.EXECUTE else None)
         sent = outcome is not Outcome.NOT_SENT
         answer = Failed(
@@ -234,6 +258,7 @@ class Executor:
 
     async def _unknown(self, flight: Flight, reason: str) -> Served | Failed:
         call = flight.call
+        flight.watch.outcome = "unknown"
         event = self._tenancy.event(CallUnknown(reason=reason), call=call.id)
         answer = in_doubt(
             call.id, "outcome_unknown", "The request was sent and no answer came. The effect may have happened."
@@ -251,6 +276,10 @@ class Executor:
             recorded = not isinstance(await self._tenancy.write(unit), Conflict)
         except (StoreError, IntegrityError):
             recorded = False
+        if not recorded:
+            flight.watch.outcome = "unrecorded"
+            self._tenancy.log("outcome_not_recorded", flight.watch.where("store_failed"))
+        self._tenancy.observer.executed(flight.watch, flight.call)
         if not recorded:
             live.opened(msgspec.structs.replace(flight.opened, unknown=True))
             return in_doubt(
@@ -273,6 +302,14 @@ def in_doubt(call_id: str, code: str, reason: str) -> Failed:
         unknown=True,
         next="Do not repeat it blindly: look in the target first. The call is listed by `callgate status`.",
     )
+
+
+def _meta(token: str, traceparent: str) -> bytes:
+    """The member ``_meta`` with its comma, if there is anything to say."""
+    if not traceparent:
+        return b',"_meta":{"progressToken":' + _encode(token) + b"}" if token else b""
+    said = {"progressToken": token, "traceparent": traceparent} if token else {"traceparent": traceparent}
+    return b',"_meta":' + _encode(said)
 
 
 def _drop(_: bytes) -> None:

@@ -4,11 +4,13 @@ import msgspec
 
 from callgate.core.binding import task_problem
 from callgate.core.sessions import SessionSealer
+from callgate.core.tally import Counts
 from callgate.flow.explain import explained
 from callgate.flow.house import Rooms
 from callgate.flow.ports import Clock, Entropy, Opened, Relay, Tokens
 from callgate.flow.prepare import credential_problem
 from callgate.flow.rows import put
+from callgate.flow.watch import Observer
 from callgate.flow.serving import Listing
 from callgate.model.answer import Answer, Failed, Request
 from callgate.model.errors import AuthError, InputError, UpstreamError
@@ -48,8 +50,20 @@ class Gatehouse:
         self._most = calls
         self._under_way = 0
         self.closing = False
+        self.tokens_refused = Counts()
+        """By code."""
 
     def authenticate(self, token: str) -> Credential:
+        began_us = self._clock.monotonic_us()
+        try:
+            credential = self._known(token)
+        except AuthError as fault:
+            self.tokens_refused.add(fault.code)
+            raise
+        self._houses[credential.initiator.tenant].tenancy.observer.authenticated(began_us)
+        return credential
+
+    def _known(self, token: str) -> Credential:
         credential = self._tokens.verify(token, self._clock.now_ms())
         rooms = self._houses.get(credential.initiator.tenant)
         if rooms is None:
@@ -65,6 +79,7 @@ class Gatehouse:
 
     async def call(self, request: Request, relay: Relay) -> Answer:
         if self.closing:
+            self._observer(request).turned_away(request, "closing")
             return Failed(
                 call_id="",
                 code="closing",
@@ -73,6 +88,7 @@ class Gatehouse:
                 next="Nothing was executed. Try again in a moment.",
             )
         if self._under_way >= self._most:
+            self._observer(request).turned_away(request, "busy")
             return Failed(
                 call_id="",
                 code="busy",
@@ -82,11 +98,16 @@ class Gatehouse:
             )
         if self._same_host and not request.same_host:
             request = msgspec.structs.replace(request, same_host=True)
+        rooms = self._rooms(request.credential)
+        observer = rooms.tenancy.observer
+        watch, answer = observer.begin(request), None
         self._under_way += 1
         try:
-            return await self._rooms(request.credential).runner.call(request, relay)
+            answer = await rooms.runner.call(request, relay, watch)
         finally:
             self._under_way -= 1
+            observer.end(watch, request, answer)
+        return answer
 
     async def await_approval(self, credential: Credential, hold: str, wait_ms: int, relay: Relay) -> Answer:  # noqa: ARG002 - the port's
         return await self._rooms(credential).holds.await_(credential, hold, wait_ms)
@@ -132,6 +153,14 @@ class Gatehouse:
 
     def open_sealed_session(self, credential: Credential, integration: str, sealed: str) -> tuple[str, str] | None:
         return self._sessions.open(_owner(credential, integration), sealed)
+
+    @property
+    def under_way(self) -> int:
+        """Calls in flight, over all tenants."""
+        return self._under_way
+
+    def _observer(self, request: Request) -> Observer:
+        return self._rooms(request.credential).tenancy.observer
 
     def _rooms(self, credential: Credential) -> Rooms:
         return self._houses[credential.initiator.tenant]

@@ -12,6 +12,7 @@ from callgate.flow.prepare import Prepared, equal, sticky
 from callgate.flow.rows import noun, put
 from callgate.flow.scribe import Scribe, question_ref
 from callgate.flow.tenancy import Tenancy
+from callgate.flow.watch import Watch
 from callgate.model.answer import Answer, Failed, Pending, Refused, Served
 from callgate.model.call import Call
 from callgate.model.decision import Decision, Finding, Question
@@ -43,7 +44,8 @@ _ENDED = {
 class Inflight:
     """Where a call stands, for a client that gives up."""
 
-    def __init__(self) -> None:
+    def __init__(self, watch: Watch | None = None) -> None:
+        self.watch = watch or Watch()
         self.cancelled = False
         self.flight: Flight | None = None
         self.hold = ""

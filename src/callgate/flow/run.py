@@ -15,6 +15,7 @@ from callgate.flow.ports import Relay
 from callgate.flow.prepare import Prepared, equal, gather, is_idempotent, prepare, reservations, resolved, twin
 from callgate.flow.scribe import Scribe
 from callgate.flow.tenancy import Tenancy
+from callgate.flow.watch import Watch
 from callgate.model.answer import Answer, Failed, Refused, Request
 from callgate.model.call import Call
 from callgate.model.decision import Decision, Finding
@@ -54,9 +55,9 @@ class Runner:
         self._running: dict[str, asyncio.Task[Answer]] = {}
         self._tasks: set[asyncio.Task[Answer]] = set()
 
-    async def call(self, request: Request, relay: Relay) -> Answer:
+    async def call(self, request: Request, relay: Relay, watch: Watch | None = None) -> Answer:
         """Runs in a task of its own, so that a client that leaves cancels the call, never a commit."""
-        inflight = Inflight()
+        inflight = Inflight(watch)
         task = asyncio.get_running_loop().create_task(self._guarded(request, relay, inflight))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -83,10 +84,10 @@ class Runner:
         try:
             return await self._govern(request, relay, inflight)
         except StoreError as fault:
-            self._tenancy.log("call_refused_store", {"code": fault.code})
+            self._tenancy.log("call_refused_store", inflight.watch.where(fault.code))
             return _not_recorded("store_failed", "The gate cannot record the call, so it is not executed.")
         except IntegrityError as fault:
-            self._tenancy.log("call_refused_integrity", {"code": fault.code})
+            self._tenancy.log("call_refused_integrity", inflight.watch.where(fault.code))
             return _not_recorded("integrity", "The ledger of this gate does not verify, so nothing is executed.")
 
     async def _govern(self, request: Request, relay: Relay, inflight: Inflight) -> Answer:
@@ -94,6 +95,7 @@ class Runner:
         if connected is None:
             return _not_recorded("unknown_integration", "This gate has no such integration.")
         prepared, tool, rules = prepare(self._tenancy, request, connected)
+        inflight.watch.call = prepared.call
         scribe = Scribe.begin(self._tenancy, prepared.call.id)
         try:
             return await self._decide(request, prepared, tool, rules, connected, scribe, relay, inflight)
@@ -124,6 +126,7 @@ class Runner:
             )
             epoch = self._tenancy.live.epoch
             decision = decide(prepared.call, tool, rules, compiled(self._tenancy), facts)
+            self._tenancy.observer.judged(inflight.watch, decision)
             if decision.effect is Effect.DENY or tool is None:
                 return await self._refuse(prepared, decision, facts, scribe, attempt)
             allowed = decision.effect is Effect.ALLOW
@@ -187,6 +190,7 @@ class Runner:
             session=request.session,
             protocol=request.protocol,
             progress=request.progress,
+            watch=inflight.watch,
         )
         flight.cancelled = inflight.cancelled
         inflight.flight = flight
@@ -260,6 +264,7 @@ class Runner:
     async def _stopped(self, flight: Flight, prepared: Prepared, decision: Decision, facts: Facts) -> Refused:
         """Something that counts changed between the commit and the send: the permission is taken back."""
         call = prepared.call
+        flight.watch.decision = decision
         event = flight.scribe.decided(call, decision, attempt=ATTEMPTS + 1)
         ended = flight.scribe.finished(call, Outcome.NOT_SENT, b"", 0)
         await self._tenancy.write(Unit(events=(event, ended), closed=(call.id,), names=tuple(flight.scribe.names)))

@@ -7,7 +7,8 @@ from callgate.catalog.catalogue import Catalogue
 from callgate.core.ledger.seal import Sealer
 from callgate.flow.live import Live
 from callgate.flow.ports import Clock, Entropy, Store, Upstreams
-from callgate.model.errors import StoreError
+from callgate.flow.watch import Observer
+from callgate.model.errors import IntegrityError, StoreError
 from callgate.model.event import EventBody, NewEvent, PrincipalRef
 from callgate.model.identity import Principal
 from callgate.model.store import Committed, Conflict, NameRow, Unit
@@ -37,6 +38,7 @@ class Tenancy:
         self._named: set[str] = set()
         self.known_callers: dict[tuple[str, str], tuple[Principal, PrincipalRef]] = {}
         """Pseudonyms by (credential, integration), as long as their names are known to be stored."""
+        self.observer = Observer(self.tenant, self.clock, self.live)
 
     def new_id(self, prefix: str) -> str:
         """Time-ordered id: prefix, 12 hex digits of milliseconds, 14 random ones."""
@@ -53,13 +55,19 @@ class Tenancy:
         """Commit, then mirror what was committed. The only way flows write."""
         try:
             outcome = await self.store.commit(unit)
-        except StoreError:
+        except (StoreError, IntegrityError) as fault:
+            self.observer.store_failed(fault.code)
             self.forget_names()
             raise
         if isinstance(outcome, Committed):
-            self.live.apply(unit.changes)
-        elif unit.names:
-            self.forget_names()
+            self.observer.store_fault = ""
+            if unit.changes:
+                self.live.apply(unit.changes)
+                self.observer.changed(unit.events)
+        else:
+            self.observer.conflicts += 1
+            if unit.names:
+                self.forget_names()
         return outcome
 
     def forget_names(self) -> None:

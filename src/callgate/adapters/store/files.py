@@ -69,6 +69,15 @@ class StoreFiles:
         self._identity = self._stat()
         return ledger, keys
 
+    def bytes(self) -> int:
+        """What both databases and their logs take on disk."""
+        total = 0
+        for name in self._names:
+            for place in (name, f"{name}-wal"):
+                with contextlib.suppress(FileNotFoundError):
+                    total += os.stat(place).st_size  # noqa: PTH116 - names are kept as text, see above
+        return total
+
     def unchanged(self) -> bool:
         """The paths still name the files that were prepared."""
         try:

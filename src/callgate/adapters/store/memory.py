@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from callgate.adapters.store.batch import Batch, RowKey, Used, is_over
 from callgate.adapters.store.notary import Notary
 from callgate.core.ledger.tree import Frontier
-from callgate.flow.ports import Clock
+from callgate.core.tally import SIZES, Spread
+from callgate.flow.ports import Clock, StoreFigures
 from callgate.model.errors import CallgateError, StoreError
 from callgate.model.store import (
     CheckpointRow,
@@ -53,6 +54,7 @@ class MemoryStore:
         self._frontier = Frontier()
         self._seq = 0
         self._at_ms = 0
+        self._batches, self._commits = Spread(SIZES), Spread()
 
     def used(self, counter: str) -> Used | None:
         return self._counters.get(counter)
@@ -146,6 +148,20 @@ class MemoryStore:
     def fault(self) -> str:
         """Why nothing is written any more; always empty."""
         return ""
+
+    def figures(self) -> StoreFigures:
+        newest = self._checkpoints[-1] if self._checkpoints else None
+        return StoreFigures(
+            events=self._frontier.size,
+            unsigned=self._frontier.size - (newest.size if newest else 0),
+            checkpoint_ms=newest.at_ms if newest else 0,
+            waiting=0,
+            busy_us=0,
+            bytes=sum(len(leaf.data) for leaf in self._leaves),
+            broken="",
+            batches=self._batches,
+            commits=self._commits,
+        )
 
     async def close(self) -> None:
         self._closed = True

@@ -18,7 +18,7 @@ from callgate.adapters.store.notary import Notary
 from callgate.adapters.store.wal import WalSweeper
 from callgate.adapters.store.writer import Writer
 from callgate.core.ledger.tree import EMPTY_ROOT, Frontier
-from callgate.flow.ports import Clock
+from callgate.flow.ports import Clock, StoreFigures
 from callgate.model.errors import ConfigError, IntegrityError, StoreError
 from callgate.model.store import (
     CheckpointRow,
@@ -85,6 +85,7 @@ class SqliteStore:
         self._ledger = Reader(files.ledger, connect)
         self._keys = Reader(files.keys, connect)
         self._long = Reader(files.ledger, connect)
+        self._files = files
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="callgate-reader")
 
     async def commit(self, unit: Unit) -> Committed | Conflict:
@@ -176,6 +177,23 @@ class SqliteStore:
 
     async def checkpoints(self, *, limit: int = 100_000) -> Sequence[CheckpointRow]:
         return await self._later(lambda found: CheckpointRow(*found), f"{_CHECKPOINT} ORDER BY size LIMIT ?", (limit,))
+
+    def figures(self) -> StoreFigures:
+        """StoreError when the store cannot be read."""
+        writer = self._writer
+        size, since = writer.tail.frontier.size, writer.busy_since_us
+        found = self._ledger.first("SELECT at_ms FROM checkpoints ORDER BY size DESC LIMIT 1")
+        return StoreFigures(
+            events=size,
+            unsigned=max(0, size - writer.signed),
+            checkpoint_ms=0 if found is None else found[0],
+            waiting=writer.waiting,
+            busy_us=self._clock.monotonic_us() - since if since else 0,
+            bytes=self._files.bytes(),
+            broken=writer.broken,
+            batches=writer.batches,
+            commits=writer.commits,
+        )
 
     @property
     def fault(self) -> str:

@@ -11,6 +11,7 @@ from callgate.adapters.store.disk import Disk, Tail
 from callgate.adapters.store.notary import Notary
 from callgate.adapters.store.wal import WalSweeper
 from callgate.core.ledger.tree import Frontier, Tile
+from callgate.core.tally import SIZES, Spread
 from callgate.flow.ports import Clock
 from callgate.model.errors import CallgateError, IntegrityError, StoreError
 from callgate.model.store import CheckpointRow, Committed, Conflict, Unit
@@ -47,6 +48,12 @@ class Writer:
         self._closed = False
         self.broken = ""
         """Why nothing is written any more; empty: all is well."""
+        self.batches = Spread(SIZES)
+        """Units per batch."""
+        self.commits = Spread()
+        """Microseconds per batch."""
+        self.busy_since_us = 0
+        """When the batch that is being written was taken; 0: none is."""
         self.tail = disk.tail
         """The durable head; never ahead of the disk."""
         self._thread = threading.Thread(target=self._run, name="callgate-writer", daemon=True)
@@ -97,7 +104,12 @@ class Writer:
         while open_:
             waiting, open_ = self._next()
             if waiting:
-                settle(waiting, self._serve([unit for unit, _ in waiting]))
+                self.busy_since_us = began_us = self._clock.monotonic_us()
+                results = self._serve([unit for unit, _ in waiting])
+                self.busy_since_us = 0
+                self.batches.add(len(waiting))
+                self.commits.add(self._clock.monotonic_us() - began_us)
+                settle(waiting, results)
             elif self._due():
                 self._serve([])
                 if self._due():
@@ -106,6 +118,16 @@ class Writer:
             self._serve([], sign=True)
         self._sweeper.stop()
         self._disk.close()
+
+    @property
+    def waiting(self) -> int:
+        """Units that the thread has not taken yet."""
+        return self._waiting
+
+    @property
+    def signed(self) -> int:
+        """Size of the ledger under the newest checkpoint."""
+        return self._notary.signed
 
     def _due(self) -> bool:
         return self._notary.due(self._disk.tail.frontier.size, self._clock.monotonic_us())
