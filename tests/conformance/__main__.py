@@ -12,11 +12,14 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from tests.conformance.columns import bare, through_gate
+from tests.conformance import inspector
+from tests.conformance.columns import INTEGRATION, bare, through_gate
 from tests.conformance.suites import SUITES, outcome, run
 
 EXPECTED = Path(__file__).with_name("expected.toml")
 Row = dict[str, Any]
+Found = dict[str, list[dict[str, Any]]]
+"""Scenario to its checks."""
 
 
 def measure(node: Path, only: str) -> list[Row]:
@@ -29,13 +32,20 @@ def measure(node: Path, only: str) -> list[Row]:
                     run(node, suite, address, folder / f"{number}-{name}")
                     for name, address in (("bare", url), ("gate", gated))
                 ]
-                rows += [_row(suite.name, scenario, *columns) for scenario in sorted({*columns[0], *columns[1]})]
+                rows += _rows(suite.name, *columns)
+            plain = inspector.ask(node, url, folder)
+            governed = inspector.ask(node, gate.url(INTEGRATION), folder, gate.token())
+            rows += _rows(inspector.NAME, inspector.checks(plain, plain), inspector.checks(governed, plain))
             assert gate.stop() == 0
             assert "Traceback" not in gate.stderr.read_text()
     return [row for row in rows if only in ("", row["scenario"])]
 
 
-def _row(suite: str, scenario: str, bare: dict[str, Any], gate: dict[str, Any]) -> Row:
+def _rows(suite: str, bare: Found, gate: Found) -> list[Row]:
+    return [_row(suite, scenario, bare, gate) for scenario in sorted({*bare, *gate})]
+
+
+def _row(suite: str, scenario: str, bare: Found, gate: Found) -> Row:
     columns = {name: outcome(found.get(scenario, [])) for name, found in (("bare", bare), ("gate", gate))}
     return {
         "suite": suite,
@@ -58,8 +68,12 @@ def differences(bare: tuple[tuple[str, str, int], ...], gate: list[dict[str, Any
 
 
 def _expected() -> dict[tuple[str, str], str]:
-    found = tomllib.loads(EXPECTED.read_text())
-    return {(suite, entry["scenario"]): entry["reason"] for suite, entries in found.items() for entry in entries}
+    return {
+        (suite, scenario): entry["reason"]
+        for suite, entries in tomllib.loads(EXPECTED.read_text()).items()
+        for entry in entries
+        for scenario in entry["scenarios"]
+    }
 
 
 def draw(rows: list[Row], expected: dict[tuple[str, str], str], *, show: bool) -> None:
