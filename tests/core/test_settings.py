@@ -2,9 +2,10 @@
 
 import pytest
 
-from callgate.core.settings import check_config, check_url, is_loopback
-from callgate.model.config import Config, IssuerConfig, Listen
+from callgate.core.settings import LIVE_KEYS, changed_keys, check_config, check_live, check_url, is_loopback
+from callgate.model.config import Config, IssuerConfig, Limits, Listen, LocalSocket, Log, LogLevel
 from callgate.model.errors import ConfigError
+from callgate.model.terms import Profile
 
 LOGIN = "https://login.example"
 
@@ -100,3 +101,41 @@ def test_issuers_that_fit():
         ),
         "config.toml",
     )
+
+
+URL = "http://127.0.0.1:8700"
+OTHER = {
+    "listen": Listen(port=8701),
+    "base_url": "https://gate.example",
+    "allowed_hosts": ("gate:1",),
+    "allowed_origins": ("https://tools.example",),
+    "profile": Profile.TEAM,
+    "tenants": ("main", "other"),
+    "limits": Limits(calls=7),
+    "log": Log(level=LogLevel.DEBUG),
+    "local": LocalSocket(peers=(1000,), path="/run/callgate/gate.sock"),
+    "issuers": (issuer(),),
+}
+
+
+@pytest.mark.parametrize("name", Config.__struct_fields__)
+def test_each_setting_changes_live_or_is_named(name):
+    """A new setting needs a place in OTHER, and a decision in LIVE_KEYS."""
+    old = Config(base_url=URL)
+    new = Config(**({"base_url": URL} | {name: OTHER[name]}))
+    assert {key.split(".")[0] for key in changed_keys(old, new)} == {name}
+    if name in LIVE_KEYS:
+        assert check_live(old, new, "config.toml") == changed_keys(old, new)
+        return
+    with pytest.raises(ConfigError) as caught:
+        check_live(old, new, "config.toml")
+    assert caught.value.key.split(".")[0] == name
+    assert "Restart" in caught.value.hint
+
+
+def test_an_address_that_is_the_url_stays():
+    with pytest.raises(ConfigError) as caught:
+        check_live(Config(), Config(listen=Listen(port=8701)), "config.toml")
+    assert caught.value.key == "listen.port"
+    assert check_live(Config(), Config(listen=Listen(port=8701), base_url=URL), "c") == ("base_url", "listen.port")
+    assert check_live(Config(), Config(), "config.toml") == ()

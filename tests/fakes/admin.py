@@ -36,6 +36,7 @@ from callgate.flow.views import (
     IntegrationView,
     ProofView,
     QuestionView,
+    ReloadView,
     StatusView,
     TaskView,
     TokenView,
@@ -260,6 +261,10 @@ class FakeAdmin:
 
     async def status(self) -> StatusView:
         return STATUS
+
+    async def reload_config(self, peer: Peer) -> ReloadView:
+        self.acts.append(("reload", peer.uid))
+        return ReloadView(digest="c" * 64, keys=("limits.calls",), listening="127.0.0.1:8700")
 
     async def doctor(self) -> tuple[CheckView, ...]:
         return (

@@ -148,6 +148,7 @@ def test_every_route_is_tried_above() -> None:
         "/v1/policy/test",
         "/v1/ledger/verify",
         "/v1/ledger/export",
+        "/v1/reload",
     }
 
 

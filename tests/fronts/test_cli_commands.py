@@ -82,7 +82,7 @@ PINNED: list[tuple[tuple[str, ...], str, str, int]] = [
         "",
         (
             "version tenant profile started_ms home endpoint bundle pending_files integrations open_holds doubts halts "
-            "events checkpoint_size checkpoint_ms warnings same_host"
+            "events checkpoint_size checkpoint_ms warnings same_host config"
         ),
         0,
     ),
@@ -477,3 +477,11 @@ def test_a_gate_of_another_version(gate: Fake, monkeypatch: pytest.MonkeyPatch) 
     result = gate.run("status")
     assert result.exit_code == 2
     assert "Use the callgate command that belongs to the running gate." in result.stderr
+
+
+def test_reload(gate: Fake) -> None:
+    said = gate.run("reload")
+    assert said.exit_code == 0
+    assert said.stdout == "Changed: limits.calls. Listening on 127.0.0.1:8700\n"
+    assert list(json.loads(gate.run("reload", "--json").stdout)) == ["digest", "keys", "listening"]
+    assert [name for name, *_ in gate.admin.acts] == ["reload", "reload"]

@@ -12,11 +12,19 @@ from callgate.app.hygiene import hygiene
 from callgate.app.system import SystemClock, SystemEntropy, write_export
 from callgate.core.attempts import Attempts
 from callgate.flow.administration import Administration
-from callgate.flow.desk import DeskTools, GateInfo
+from callgate.flow.desk import DeskTools, GateInfo, Operations
 from callgate.model.config import Config
 
 
-def administration(home: Home, config: Config, built: Built, issuer: TokenIssuer, *, same_host: bool) -> Administration:
+def administration(
+    home: Home,
+    config: Config,
+    built: Built,
+    issuer: TokenIssuer,
+    *,
+    same_host: bool,
+    operations: Operations | None = None,
+) -> Administration:
     info = GateInfo(
         version=__version__,
         started_ms=SystemClock().now_ms(),
@@ -38,5 +46,6 @@ def administration(home: Home, config: Config, built: Built, issuer: TokenIssuer
         verifier_source=(files("callgate.offline") / "verify_ledger.py").read_bytes,
         ledger_public=built.public_key,
         hygiene=lambda: hygiene(home, same_host=same_host),
+        operations=operations,
     )
     return Administration(tools)

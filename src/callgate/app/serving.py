@@ -11,11 +11,9 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
-import msgspec
 import uvloop
 
 from callgate import __version__
-from callgate.adapters.home.config import read_config
 from callgate.adapters.home.place import VARIABLE, Home, check, locate
 from callgate.adapters.http.api import build_api
 from callgate.adapters.http.peer import LocalApi
@@ -28,7 +26,8 @@ from callgate.adapters.upstream.confine import harden_self
 from callgate.app.banner import banner
 from callgate.app.build import Built, build_tenant, issuer_of, socket_of
 from callgate.app.desk import administration
-from callgate.app.system import SystemClock, SystemEntropy
+from callgate.app.reload import Reloader, Settings, with_port
+from callgate.app.system import SystemClock, SystemEntropy, has_terminal
 from callgate.app.web import WebServer, bind, web_server
 from callgate.core.identity import Runtimes
 from callgate.core.sessions import SessionSealer
@@ -67,35 +66,24 @@ def serve(home: Path, *, host: str | None = None, port: int | None = None) -> in
 
 async def _serve(home: Home, host: str | None, port: int | None) -> int:
     check(home)
-    config = _configured(home, host, port)
+    settings = Settings(home, host, port)
+    asked = settings.read()
+    config = asked.config
     configure(config.log)
     harden_self()
     lock = HomeLock(home.lock)
     lock.acquire()
     try:
         link = bind(config.listen.host, config.listen.port)
-        config = _with_port(config, link.getsockname()[1])
-        gate = await RunningGate.build(home, config)
+        config = with_port(config, link.getsockname()[1])
+        reloader = Reloader(settings, asked, config, same_host=same_host(config))
+        gate = await RunningGate.build(home, config, reloader)
         try:
             return await gate.run(link)
         finally:
             await gate.close()
     finally:
         lock.release()
-
-
-def _configured(home: Home, host: str | None, port: int | None) -> Config:
-    config = read_config(home.config)
-    listen = config.listen
-    if host is not None:
-        listen = msgspec.structs.replace(listen, host=host)
-    if port is not None:
-        listen = msgspec.structs.replace(listen, port=port)
-    return msgspec.structs.replace(config, listen=listen)
-
-
-def _with_port(config: Config, port: int) -> Config:
-    return msgspec.structs.replace(config, listen=msgspec.structs.replace(config.listen, port=port))
 
 
 class RunningGate:
@@ -109,6 +97,7 @@ class RunningGate:
         gatehouse: Gatehouse,
         verifier: TokenVerifier,
         issuers: dict[str, TokenIssuer],
+        reloader: Reloader,
     ) -> None:
         self._home = home
         self._config = config
@@ -116,8 +105,9 @@ class RunningGate:
         self._gatehouse = gatehouse
         self._verifier = verifier
         self._issuers = issuers
+        self._reloader = reloader
         self._admins = {
-            tenant: administration(home, config, one, issuers[tenant], same_host=same_host(config))
+            tenant: administration(home, config, one, issuers[tenant], same_host=same_host(config), operations=reloader)
             for tenant, one in built.items()
         }
         self._apis = [
@@ -127,11 +117,13 @@ class RunningGate:
             first = build_api(self._admins[config.tenants[0]])
             self._apis.append(LocalApi(first, Path(config.local.path), peers=frozenset(config.local.peers)))
         self._loops: list[asyncio.Task[None]] = []
+        self._acts: set[asyncio.Task[None]] = set()
+        """Reloads asked for by signal."""
         self._started: set[str] = set()
         """Tenants whose ledger says that the gate runs."""
 
     @classmethod
-    async def build(cls, home: Home, config: Config) -> "RunningGate":
+    async def build(cls, home: Home, config: Config, reloader: Reloader) -> "RunningGate":
         clock, entropy = SystemClock(), SystemEntropy()
         keys = Keyring.open(home.keys, config.tenants, entropy, create=False)
         built = {tenant: await build_tenant(home, config, keys, tenant) for tenant in config.tenants}
@@ -155,15 +147,20 @@ class RunningGate:
             same_host=same_host(config),
             calls=config.limits.calls,
         )
-        return cls(home, config, built, gatehouse, verifier, issuers)
+        return cls(home, config, built, gatehouse, verifier, issuers, reloader)
 
     async def run(self, link: socket.socket) -> int:
         for built in self._built.values():
             await self._start(built)
         server = web_server(self._config, self._gatehouse, self._issuers, same_host=same_host(self._config))
         loop = asyncio.get_running_loop()
+        self._reloader.settle(server, self._gatehouse, tuple(self._built.values()))
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop, server)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            # With a terminal it says that the terminal is gone; without one it is an operator's.
+            act = partial(self._stop, server) if has_terminal() else self._reload
+            loop.add_signal_handler(signal.SIGHUP, act)
         for api in self._apis:
             await api.start()
         # Loops of their own, so that a tenant whose store fails stops nothing of another.
@@ -210,6 +207,19 @@ class RunningGate:
         return banner(
             self._home.root, self._config, tenancy, command=str(command), helpers=str(helpers), elsewhere=elsewhere
         )
+
+    def _reload(self) -> None:
+        async def attempt() -> None:
+            try:
+                said = await self._reloader.reload("signal")
+                _log.info("config_reloaded", extra={"keys": ", ".join(said.keys), "listening": said.listening})
+            except CallgateError as fault:
+                problem = " ".join(part for part in (str(fault), fault.hint) if part)
+                _log.error("config_not_reloaded", extra={"problem": problem})
+
+        task = asyncio.create_task(attempt())
+        self._acts.add(task)
+        task.add_done_callback(self._acts.discard)
 
     def _stop(self, server: WebServer) -> None:
         self._gatehouse.closing = True

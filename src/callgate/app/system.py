@@ -70,3 +70,12 @@ def write_export(folder: str, files: Mapping[str, bytes]) -> None:
                 file.write(data)
     except OSError as fault:
         raise InputError(f"The folder cannot be written: {fault.strerror}.", code="bad_folder") from fault
+
+
+def has_terminal() -> bool:
+    """This process has a controlling terminal."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True

@@ -1,5 +1,6 @@
 """The TCP side: one ASGI application for assistants, and its server."""
 
+import asyncio
 import contextlib
 import errno
 import socket
@@ -26,7 +27,7 @@ class WebApp:
     """Routes ``/mcp…`` and the protected-resource metadata to the front; the rest are two static documents."""
 
     def __init__(self, front: McpFront, base: str, issuers: Iterable[TokenIssuer]) -> None:
-        self._front = front
+        self.front = front
         self._documents: dict[str, bytes] = {}
         for issuer in issuers:
             # RFC 8414 section 3.1: the issuer's path follows the well-known part.
@@ -37,7 +38,7 @@ class WebApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         document = self._documents.get(scope.get("path", "")) if scope["type"] == "http" else None
         if document is None:
-            await self._front(scope, receive, send)
+            await self.front(scope, receive, send)
             return
         allowed = scope["method"] in ("GET", "HEAD")
         body = document if allowed else b'{"error":"method_not_allowed"}'
@@ -47,7 +48,27 @@ class WebApp:
 
 
 class WebServer(uvicorn.Server):
-    """uvicorn without signal handling of its own: the composition root has it."""
+    """uvicorn without signal handling of its own: the composition root has it. Can move to another address."""
+
+    def __init__(self, config: uvicorn.Config, front: McpFront) -> None:
+        super().__init__(config)
+        self.front = front
+
+    async def move(self, link: socket.socket) -> None:
+        """Take connections on ``link`` alone. Those of before end after the request that is under way."""
+
+        def protocol() -> asyncio.Protocol:
+            made: asyncio.Protocol = GateProtocol(
+                config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+            )
+            return made
+
+        fresh = await asyncio.get_running_loop().create_server(protocol, sock=link, backlog=BACKLOG)
+        former, self.servers = self.servers, [fresh]
+        for server in former:
+            server.close()
+        for connection in tuple(self.server_state.connections):
+            connection.shutdown()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -108,4 +129,4 @@ def web_server(config: Config, serving: Serving, issuers: Mapping[str, TokenIssu
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=DRAIN_S,
     )
-    return WebServer(settings)
+    return WebServer(settings, front)

@@ -9,7 +9,7 @@ from callgate.cli import screens
 from callgate.cli.client import Gate, decode, listed
 from callgate.cli.options import HomeOption, JsonOption, sub_app
 from callgate.cli.outcome import Exit
-from callgate.flow.views import CheckView, IntegrationView, StatusView
+from callgate.flow.views import CheckView, ConfigView, IntegrationView, StatusView
 
 app = sub_app("The gate's condition.")
 
@@ -40,6 +40,7 @@ def _facts(found: StatusView) -> list[tuple[str, str | Text]]:
         ("Endpoint", f"{found.endpoint}/<integration>"),
         ("Running for", screens.span(int(time.time() * 1000) - found.started_ms)),
         ("Home", found.home),
+        ("Config", _config(found.config)),
         ("Tenant", f"{found.tenant}, profile {found.profile}"),
         ("Policy", f"bundle {found.bundle[:12]}"),
         ("", pending if found.pending_files else ""),
@@ -49,6 +50,16 @@ def _facts(found: StatusView) -> list[tuple[str, str | Text]]:
         ("Checkpoint", checkpoint if found.checkpoint_size else "none yet"),
         ("Same host", "assistants may run as the gate's own user; acts are marked" if found.same_host else ""),
     ]
+
+
+def _config(found: ConfigView) -> str:
+    live = f"sha256 {found.digest[:12]}"
+    if found.state == "unusable":
+        return f"{live}; the file on disk cannot be used: {found.problem}"
+    if found.state == "live":
+        return live
+    changed = f"the file on disk differs: {', '.join(found.keys) or 'comments only'}"
+    return f"{live}; {changed}. {found.problem or 'Make it live with: callgate reload'}"
 
 
 def integrations(found: tuple[IntegrationView, ...]) -> None:

@@ -17,6 +17,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("init", "gate", "Make a home: config, keys, first account, starter policies."),
             ("serve", "gate", "Run the gate until Ctrl-C."),
+            ("reload", "operate", "Make the settings of config.toml live, all of them or none."),
             ("status", "condition", "What runs, what waits, what is in doubt."),
             ("doctor", "condition", "Check the gate and say what to do."),
         ),

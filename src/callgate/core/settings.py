@@ -2,11 +2,17 @@
 
 import ipaddress
 import re
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from callgate.model.base import Fact
 from callgate.model.config import Config, IssuerConfig
 from callgate.model.errors import ConfigError
 
+LIVE_KEYS = ("listen", "allowed_hosts", "allowed_origins", "limits", "log")
+"""What may change while the gate runs: where it listens, how much it takes, what it writes down of itself. Everything
+else says who is trusted with what, and needs a restart: being able to edit the file is then not enough to change it
+unseen."""
 _PREFIX = re.compile(r"[a-z0-9][a-z0-9-]{0,31}:\Z")
 
 
@@ -108,3 +114,40 @@ def _check_prefixes(config: Config, file: str) -> None:
             )
         named.add(issuer.issuer)
         taken.add((issuer.tenant, issuer.subject_prefix))
+
+
+def changed_keys(old: Config, new: Config) -> tuple[str, ...]:
+    """Dotted names of the settings that differ, sorted; lists count as one setting."""
+    return tuple(sorted(_different(old, new, "")))
+
+
+def _different(old: Fact, new: Fact, prefix: str) -> Iterator[str]:
+    for field in old.__struct_fields__:
+        before, after = getattr(old, field), getattr(new, field)
+        if before == after:
+            continue
+        if isinstance(before, Fact) and isinstance(after, Fact):
+            yield from _different(before, after, f"{prefix}{field}.")
+        else:
+            yield f"{prefix}{field}"
+
+
+def check_live(old: Config, new: Config, file: str) -> tuple[str, ...]:
+    """The changed keys. ConfigError naming the first that cannot change while the gate runs."""
+    keys = changed_keys(old, new)
+    for key in keys:
+        if key.split(".", 1)[0] not in LIVE_KEYS and (key != "base_url" or new.resource != old.resource):
+            raise ConfigError(
+                f"This cannot change while the gate runs; what can: {', '.join(LIVE_KEYS)}.",
+                file=file,
+                key=key,
+                hint="Nothing was changed. Restart the gate to change it.",
+            )
+    if new.resource != old.resource:
+        raise ConfigError(
+            "Without base_url the address is the gate's URL, which every token names.",
+            file=file,
+            key=next(key for key in keys if key.startswith("listen.")),
+            hint=f'Nothing was changed. Set base_url = "{old.resource}" to keep the URL, or restart the gate.',
+        )
+    return keys

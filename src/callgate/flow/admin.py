@@ -23,6 +23,7 @@ from callgate.flow.views import (
     HoldView,
     IntegrationView,
     ProofView,
+    ReloadView,
     StatusView,
     TaskView,
     TokenView,
@@ -123,6 +124,9 @@ class Admin(Protocol):
         """AuthError: ``bad_passphrase`` (unknown and disabled accounts too), ``too_many_tries``."""
 
     async def status(self) -> StatusView: ...
+
+    async def reload_config(self, peer: Peer) -> ReloadView:
+        """By the gate's own user or root. ConfigError: nothing was changed."""
 
     async def doctor(self) -> tuple[CheckView, ...]: ...
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from callgate.core.attempts import Attempts
 from callgate.flow.house import Rooms
 from callgate.flow.ports import Issuer, Passphrases
 from callgate.flow.tenancy import Tenancy
+from callgate.flow.views import ConfigView, ReloadView
 from callgate.model.errors import AuthError, InputError
 from callgate.model.identity import Presence
 from callgate.model.store import NameRow
@@ -29,6 +31,15 @@ class GateInfo:
     """Assistants may run as the gate's own operating-system user."""
 
 
+class Operations(Protocol):
+    """The process as its administration sees it; built by the composition root."""
+
+    async def reload(self, by: str) -> ReloadView:
+        """``by``: ``signal`` or ``command``. ConfigError, StoreError: nothing was changed."""
+
+    def config(self) -> ConfigView: ...
+
+
 @dataclass
 class DeskTools:
     """Handles the administration needs beside the rooms."""
@@ -49,6 +60,8 @@ class DeskTools:
     """Ed25519 public key of the tenant's log."""
     hygiene: Callable[[], tuple[tuple[str, str, str, str], ...]]
     """Checks of the machine for ``doctor``: (code, state, text, todo)."""
+    operations: Operations | None = None
+    """None: no gate runs, a home is being made."""
 
 
 class Desk:

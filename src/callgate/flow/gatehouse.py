@@ -53,6 +53,10 @@ class Gatehouse:
         self.tokens_refused = Counts()
         """By code."""
 
+    def limit(self, calls: int) -> None:
+        """From now on; what is under way stays."""
+        self._most = calls
+
     def authenticate(self, token: str) -> Credential:
         began_us = self._clock.monotonic_us()
         try:

@@ -5,6 +5,7 @@ from callgate.model.event import (
     Asked,
     Attached,
     CallUnknown,
+    ConfigReloaded,
     ContractAdded,
     ContractConsented,
     Decided,
@@ -20,6 +21,7 @@ from callgate.model.event import (
     PinsConfirmed,
     PolicyApproved,
     PolicyProposed,
+    Restored,
     Resumed,
     TaskBound,
     TaskClosed,
@@ -60,7 +62,7 @@ def subject_of(body: EventBody) -> tuple[str, ...]:
 
 
 def sentence_of(body: EventBody, who: str, names: dict[str, str]) -> str:
-    return _of_call(body, who, names) or _of_people(body, names) or _of_gate(body, names)
+    return _of_call(body, who, names) or _of_people(body, names) or _of_operator(body) or _of_gate(body, names)
 
 
 def _of_call(body: EventBody, who: str, names: dict[str, str]) -> str:
@@ -116,6 +118,16 @@ def _of_people(body: EventBody, names: dict[str, str]) -> str:
             return f"{body.task} closed: {body.reason}"
         case TaskBound():
             return f"a login was narrowed to {body.task}"
+        case _:
+            return ""
+
+
+def _of_operator(body: EventBody) -> str:
+    match body:
+        case ConfigReloaded():
+            return f"settings reloaded by {body.by}: {', '.join(body.keys)}"
+        case Restored():
+            return f"restored from a backup of {body.size} events, root {body.root[:12]}"
         case _:
             return ""
 

@@ -2,6 +2,7 @@
 
 from callgate.flow.halts import Halts
 from callgate.flow.integrations import Connections
+from callgate.flow.operations import Operating
 from callgate.flow.policies import Policies
 from callgate.flow.views import CheckView, DoubtView, StatusView, WarningView
 from callgate.model.terms import HoldState
@@ -9,7 +10,7 @@ from callgate.model.terms import HoldState
 CHECKPOINT_LATE_MS = 10_000
 
 
-class Standing(Connections, Policies, Halts):
+class Standing(Operating, Connections, Policies, Halts):
     async def status(self) -> StatusView:
         info = self._tools.info
         head = await self._tenancy.store.head()
@@ -37,6 +38,7 @@ class Standing(Connections, Policies, Halts):
             checkpoint_ms=checkpoint.at_ms if checkpoint else 0,
             warnings=tuple(self._warnings(len(doubts))),
             same_host=info.same_host,
+            config=self._config(),
         )
 
     async def doctor(self) -> tuple[CheckView, ...]:

@@ -344,6 +344,27 @@ class WarningView(Fact, frozen=True):
     todo: str = ""
 
 
+class ConfigView(Fact, frozen=True):
+    """The configuration that is live, and how the file on disk compares."""
+
+    digest: str = ""
+    """SHA-256 of the file that is live, hex."""
+    state: str = "live"
+    """Of the file on disk: ``live``, ``differs`` or ``unusable``."""
+    keys: tuple[str, ...] = ()
+    """Settings that differ; empty with ``differs``: comments only."""
+    problem: str = ""
+    """Why it is unusable, or cannot be reloaded."""
+
+
+class ReloadView(Fact, frozen=True):
+    digest: str
+    keys: tuple[str, ...]
+    """Settings that changed; empty: none."""
+    listening: str
+    """``host:port``."""
+
+
 class StatusView(Fact, frozen=True):
     version: str
     tenant: str
@@ -365,6 +386,7 @@ class StatusView(Fact, frozen=True):
     warnings: tuple[WarningView, ...]
     same_host: bool
     """Assistants may run as the gate's own operating-system user: acts over the socket are marked."""
+    config: ConfigView = ConfigView()
 
 
 class CheckView(Fact, frozen=True):

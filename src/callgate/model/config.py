@@ -103,6 +103,8 @@ class IssuerConfig(Fact, frozen=True):
 
 
 class Config(Fact, frozen=True):
+    """The whole file. What may change while the gate runs stands in core/settings.py: LIVE_KEYS."""
+
     listen: Listen = Listen()
     base_url: str = ""
     """Public URL without a trailing slash, the OAuth resource and issuer; empty: made of ``listen``."""
@@ -126,3 +128,11 @@ class Config(Fact, frozen=True):
             return self.base_url
         host = f"[{self.listen.host}]" if ":" in self.listen.host else self.listen.host
         return f"http://{host}:{self.listen.port}"
+
+
+class LoadedConfig(Fact, frozen=True):
+    """A configuration and the bytes it was read from."""
+
+    config: Config
+    digest: str
+    """SHA-256 of the file, hex: what ``sha256sum config.toml`` prints."""

@@ -62,6 +62,31 @@ class GateStopped(Body, frozen=True, tag="gate_stopped"):
     reason: str
 
 
+class ConfigReloaded(Body, frozen=True, tag="config_reloaded"):
+    """Settings of ``config.toml`` changed while the gate ran. Names of keys only."""
+
+    before: str
+    """SHA-256 of the file that was live, hex."""
+    after: str
+    keys: tuple[str, ...]
+    """Dotted names of what changed."""
+    by: str
+    """``signal`` or ``command``."""
+
+
+class Restored(Body, frozen=True, tag="restored"):
+    """The log goes on from a backup: what was recorded after it is not here."""
+
+    size: int
+    """Of the backup's checkpoint: the events that were brought back."""
+    root: str
+    """Of the backup's checkpoint, hex."""
+    taken_ms: int
+    """When the backup was made."""
+    voided: int
+    """Approved holds that were ended because their call may have run since."""
+
+
 class Decided(Body, frozen=True, tag="decided"):
     effect: str
     tier: str
@@ -252,7 +277,7 @@ EventBody = (
     GateStarted | GateStopped | Decided | Asked | Voted | HoldEnded | Finished | CallUnknown | Attached | DenialsCounted
     | AccountChanged | TokenIssued | TokenRevoked | IntegrationChanged | PinsConfirmed | DriftSeen
     | ContractAdded | ContractConsented | TaskOpened | TaskClosed | TaskBound | PolicyProposed | PolicyApproved
-    | Halted | Resumed
+    | Halted | Resumed | ConfigReloaded | Restored
 )  # fmt: skip
 
 

@@ -1,8 +1,9 @@
 """An MCP server over HTTP with the names and schemas of the Git tools, that keeps every effect in a file, fsynced.
 
 Standard library only. Run: ``python effects.py RECORDS [handshake|stateless|both]``; prints its port. A branch name
-chooses what happens: ``slow-…`` answers late, ``never-…`` not at all, ``die-…`` ends the process, ``garbage-…``,
-``huge-…`` and ``ask-…`` answer badly. ``git_commit`` keeps its message and returns it in its answer.
+chooses what happens: ``slow-…`` answers late, ``gated-…`` once RECORDS.go is there, ``never-…`` not at all, ``die-…``
+ends the process, ``garbage-…``, ``huge-…`` and ``ask-…`` answer badly. ``git_commit`` keeps its message and returns it
+in its answer.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ HANDSHAKE = ("2025-11-25", "2025-06-18", "2025-03-26")
 
 class Server:
     def __init__(self, records: str, eras: str) -> None:
+        self.path = records
         self.records = os.open(records, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self.stateless = eras in ("stateless", "both")
         self.handshake = eras in ("handshake", "both")
@@ -60,6 +62,8 @@ class Server:
                 os._exit(1)
             if kind == "never":
                 await asyncio.Event().wait()
+            while kind == "gated" and not Path(f"{self.path}.go").exists():
+                await asyncio.sleep(0.02)
             if kind == "slow":
                 await asyncio.sleep(random.random() / 20)
             if kind == "garbage":

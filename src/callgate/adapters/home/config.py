@@ -1,5 +1,6 @@
 """Reading ``config.toml``: strictly, once, with errors that say file, key and what is allowed."""
 
+import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from msgspec import inspect
 
 from callgate.core.settings import check_config
 from callgate.core.strict import MAX_FILE_BYTES, nearest, read_toml
-from callgate.model.config import Config
+from callgate.model.config import Config, LoadedConfig
 from callgate.model.errors import ConfigError
 from callgate.model.terms import Profile
 
@@ -20,14 +21,24 @@ _WHERE = re.compile(r"(?P<what>.*) - at `\$(?P<path>[^`]*)`\Z", re.DOTALL)
 
 def read_config(path: Path) -> Config:
     """Raises ConfigError."""
+    return load_config(path).config
+
+
+def load_config(path: Path) -> LoadedConfig:
+    """Raises ConfigError."""
+    data = config_bytes(path)
+    return LoadedConfig(config=parse_config(data, str(path)), digest=hashlib.sha256(data).hexdigest())
+
+
+def config_bytes(path: Path) -> bytes:
+    """The file as it is; more than the most that is read shows as one byte too many. Raises ConfigError."""
     try:
         with path.open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
+            return file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError as fault:
         raise ConfigError("There is no configuration; run `callgate init`.", file=str(path)) from fault
     except OSError as fault:
         raise ConfigError(f"The configuration cannot be read: {fault.strerror}.", file=str(path)) from fault
-    return parse_config(data, str(path))
 
 
 def parse_config(data: bytes, file: str) -> Config:
@@ -90,7 +101,8 @@ def default_config_text(*, host: str = "127.0.0.1", port: int = 8700, profile: P
 
 _STARTER = """\
 # Configuration of the gate. Every key is optional; a typo is refused with its line of what is allowed.
-# Keys and passphrases never stand here. After a change, start the gate again.
+# Keys and passphrases never stand here. listen, allowed_hosts, allowed_origins, limits and log can change while the gate
+# runs (callgate reload); for everything else start it again.
 
 # Profile of the first policy bundle: solo (one person) or team. Later the live bundle's own profile counts.
 profile = "{profile}"

@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.routing import BaseRoute
 
-from callgate.adapters.http.routes_base import asking, listing, number, peer_of_request, reading, streaming
+from callgate.adapters.http.routes_base import Nothing, asking, listing, number, peer_of_request, reading, streaming
 from callgate.flow.admin import Admin, EventFilter
 from callgate.flow.views import EventsView
 from callgate.model.base import Fact
@@ -41,6 +41,7 @@ def routes(admin: Admin) -> list[BaseRoute]:
         asking(
             "/v1/ledger/export", Exporting, lambda act, asked: admin.export_ledger(act.folder, peer_of_request(asked))
         ),
+        asking("/v1/reload", Nothing, lambda _, asked: admin.reload_config(peer_of_request(asked))),
         reading("/v1/status", lambda _: admin.status()),
         listing("/v1/doctor", "checks", lambda _: admin.doctor()),
     ]

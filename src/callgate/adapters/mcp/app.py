@@ -40,6 +40,12 @@ class McpFront:
         self._busy: dict[str, int] = {}
         """Requests under way by credential."""
 
+    def configure(self, config: FrontConfig) -> None:
+        """Addresses and limits from the next request on; requests under way keep what they were admitted with."""
+        self._config = config
+        self._guard = Guard(self._serving, config, ResourceMetadata(config))
+        self._patrol.limit(config.body_ms, config.send_ms)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await _not_http(scope, send)

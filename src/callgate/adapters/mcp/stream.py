@@ -251,6 +251,10 @@ class Patrol:
         self._streams: dict[ClientStream, None] = {}
         self._armed = False
 
+    def limit(self, body_ms: int, send_ms: int) -> None:
+        """For requests under way too."""
+        self._limits = {StreamPhase.READING: body_ms / 1000, StreamPhase.SENDING: send_ms / 1000}
+
     def enter(self, stream: ClientStream) -> None:
         self._streams[stream] = None
         if not self._armed:

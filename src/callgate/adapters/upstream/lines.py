@@ -16,7 +16,7 @@ class Lines:
     """
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
         self._parts: list[bytes] = []
         self._size = 0
         self._head = b""
@@ -38,7 +38,7 @@ class Lines:
             self._tail = (self._tail + piece)[-_TAIL_BYTES:]
             return
         self._size += len(piece)
-        if self._size <= self._limit:
+        if self._size <= self.limit:
             if piece:
                 self._parts.append(piece)
             return

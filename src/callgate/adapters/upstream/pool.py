@@ -61,6 +61,13 @@ class Pool:
         made = self._made[integration.name] = self._make(integration)
         return made
 
+    def limit(self, answers: int, answer: int) -> None:
+        """New limits, as at the start; for what is under way too."""
+        self._budget.resize(answers, answer)
+        for upstream in self._made.values():
+            if isinstance(upstream, StdioUpstream):
+                upstream.limit(answer)
+
     def _make(self, integration: Integration) -> HttpUpstream | StdioUpstream:
         if bool(integration.url) == bool(integration.command):
             raise ConfigError("An integration has either a url or a command.", key=integration.name)

@@ -64,6 +64,10 @@ class StdioUpstream:
         state = self._supervisor.state
         return "unconfined" if state == "ready" and not self.integration.confined else state
 
+    def limit(self, most: int) -> None:
+        """Bytes of one message from now on."""
+        self._supervisor.limit(most)
+
     @property
     def stderr_tail(self) -> bytes:
         return self._supervisor.stderr_tail

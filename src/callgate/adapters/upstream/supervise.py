@@ -60,6 +60,9 @@ class Child(asyncio.SubprocessProtocol):
         self._stdin = cast(asyncio.WriteTransport, self._transport.get_pipe_transport(0))
         self.pid = self._transport.get_pid()
 
+    def limit(self, most: int) -> None:
+        self._lines.limit = most
+
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         if fd == 2:
             self._errors.add(data)
@@ -154,6 +157,12 @@ class Supervisor:
         self._why: UpstreamError | None = None
         self.state = "down"
         self.starts = 0
+
+    def limit(self, most: int) -> None:
+        """Bytes of one message from now on, of the running child too."""
+        self._most = most
+        if self._child is not None:
+            self._child.limit(most)
 
     @property
     def stderr_tail(self) -> bytes:
