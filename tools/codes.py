@@ -245,6 +245,7 @@ findings it discharges as `gate/code/path`.""",
             ("duty", "What a tier owes"),
             ("policy", "Cedar"),
             ("decide", "The fold of all findings"),
+            ("asks", "Answers to what a server asked inside a call"),
         ),
     ),
     (

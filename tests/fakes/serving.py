@@ -41,6 +41,7 @@ def listing(
     bridged: bool = True,
     headers: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (),
     instructions: str = "Use with care.",
+    **more: Any,
 ) -> Listing:
     return Listing(
         integration=integration,
@@ -50,6 +51,7 @@ def listing(
         eras=eras,
         bridged=bridged,
         headers=headers,
+        **more,
     )
 
 
@@ -126,11 +128,15 @@ class FakeServing:
     async def end_session(self, credential: Credential, integration: str, session: str) -> None:
         self.ended.append(session)
 
-    def seal_session(self, credential: Credential, integration: str, session: str, protocol: str) -> str:
-        return f"sealed|{credential.id}|{integration}|{session}|{protocol}"
+    def seal_session(
+        self, credential: Credential, integration: str, session: str, protocol: str, asks: tuple[str, ...] = ()
+    ) -> str:
+        return f"sealed|{credential.id}|{integration}|{session}|{protocol}|{','.join(asks)}"
 
-    def open_sealed_session(self, credential: Credential, integration: str, sealed: str) -> tuple[str, str] | None:
+    def open_sealed_session(
+        self, credential: Credential, integration: str, sealed: str
+    ) -> tuple[str, str, tuple[str, ...]] | None:
         parts = sealed.split("|")
-        if len(parts) != 5 or parts[:3] != ["sealed", credential.id, integration]:
+        if len(parts) != 6 or parts[:3] != ["sealed", credential.id, integration]:
             return None
-        return parts[3], parts[4]
+        return parts[3], parts[4], tuple(filter(None, parts[5].split(",")))

@@ -52,7 +52,7 @@ def test_nothing_of_another_tenant_is_reachable():
         assert isinstance(await acme.status(), Refused)
         sealed = acme.gatehouse.seal_session(acme.credential(), "git", "s-1", "2025-06-18")
         opened = acme.gatehouse.open_sealed_session
-        assert opened(acme.credential(), "git", sealed) == ("s-1", "2025-06-18")
+        assert opened(acme.credential(), "git", sealed) == ("s-1", "2025-06-18", ())
         for credential, integration in (
             (other.credential(), "git"),
             (acme.credential("ben"), "git"),

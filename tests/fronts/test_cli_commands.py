@@ -45,7 +45,7 @@ TASK_KEYS = (
     "id title contract contract_name initiator runtime state opened_ms deadline_ms calls max_calls parent closed_ms"
 )
 TOOL_KEYS = "integration tool tier say manifest pinned drifted irreversible"
-INTEGRATION_KEYS = "name kind where actor state tools confirmed_ms stage manifest confined drifted"
+INTEGRATION_KEYS = "name kind where actor state tools confirmed_ms stage manifest confined drifted asks"
 EVENT_KEYS = "index id at_ms kind summary call who what effect event"
 
 PINNED: list[tuple[tuple[str, ...], str, str, int]] = [

@@ -75,6 +75,7 @@ def _notes(row: IntegrationView) -> str:
         "" if row.confirmed_ms else "not confirmed",
         "changed since it was confirmed" if row.drifted else "",
         "" if row.confined else "unconfined",
+        f"may ask for {', '.join(row.asks)}" if row.asks else "",
         "" if row.manifest else "no manifest",
         "" if row.stage == "production" else f"stage {row.stage}",
     )

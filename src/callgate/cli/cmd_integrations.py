@@ -59,6 +59,14 @@ def add(
     ] = "",
     actor: Annotated[str, typer.Option("--actor", help="The account the target sees.")] = "",
     team: Annotated[str, typer.Option("--team", help="The team it belongs to.")] = "",
+    asks: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--asks",
+            metavar="KIND",
+            help="Its server may ask assistants for it inside a call: elicitation, sampling or roots.",
+        ),
+    ] = None,
     account: AccountOption = "",
     passphrase_fd: PassphraseOption = None,
     yes: YesOption = False,
@@ -84,6 +92,7 @@ def add(
         confined=not unconfined,
         allow_private=allow_private,
         manifest=manifest,
+        asks=tuple(asks or ()),
     )
     gate = Gate(home)
     by = person(gate, account, passphrase_fd)

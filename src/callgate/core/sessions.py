@@ -14,6 +14,7 @@ MAX_SEALED = 2048
 class _Inside(msgspec.Struct, frozen=True, array_like=True):
     session: str
     protocol: str
+    asks: tuple[str, ...] = ()
 
 
 _decode = msgspec.json.Decoder(_Inside).decode
@@ -25,12 +26,15 @@ class SessionSealer:
     def __init__(self, key: bytes) -> None:
         self._aead = AESGCM(key)
 
-    def seal(self, owner: tuple[str, ...], session: str, protocol: str, nonce: bytes) -> str:
-        inside = msgspec.json.encode(_Inside(session, protocol))
+    def seal(
+        self, owner: tuple[str, ...], session: str, protocol: str, nonce: bytes, asks: tuple[str, ...] = ()
+    ) -> str:
+        """``asks``: what the client can be asked in this session."""
+        inside = msgspec.json.encode(_Inside(session, protocol, asks))
         return base64.urlsafe_b64encode(nonce + self._aead.encrypt(nonce, inside, _owner(owner))).decode().rstrip("=")
 
-    def open(self, owner: tuple[str, ...], sealed: str) -> tuple[str, str] | None:
-        """(session, protocol); None: not ours or not this owner's."""
+    def open(self, owner: tuple[str, ...], sealed: str) -> tuple[str, str, tuple[str, ...]] | None:
+        """(session, protocol, asks); None: not ours or not this owner's."""
         if len(sealed) > MAX_SEALED:
             return None
         try:
@@ -38,7 +42,7 @@ class SessionSealer:
             inside = _decode(self._aead.decrypt(data[:_NONCE], data[_NONCE:], _owner(owner)))
         except (InvalidTag, ValueError, binascii.Error, msgspec.MsgspecError):
             return None
-        return inside.session, inside.protocol
+        return inside.session, inside.protocol, inside.asks
 
 
 def _owner(parts: tuple[str, ...]) -> bytes:

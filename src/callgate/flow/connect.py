@@ -178,6 +178,7 @@ def _listing(integration: Integration, pin: IntegrationPin | None, toolbox: Tool
         instructions=pin.instructions if pin else "",
         eras=ALL_ERAS if bridged else (pin.eras if pin else ()),
         bridged=bridged,
+        asks=() if bridged else integration.asks,
         headers=tuple((tool.name, tool.headers) for tool in toolbox.tools.values() if tool.headers),
         offers=(pin.offers or ()) if pin else (),
         offers_modern=(pin.offers if bridged else pin.offers_modern) or () if pin else (),

@@ -10,6 +10,7 @@ import msgspec
 
 from callgate.core.jsonrpc import Message
 from callgate.core.toolbox import ToolProfile
+from callgate.flow.asking import Asking, ClientBehind
 from callgate.flow.ports import Exchange, Outbound, Permitted, Relay, always
 from callgate.flow.prepare import is_idempotent
 from callgate.flow.scribe import Scribe
@@ -69,6 +70,10 @@ class Flight:
         self.epilogue = epilogue
         self.watch = watch or Watch()
         self.exchange: Exchange | None = None
+        self.behind: ClientBehind | None = None
+        """Who can be asked while it runs; None: nobody."""
+        self.asking: Asking | None = None
+        """Made with the first request of the server."""
         self.cancelled = False
 
 
@@ -169,14 +174,31 @@ class Executor:
             flight.exchange = exchange
             if flight.cancelled:
                 await self.cancel(flight)
+        try:
+            return await self._until_answered(exchange, flight, relay)
+        finally:
+            if flight is not None and flight.asking is not None:
+                await flight.asking.close()
+
+    async def _until_answered(self, exchange: Exchange, flight: Flight | None, relay: Relay) -> Message:
         async for message in exchange:
             if message.is_response:
                 return message
             if message.id is not None:
-                await _refuse(exchange, message)
+                await self._asked_back(exchange, message, flight)
+            elif message.method == "notifications/cancelled" and flight is not None and flight.asking is not None:
+                flight.asking.withdrawn(message.params)
             elif message.method == "notifications/progress":
                 relay(message.params)
         raise OutcomeUnknown("The server ended the answer before the result.", code="lost")
+
+    async def _asked_back(self, exchange: Exchange, message: Message, flight: Flight | None) -> None:
+        if flight is None:
+            await _refuse(exchange, message)
+            return
+        if flight.asking is None:
+            flight.asking = Asking(self._tenancy, flight.call, flight.behind, flight.permitted)
+        await flight.asking.take(exchange, message)
 
     def _outbound(
         self,

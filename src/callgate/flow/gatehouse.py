@@ -152,10 +152,14 @@ class Gatehouse:
         if connected is not None and session:
             await tenancy.upstreams.of(connected.integration).end(session)
 
-    def seal_session(self, credential: Credential, integration: str, session: str, protocol: str) -> str:
-        return self._sessions.seal(_owner(credential, integration), session, protocol, self._entropy.bytes(12))
+    def seal_session(
+        self, credential: Credential, integration: str, session: str, protocol: str, asks: tuple[str, ...] = ()
+    ) -> str:
+        return self._sessions.seal(_owner(credential, integration), session, protocol, self._entropy.bytes(12), asks)
 
-    def open_sealed_session(self, credential: Credential, integration: str, sealed: str) -> tuple[str, str] | None:
+    def open_sealed_session(
+        self, credential: Credential, integration: str, sealed: str
+    ) -> tuple[str, str, tuple[str, ...]] | None:
         return self._sessions.open(_owner(credential, integration), sealed)
 
     @property

@@ -12,8 +12,9 @@ from callgate.flow.desk import Desk, missing, need
 from callgate.flow.rows import put
 from callgate.flow.views import DiscoveryView, IntegrationView, ToolView
 from callgate.model.errors import InputError, UpstreamError
-from callgate.model.event import IntegrationChanged, NewEvent, PinsConfirmed
+from callgate.model.event import AsksSet, IntegrationChanged, NewEvent, PinsConfirmed
 from callgate.model.identity import Presence
+from callgate.model.inquiry import ASKS
 from callgate.model.store import Conflict, Delete, Expect, Kind, NameRow, Unit
 from callgate.model.terms import Role
 from callgate.model.tool import NO_MANIFEST, Integration, IntegrationPin
@@ -27,9 +28,7 @@ class Connections(Desk):
         need(by, Role.PLATFORM)
         wanted = self._checked(integration)
         known = self._live.integrations.get(wanted.name)
-        if known is not None and msgspec.structs.replace(known, created_ms=0) != msgspec.structs.replace(
-            wanted, created_ms=0
-        ):
+        if known is not None and _apart_from_asks(known) != _apart_from_asks(wanted):
             raise InputError(
                 f"There is an integration {wanted.name} already, connected otherwise.",
                 code="integration_exists",
@@ -39,6 +38,8 @@ class Connections(Desk):
             pin = make_pin(wanted, await self._tenancy.upstreams.of(wanted).discover())
             if known is None:
                 await self._write(wanted, "added", by)
+            elif known.asks != wanted.asks:
+                await self._set_asks(known, wanted.asks, by)
         except (UpstreamError, InputError) as fault:
             fault.hint = fault.hint or _hint(wanted, fault.code)
             if wanted.name not in self._live.integrations:
@@ -107,6 +108,7 @@ class Connections(Desk):
             raise InputError(problem, code="bad_name")
         if bool(integration.url) == bool(integration.command):
             raise InputError("An integration has either a URL or a command.", code="bad_integration")
+        _check_asks(integration)
         manifest = integration.manifest
         if manifest not in {"", NO_MANIFEST} and manifest not in self._tenancy.catalogue.names():
             known = ", ".join(sorted(self._tenancy.catalogue.names()))
@@ -119,13 +121,31 @@ class Connections(Desk):
 
     async def _write(self, integration: Integration, change: str, by: Presence) -> None:
         names: list[NameRow] = []
-        event = self._changed(integration, change, self._person(by.subject, names), by)
+        person = self._person(by.subject, names)
+        events = [self._changed(integration, change, person, by)]
+        if integration.asks:
+            asks = AsksSet(integration=integration.name, asks=integration.asks, by=person)
+            events.append(self._tenancy.event(asks, same_host=by.same_host))
         row = put(integration.name, integration, expect=0)
-        outcome = await self._tenancy.write(Unit(events=(event,), changes=(row,), names=tuple(names)))
+        outcome = await self._tenancy.write(Unit(events=tuple(events), changes=(row,), names=tuple(names)))
         if isinstance(outcome, Conflict):
             raise InputError(
                 f"An integration {integration.name} was added just now.", code="integration_exists", hint="Look again."
             )
+
+    async def _set_asks(self, known: Integration, asks: tuple[str, ...], by: Presence) -> None:
+        names: list[NameRow] = []
+        person = self._person(by.subject, names)
+        changed = msgspec.structs.replace(known, asks=asks)
+        row = put(known.name, changed, expect=self._live.version(Kind.INTEGRATION, known.name))
+        events = (
+            self._changed(changed, "updated", person, by),
+            self._tenancy.event(AsksSet(integration=known.name, asks=asks, by=person), same_host=by.same_host),
+        )
+        unit = Unit(events=events, changes=(row,), names=tuple(names))
+        if isinstance(await self._tenancy.write(unit), Conflict):
+            raise InputError("The integration was changed just now.", code="integration_exists", hint="Look again.")
+        self._live.connected[known.name] = connect(changed, self._live.pins.get(known.name), self._tenancy)
 
     def _changed(self, integration: Integration, change: str, person: str, by: Presence) -> NewEvent:
         body = IntegrationChanged(
@@ -176,7 +196,23 @@ class Connections(Desk):
             manifest=self._tenancy.catalogue.name_of(integration),
             confined=integration.confined,
             drifted=bool(connected and connected.drifted),
+            asks=integration.asks,
         )
+
+
+def _check_asks(integration: Integration) -> None:
+    unknown = [kind for kind in integration.asks if kind not in ASKS]
+    if unknown or len(set(integration.asks)) != len(integration.asks):
+        raise InputError(f"What a server may ask is one of: {', '.join(ASKS)}; each once.", code="bad_asks")
+    if integration.asks and integration.command:
+        raise InputError(
+            "Over stdio a request of a server belongs to no call, so a local server cannot ask.", code="bad_asks"
+        )
+
+
+def _apart_from_asks(integration: Integration) -> Integration:
+    """For the question whether it is connected as it was."""
+    return msgspec.structs.replace(integration, created_ms=0, asks=())
 
 
 def _hint(wanted: Integration, code: str) -> str:

@@ -3,6 +3,8 @@
 from callgate.model.event import (
     AccountChanged,
     Asked,
+    AsksRefused,
+    AsksSet,
     Attached,
     CallUnknown,
     ConfigReloaded,
@@ -23,6 +25,7 @@ from callgate.model.event import (
     PolicyProposed,
     Restored,
     Resumed,
+    RoundLinked,
     TaskBound,
     TaskClosed,
     TaskOpened,
@@ -55,6 +58,7 @@ def subject_of(body: EventBody) -> tuple[str, ...]:
             | PolicyProposed()
             | PolicyApproved()
             | Resumed()
+            | AsksSet()
         ):
             return (body.by,)
         case _:
@@ -92,6 +96,10 @@ def _of_call(body: EventBody, who: str, names: dict[str, str]) -> str:
             return f"may have happened, no outcome seen ({body.reason})"
         case Attached():
             return f"joined the equal call {body.to_call}"
+        case AsksRefused():
+            return f"its server asked back {body.count} times and was refused: {', '.join(body.codes)}"
+        case RoundLinked():
+            return f"round {body.number} of {body.first}, with {body.answers} answers"
         case DenialsCounted():
             return f"{body.count} more refusals of one login"
         case _:
@@ -141,6 +149,9 @@ def _of_gate(body: EventBody, names: dict[str, str]) -> str:
             return f"stopped: {body.reason}"
         case IntegrationChanged():
             return f"integration {body.integration} {body.change} by {names[body.by]}"
+        case AsksSet():
+            what = ", ".join(body.asks) or "nothing"
+            return f"{names[body.by]} lets {body.integration} ask assistants for {what}"
         case PinsConfirmed():
             return f"{names[body.by]} confirmed {body.tools} tools of {body.integration}"
         case DriftSeen():

@@ -7,6 +7,7 @@ import msgspec
 from callgate.core.contract import ContractRules
 from callgate.core.decide import Rules, decide
 from callgate.core.toolbox import ToolProfile
+from callgate.flow.asking import client_behind
 from callgate.flow.denials import DenialLimit
 from callgate.flow.execute import Executor, Flight
 from callgate.flow.hold import Holds, Inflight
@@ -193,6 +194,8 @@ class Runner:
             watch=inflight.watch,
         )
         flight.cancelled = inflight.cancelled
+        if request.inquire is not None:
+            flight.behind = client_behind(prepared, connected, request)
         inflight.flight = flight
         if live.epoch != epoch:
             again = judged_again(self._tenancy, prepared)

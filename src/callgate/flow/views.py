@@ -79,6 +79,8 @@ class IntegrationView(Fact, frozen=True):
     manifest: str = ""
     confined: bool = True
     drifted: bool = False
+    asks: tuple[str, ...] = ()
+    """What its server may ask assistants inside a call."""
 
 
 class ContractProblem(Fact, frozen=True):

@@ -158,6 +158,41 @@ class Attached(Body, frozen=True, tag="attached"):
     to_call: str
 
 
+class AsksRefused(Body, frozen=True, tag="asks_refused"):
+    """A server asked the client for something inside a call, and it was not passed on."""
+
+    count: int
+    methods: tuple[str, ...]
+    """Of the first 64, each once; the server's words."""
+    codes: tuple[str, ...]
+    """Why: ``off``, ``not_declared``, ``unknown_method``, ``too_many``, ``id_used``, ``bad_inquiry``, ``bad_url``,
+    ``inquiry_too_large``.
+    """
+
+
+class AsksSet(Body, frozen=True, tag="asks_set"):
+    """What an integration may ask clients was set."""
+
+    integration: str
+    asks: tuple[str, ...]
+    by: str
+
+
+class RoundLinked(Body, frozen=True, tag="round_linked"):
+    """This call answers what its server asked for instead of a result (2026-07-28)."""
+
+    first: str
+    """Call of the first round."""
+    before: str
+    """Call of the round before."""
+    number: int
+    """Of this round, from 2."""
+    answers: int
+    """Answers that were sent with it."""
+    hold: str = ""
+    """The approval of the first round that covers this one."""
+
+
 class DenialsCounted(Body, frozen=True, tag="denials_counted"):
     """Repeated denials of one credential beyond the limit, counted instead of recorded one by one."""
 
@@ -275,6 +310,7 @@ class Resumed(Body, frozen=True, tag="resumed"):
 
 EventBody = (
     GateStarted | GateStopped | Decided | Asked | Voted | HoldEnded | Finished | CallUnknown | Attached | DenialsCounted
+    | AsksRefused | AsksSet | RoundLinked
     | AccountChanged | TokenIssued | TokenRevoked | IntegrationChanged | PinsConfirmed | DriftSeen
     | ContractAdded | ContractConsented | TaskOpened | TaskClosed | TaskBound | PolicyProposed | PolicyApproved
     | Halted | Resumed | ConfigReloaded | Restored

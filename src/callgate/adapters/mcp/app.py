@@ -9,6 +9,7 @@ import logging
 import secrets
 import traceback
 
+from callgate.adapters.mcp.asking import OpenAsks
 from callgate.adapters.mcp.config import FrontConfig
 from callgate.adapters.mcp.desk import CallDesk
 from callgate.adapters.mcp.guard import Admitted, Guard
@@ -16,7 +17,7 @@ from callgate.adapters.mcp.handshake import HandshakeEra
 from callgate.adapters.mcp.http import HttpReply, Receive, Scope, Send
 from callgate.adapters.mcp.metadata import ResourceMetadata
 from callgate.adapters.mcp.modern import ModernEra, is_modern
-from callgate.adapters.mcp.parse import parse_message
+from callgate.adapters.mcp.parse import ClientAnswer, parse_message
 from callgate.adapters.mcp.shown import ShownListings
 from callgate.adapters.mcp.stream import ClientStream, Patrol, Stop, StreamPhase
 from callgate.adapters.mcp.wire import BUSY, INTERNAL, INVALID, error, problem, refuse
@@ -35,7 +36,7 @@ class McpFront:
         self._shown = ShownListings(config.list_ttl_ms)
         desk = CallDesk(serving, same_host=config.same_host)
         self._modern = ModernEra(desk)
-        self._handshake = HandshakeEra(serving, desk)
+        self._handshake = HandshakeEra(serving, desk, OpenAsks(config.hosts))
         self._patrol = Patrol(config.look_ms, config.body_ms, config.send_ms, config.keep_alive_ms)
         self._busy: dict[str, int] = {}
         """Requests under way by credential."""
@@ -105,6 +106,8 @@ class McpFront:
         message = parse_message(body) if len(body) <= _THREAD_BYTES else await asyncio.to_thread(parse_message, body)
         if isinstance(message, HttpReply):
             return message
+        if isinstance(message, ClientAnswer):
+            return self._handshake.answered(admitted, message)
         stream.id_json = message.id_json
         if is_modern(admitted.fields, message):
             return await self._modern.post(admitted, shown, stream, message)

@@ -62,6 +62,8 @@ class CallDesk:
                     protocol=turn.protocol,
                     progress=call.token is not None,
                     same_host=self._same_host,
+                    asks=turn.asks,
+                    inquire=turn.inquire,
                 ),
                 stream.relay,
             )

@@ -3,15 +3,18 @@
 import secrets
 from collections.abc import Callable
 
+from callgate.adapters.mcp.asking import OpenAsks
 from callgate.adapters.mcp.config import HANDSHAKE
 from callgate.adapters.mcp.desk import CallDesk, not_governed
 from callgate.adapters.mcp.guard import Admitted
+from callgate.adapters.mcp.headers import VERSION
 from callgate.adapters.mcp.http import HttpReply
-from callgate.adapters.mcp.parse import ClientMessage, parse_tool_call
+from callgate.adapters.mcp.parse import ClientAnswer, ClientMessage, parse_tool_call
 from callgate.adapters.mcp.shown import ShownListing
 from callgate.adapters.mcp.stream import ClientStream, Stop, StreamPhase
 from callgate.adapters.mcp.turn import Methods, Turn
 from callgate.adapters.mcp.wire import INTERNAL, INVALID, NO_ID, PARAMS, UNSUPPORTED_VERSION, encode, refuse, result
+from callgate.core.asks import capabilities_of, declared
 from callgate.flow.serving import Serving
 from callgate.model.errors import UpstreamError
 
@@ -20,8 +23,9 @@ _KEPT = 16_384
 
 
 class HandshakeEra:
-    def __init__(self, serving: Serving, desk: CallDesk) -> None:
+    def __init__(self, serving: Serving, desk: CallDesk, asking: OpenAsks) -> None:
         self._serving = serving
+        self._asking = asking
         self._desk = desk
         self._running: dict[tuple[str, int | str], ClientStream] = {}
         """By (sealed session, request id); only its own principal can open a sealed session."""
@@ -46,7 +50,7 @@ class HandshakeEra:
         found = self._session(admitted, message.id_json)
         if isinstance(found, HttpReply):
             return found
-        sealed, session, protocol = found
+        sealed, session, protocol, asks = found
         if message.id is None:
             notified = self._notifications.get(message.method)
             if notified is not None:
@@ -57,14 +61,27 @@ class HandshakeEra:
             return not_governed(message, 200)
         upstream = "" if shown.bridged else session
         turn = Turn(admitted, shown, stream, message, protocol, sealed=sealed, session=upstream, modern=False)
+        if asks:
+            turn.asks, turn.inquire = asks, self._asking.of(stream, sealed)
         return await method(turn)
+
+    def answered(self, admitted: Admitted, answer: ClientAnswer) -> HttpReply:
+        """A response: matched to the open request of its own session, else dropped; taken either way."""
+        if admitted.fields.text(VERSION) not in (None, *HANDSHAKE):
+            said = "In this version the gate asks nothing by requests, so it takes no answers."
+            return refuse(400, INVALID, said, id_json=encode(answer.id), data={"reason": "unexpected_response"})
+        found = self._session(admitted, NO_ID)
+        if isinstance(found, HttpReply):
+            return found
+        self._asking.answered(found[0], answer.id, answer.result)
+        return HttpReply(202)
 
     async def delete(self, admitted: Admitted, shown: ShownListing) -> HttpReply:
         """End a session and what runs in it."""
         found = self._session(admitted, NO_ID)
         if isinstance(found, HttpReply):
             return found
-        sealed, session, _ = found
+        sealed, session, *_ = found
         if len(self._ended) >= _KEPT:
             del self._ended[next(iter(self._ended))]
         self._ended[sealed] = None
@@ -75,8 +92,8 @@ class HandshakeEra:
             await self._serving.end_session(admitted.credential, admitted.integration, session)
         return HttpReply(204)
 
-    def _session(self, admitted: Admitted, id_json: bytes) -> tuple[str, str, str] | HttpReply:
-        """(sealed id, upstream session, protocol); 400 without an id, 404 for one that is not this caller's."""
+    def _session(self, admitted: Admitted, id_json: bytes) -> tuple[str, str, str, tuple[str, ...]] | HttpReply:
+        """(sealed id, upstream session, protocol, asks); 400 without an id, 404 for one that is not this caller's."""
         sealed = admitted.fields.text(_SESSION)
         if sealed is None:
             said = "Mcp-Session-Id is missing: begin with initialize."
@@ -103,11 +120,12 @@ class HandshakeEra:
             return message.refuse(400, UNSUPPORTED_VERSION, said, data)
         protocol = wanted if wanted in HANDSHAKE else HANDSHAKE[0]
         session = "gate-" + secrets.token_hex(16)
+        asks = () if shown.bridged else declared(message.params.get("capabilities"), shown.listing.asks)
         if not shown.bridged:
             stream.call(None, watched=False, quiet=True)
             try:
                 opened = await self._serving.open_session(
-                    admitted.credential, admitted.integration, _greeting(protocol, info), protocol
+                    admitted.credential, admitted.integration, _greeting(protocol, info, asks), protocol
                 )
             except UpstreamError as fault:
                 return message.refuse(200, INTERNAL, fault.message, {"reason": fault.code})
@@ -115,7 +133,7 @@ class HandshakeEra:
             if protocol not in HANDSHAKE:
                 said = "The server speaks a protocol version that the gate does not."
                 return message.refuse(200, INTERNAL, said, {"reason": "upstream_version"})
-        sealed = self._serving.seal_session(admitted.credential, admitted.integration, session, protocol)
+        sealed = self._serving.seal_session(admitted.credential, admitted.integration, session, protocol, asks)
         body = result(message.id_json, shown.initialized(protocol))
         return HttpReply(200, body, ((_SESSION, sealed.encode("ascii")),))
 
@@ -155,8 +173,8 @@ class HandshakeEra:
             stream.stop(Stop.CANCELLED)
 
 
-def _greeting(protocol: str, info: dict[str, object]) -> bytes:
-    """Our InitializeRequest params: the client's name, and no capability that a server could ask through."""
+def _greeting(protocol: str, info: dict[str, object], asks: tuple[str, ...]) -> bytes:
+    """Our InitializeRequest params: the client's name, and of its capabilities those the server may ask through."""
     said = {key: text[:128] for key in ("name", "version") if isinstance(text := info.get(key), str)}
     client = {"name": "callgate", "version": "0", **said}
-    return encode({"protocolVersion": protocol, "capabilities": {}, "clientInfo": client})
+    return encode({"protocolVersion": protocol, "capabilities": capabilities_of(asks), "clientInfo": client})

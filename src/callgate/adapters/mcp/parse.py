@@ -36,6 +36,16 @@ class ClientMessage:
         return refuse(status, code, message, id_json=self.id_json, data=data)
 
 
+class ClientAnswer:
+    """A response to a request of the gate. ``result`` None: an error, or nothing that can be used."""
+
+    __slots__ = ("id", "result")
+
+    def __init__(self, id: int | str | None, result: object) -> None:  # noqa: A002 - the wire's name
+        self.id = id
+        self.result = result if isinstance(result, dict) else None
+
+
 class ToolCall:
     """The parameters of tools/call."""
 
@@ -48,7 +58,7 @@ class ToolCall:
         """The client's progress token."""
 
 
-def parse_message(body: bytes) -> ClientMessage | HttpReply:
+def parse_message(body: bytes) -> ClientMessage | ClientAnswer | HttpReply:
     """One message; or HTTP 400 with -32700 (no JSON) or -32600, -32602 (not the shape), each with its own sentence."""
     try:
         value = parse_strict(body)
@@ -62,7 +72,7 @@ def parse_message(body: bytes) -> ClientMessage | HttpReply:
         return _shape('jsonrpc must be "2.0".', id_)
     method = value.get("method")
     if method is None and ("result" in value or "error" in value):
-        return _shape("The gate asks clients nothing, so it takes no answers.", id_, "unexpected_response")
+        return ClientAnswer(id_, value.get("result"))
     if not isinstance(method, str) or not 0 < len(method) <= 128:
         return _shape("method must be a string.", id_)
     if len(value) > 4 or not value.keys() <= _members:

@@ -150,6 +150,15 @@ class ClientStream:
             params["message"] = said.message[:_MAX_TEXT]
         self._push(_event(encode({"jsonrpc": "2.0", "method": "notifications/progress", "params": params})))
 
+    def say(self, message: bytes) -> bool:
+        """Send a message of the server's side of this call; False: it cannot be sent any more, or not now."""
+        if self.phase is not StreamPhase.CALLING or self.quiet or self.stopped is not None:
+            return False
+        if self._queue is not None and len(self._queue) >= _MAX_QUEUED:
+            return False
+        self._push(_event(message))
+        return True
+
     def _push(self, frame: bytes) -> None:
         if self._queue is None:
             self._queue = deque()

@@ -7,6 +7,7 @@ from callgate.adapters.mcp.http import HttpReply
 from callgate.adapters.mcp.parse import ClientMessage
 from callgate.adapters.mcp.shown import ShownListing
 from callgate.adapters.mcp.stream import ClientStream
+from callgate.model.inquiry import Inquire
 
 
 class Turn:
@@ -14,7 +15,7 @@ class Turn:
     the upstream's (empty over stdio and in 2026-07-28).
     """
 
-    __slots__ = ("admitted", "message", "modern", "protocol", "sealed", "session", "shown", "stream")
+    __slots__ = ("admitted", "asks", "inquire", "message", "modern", "protocol", "sealed", "session", "shown", "stream")
 
     def __init__(
         self,
@@ -27,7 +28,12 @@ class Turn:
         sealed: str = "",
         session: str = "",
         modern: bool,
+        asks: tuple[str, ...] = (),
+        inquire: Inquire | None = None,
     ) -> None:
+        """``asks`` and ``inquire`` as in Request."""
+        self.asks = asks
+        self.inquire = inquire
         self.admitted = admitted
         self.shown = shown
         self.stream = stream
