@@ -1,6 +1,6 @@
 """Calls per second and added latency, side by side: direct, a plain hop, the SDK's proxy, Callgate warm, 90 % and cold.
 
-    python -m benchmarks.calls [--seconds 4] [--only direct,warm] [--cores 0,1]
+    python -m benchmarks.calls [--seconds 4] [--only direct,warm] [--many 1,16,64] [--cores 0,1]
 
 The path under test is pinned to one core, load client and upstream share the other. Each line is one run of
 ``--seconds`` after a warm-up; ratios are taken inside this one run. Raw figures go to benchmarks/raw/.
@@ -172,6 +172,8 @@ def main() -> None:
     parser.add_argument("--only", default="direct,hop,sdk,warm,90,cold")
     parser.add_argument("--many", default=",".join(map(str, MANY)))
     parser.add_argument("--cores", default="0,1")
+    parser.add_argument("--warm", type=float, default=1.0, help="seconds before each path")
+    parser.add_argument("--raw", type=Path, default=HERE / "raw", help="folder for the raw figures")
     asked = parser.parse_args()
     tested, other = (int(core) for core in asked.cores.split(","))
     folder, processes = Path(tempfile.mkdtemp(prefix="callgate-bench-")), Processes()
@@ -189,7 +191,7 @@ def main() -> None:
                 one, port, path, headers, facts = bare, upstream, "/mcp", {}, {}
             else:
                 one, port, path, headers, facts = known[name]()
-            measure(other, one.pid, port, path, headers, 16, 1.0)
+            measure(other, one.pid, port, path, headers, 16, asked.warm)
             for many in map(int, asked.many.split(",")):
                 found = measure(other, one.pid, port, path, headers, many, asked.seconds)
                 if name == "direct":
@@ -207,9 +209,8 @@ def main() -> None:
     finally:
         processes.stop_all()
         shutil.rmtree(folder, ignore_errors=True)
-    raw = HERE / "raw"
-    raw.mkdir(exist_ok=True)
-    (raw / "calls.json").write_text(json.dumps(rows, indent=1) + "\n")
+    asked.raw.mkdir(exist_ok=True)
+    (asked.raw / "calls.json").write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from callgate.adapters.identity.keyring import Keyring
 from callgate.app import making, serving
 from callgate.app.build import build_tenant
 from callgate.app.desk import administration
+from callgate.app.reload import Settings, with_port
 from callgate.app.system import SystemClock, SystemEntropy
 from callgate.flow.admin import ContractText, TokenRequest
 from callgate.model.tool import Integration
@@ -60,7 +61,7 @@ def make(home: Path, upstream: int, port: int) -> str:
 
 
 async def _fill(place: Home, upstream: int, port: int) -> str:
-    config = serving._configured(place, None, port)
+    config = with_port(Settings(place, None, port).read().config, port)
     keys = Keyring.open(place.keys, config.tenants, SystemEntropy(), create=False)
     rules = place.policies / "rules.toml"
     rules.write_text(
