@@ -194,6 +194,7 @@ class RunningGate:
             except (StoreError, IntegrityError) as fault:
                 # A store that takes nothing any more keeps nothing else from closing.
                 _log.error("stop_not_recorded", extra={"tenant": house.tenancy.tenant, "code": fault.code})
+            await house.sessions.close()
             await built.pool.close()
             await built.store.close()
 
@@ -265,6 +266,7 @@ class RunningGate:
         house = self._built[tenant].house
         await house.holds.expire()
         house.redeemer.sweep()
+        house.sessions.sweep()
         await self._admins[tenant].close_overdue()
 
 

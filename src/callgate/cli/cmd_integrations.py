@@ -186,6 +186,7 @@ def _notes(tool: ToolView, *, new: bool) -> str:
         "cannot be undone" if tool.irreversible else "",
         "" if tool.pinned or not new else "not confirmed",
         "changed since it was confirmed" if tool.drifted else "",
+        "not on /mcp: its name looks like another's" if tool.kept_away else "",
     )
     return ", ".join(note for note in notes if note)
 

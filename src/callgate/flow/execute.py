@@ -14,6 +14,7 @@ from callgate.flow.asking import Asking, ClientBehind
 from callgate.flow.ports import Exchange, Outbound, Permitted, Relay, always
 from callgate.flow.prepare import is_idempotent
 from callgate.flow.scribe import Scribe
+from callgate.flow.sessions import GateSessions
 from callgate.flow.tenancy import Tenancy
 from callgate.flow.watch import Watch
 from callgate.model.answer import Failed, Served, ToolResult
@@ -80,8 +81,9 @@ class Flight:
 class Executor:
     """Runs flights of one tenant."""
 
-    def __init__(self, tenancy: Tenancy) -> None:
+    def __init__(self, tenancy: Tenancy, sessions: GateSessions) -> None:
         self._tenancy = tenancy
+        self._sessions = sessions
         self._clock = tenancy.clock
 
     async def run(self, flight: Flight, relay: Relay) -> Served | Failed:
@@ -130,7 +132,7 @@ class Executor:
         contents: list[bytes] = []
         for name, arguments in reads:
             outbound = self._outbound(call, name, _encode(arguments), "", "", progress=False)
-            message = await self._exchange(call, outbound, None, _drop)
+            message = await self._in_own_session(call, outbound, None, _drop)
             if _outcome(message) != (Outcome.OK, ""):
                 raise UpstreamError(
                     "The state that the approval would be bound to cannot be read.", code="state_unreadable"
@@ -141,6 +143,7 @@ class Executor:
     async def _attempts(self, flight: Flight, relay: Relay) -> Message:
         call, tool = flight.call, flight.tool
         rules = self._tenancy.live.contracts[call.contract].contract.retry
+        send = self._exchange if flight.protocol else self._in_own_session
         attempt = 1
         while True:
             if flight.cancelled:
@@ -148,11 +151,17 @@ class Executor:
             if not flight.permitted():
                 raise UpstreamError("What permitted the call changed before it was sent.", code="stopped")
             outbound = self._outbound(
-                call, call.tool, call.body, flight.session, flight.protocol, progress=flight.progress, tool_profile=tool,
+                call,
+                call.tool,
+                call.body,
+                flight.session,
+                flight.protocol,
+                progress=flight.progress,
+                tool_profile=tool,
                 traceparent=self._leaving(flight),
             )
             try:
-                return await self._exchange(call, outbound, flight, relay)
+                return await send(call, outbound, flight, relay)
             except OutcomeUnknown:
                 raise
             except UpstreamError as fault:
@@ -163,6 +172,20 @@ class Executor:
                     raise
             await asyncio.sleep(pause_ms / 1000)
             attempt += 1
+
+    async def _in_own_session(self, call: Call, outbound: Outbound, flight: Flight | None, relay: Relay) -> Message:
+        """As ``_exchange``, in the gate's own session for this caller."""
+        held = await self._sessions.take(call, outbound.session)
+        left = max(1, call.deadline_ms - self._clock.now_ms())
+        mine = msgspec.structs.replace(outbound, session=held.session, protocol=held.protocol, deadline_ms=left)
+        try:
+            return await self._exchange(call, mine, flight, relay)
+        except UpstreamError as fault:
+            if fault.code == "session_gone":
+                self._sessions.forget(held)
+            raise
+        finally:
+            self._sessions.give(held)
 
     async def _exchange(self, call: Call, outbound: Outbound, flight: Flight | None, relay: Relay) -> Message:
         integration = self._tenancy.live.integrations.get(call.integration)
@@ -268,9 +291,7 @@ class Executor:
             code=fault.code,
             reason=fault.message,
             unknown=False,
-            next="The call was sent; its answer could not be delivered."
-            if sent
-            else "Nothing was sent. It may be tried again.",
+            next=_next(flight, fault.code, sent=sent),
         )
         changes, sealed = flight.epilogue(answer) if flight.epilogue else ((), ())
         unit = Unit(
@@ -332,6 +353,14 @@ def _meta(token: str, traceparent: str) -> bytes:
         return b',"_meta":{"progressToken":' + _encode(token) + b"}" if token else b""
     said = {"progressToken": token, "traceparent": traceparent} if token else {"traceparent": traceparent}
     return b',"_meta":' + _encode(said)
+
+
+def _next(flight: Flight, code: str, *, sent: bool) -> str:
+    if code == "session_gone" and not flight.protocol:
+        return "The server took the gate's session for over and ran nothing by its own word. Call again for a new one."
+    return (
+        "The call was sent; its answer could not be delivered." if sent else "Nothing was sent. It may be tried again."
+    )
 
 
 def _drop(_: bytes) -> None:

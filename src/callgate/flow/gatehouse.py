@@ -10,8 +10,8 @@ from callgate.flow.house import Rooms
 from callgate.flow.ports import Clock, Entropy, Opened, Relay, Tokens
 from callgate.flow.prepare import credential_problem
 from callgate.flow.rows import put
+from callgate.flow.serving import EVERYTHING, Listing
 from callgate.flow.watch import Observer
-from callgate.flow.serving import Listing
 from callgate.model.answer import Answer, Failed, Request
 from callgate.model.errors import AuthError, InputError, UpstreamError
 from callgate.model.event import TaskBound
@@ -24,6 +24,14 @@ _REASONS = {
     "revoked": "The token was revoked. Sign in again with: callgate login",
     "account_disabled": "The account is disabled.",
 }
+
+_NO_SUCH_TOOL = Failed(
+    call_id="",
+    code="unknown_tool",
+    reason="There is no tool of this name here.",
+    unknown=False,
+    next="Nothing was executed. List the tools again and use a name as it stands there.",
+)
 
 
 class Gatehouse:
@@ -78,6 +86,8 @@ class Gatehouse:
         return credential
 
     def listing(self, credential: Credential, integration: str) -> Listing | None:
+        if integration == EVERYTHING:
+            return self._rooms(credential).aggregate.listing(credential)
         connected = self._rooms(credential).tenancy.live.connected.get(integration)
         return connected.listing if connected is not None and connected.pin is not None else None
 
@@ -103,6 +113,11 @@ class Gatehouse:
         if self._same_host and not request.same_host:
             request = msgspec.structs.replace(request, same_host=True)
         rooms = self._rooms(request.credential)
+        if request.integration == EVERYTHING:
+            found = rooms.aggregate.find(request.credential, request.tool)
+            if found is None:
+                return _NO_SUCH_TOOL
+            request = msgspec.structs.replace(request, integration=found[0], tool=found[1], protocol="")
         observer = rooms.tenancy.observer
         watch, answer = observer.begin(request), None
         self._under_way += 1
@@ -147,7 +162,11 @@ class Gatehouse:
         return await tenancy.upstreams.of(connected.integration).initialize(params, protocol)
 
     async def end_session(self, credential: Credential, integration: str, session: str) -> None:
-        tenancy = self._rooms(credential).tenancy
+        rooms = self._rooms(credential)
+        if integration == EVERYTHING:
+            rooms.sessions.end_client(credential, session)
+            return
+        tenancy = rooms.tenancy
         connected = tenancy.live.connected.get(integration)
         if connected is not None and session:
             await tenancy.upstreams.of(connected.integration).end(session)

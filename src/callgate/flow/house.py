@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+from callgate.flow.aggregate import Aggregate
 from callgate.flow.execute import Executor
 from callgate.flow.hold import Holds
 from callgate.flow.redeem import Redeemer
 from callgate.flow.run import Runner
+from callgate.flow.sessions import GateSessions
 from callgate.flow.tenancy import Tenancy
 from callgate.flow.vote import Voting
 
@@ -18,10 +20,13 @@ class Rooms:
     runner: Runner
     redeemer: Redeemer
     voting: Voting
+    sessions: GateSessions
+    aggregate: Aggregate
 
 
 def rooms(tenancy: Tenancy) -> Rooms:
-    executor = Executor(tenancy)
+    sessions = GateSessions(tenancy)
+    executor = Executor(tenancy, sessions)
     holds = Holds(tenancy, executor)
     redeemer = Redeemer(tenancy, executor, holds)
     return Rooms(
@@ -31,4 +36,6 @@ def rooms(tenancy: Tenancy) -> Rooms:
         runner=Runner(tenancy, executor, holds),
         redeemer=redeemer,
         voting=Voting(tenancy, holds, redeemer.start),
+        sessions=sessions,
+        aggregate=Aggregate(tenancy),
     )

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from callgate.core.ledger.canonical import canonical, digest
+from callgate.core.name_table import NameTable
 from callgate.core.names import integration_name_problem
 from callgate.core.toolbox import Toolbox
 from callgate.flow.connect import changed, connect, make_pin, reconnect
@@ -94,12 +95,13 @@ class Connections(Desk):
         if integration and integration not in self._live.integrations:
             raise missing("integration", "tools")
         chosen = [integration] if integration else sorted(self._live.connected)
+        names = self._rooms.aggregate.table()
         return tuple(
             view
             for name in chosen
             for connected in (self._live.connected[name],)
             for manifest in (self._tenancy.catalogue.name_of(connected.integration),)
-            for view in _tools(name, connected.toolbox, connected.drifted, manifest=manifest, pinned=True)
+            for view in _tools(name, connected.toolbox, connected.drifted, manifest=manifest, names=names)
         )
 
     def _checked(self, integration: Integration) -> Integration:
@@ -174,7 +176,7 @@ class Connections(Desk):
             server_version=pin.server_version,
             instructions=pin.instructions,
             eras=pin.eras,
-            tools=tuple(_tools(integration.name, toolbox, frozenset(), manifest=manifest, pinned=False)),
+            tools=tuple(_tools(integration.name, toolbox, frozenset(), manifest=manifest)),
             confined=integration.confined,
             changes=_changes(former, pin) if former else (),
             warnings=_warnings(integration, toolbox, manifest),
@@ -230,7 +232,14 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _tools(name: str, toolbox: Toolbox, drifted: frozenset[str], *, manifest: str, pinned: bool) -> list[ToolView]:
+def _tools(
+    name: str, toolbox: Toolbox, drifted: frozenset[str], *, manifest: str, names: NameTable | None = None
+) -> list[ToolView]:
+    """``names``: of the endpoint for everything; None: nobody has confirmed these yet."""
+    shown = names.names if names is not None else {}
+    kept_away = (
+        {one.tool: one.reason for one in names.kept_away if one.integration == name} if names is not None else {}
+    )
     return [
         ToolView(
             integration=name,
@@ -238,9 +247,11 @@ def _tools(name: str, toolbox: Toolbox, drifted: frozenset[str], *, manifest: st
             tier=profile.tier.name.lower(),
             say=profile.manifest.say if profile.manifest else "",
             manifest=manifest if profile.manifest else "",
-            pinned=pinned,
+            pinned=names is not None,
             drifted=profile.name in drifted,
             irreversible=bool(profile.manifest and profile.manifest.irreversible),
+            shown=shown.get((name, profile.name), ""),
+            kept_away=kept_away.get(profile.name, ""),
         )
         for profile in toolbox.tools.values()
     ]

@@ -1,5 +1,6 @@
 """Status and doctor."""
 
+from callgate.core.visible import visible
 from callgate.flow.halts import Halts
 from callgate.flow.integrations import Connections
 from callgate.flow.operations import Operating
@@ -8,6 +9,8 @@ from callgate.flow.views import CheckView, DoubtView, StatusView, WarningView
 from callgate.model.terms import HoldState
 
 CHECKPOINT_LATE_MS = 10_000
+SOME = 10
+"""Names in one warning."""
 
 
 class Standing(Operating, Connections, Policies, Halts):
@@ -96,6 +99,17 @@ class Standing(Operating, Connections, Policies, Halts):
                     code="same_host",
                     text="The gate runs as a user that assistants may run as too; acts from it are marked same-host.",
                     todo="Run the gate as a user of its own: docs/how-to/two-people.md",
+                )
+            )
+        kept_away = self._rooms.aggregate.table().kept_away
+        if kept_away:
+            several = ", ".join(f"{visible(one.integration)}/{visible(one.tool)}" for one in kept_away[:SOME])
+            more = f" and {len(kept_away) - SOME} more" if len(kept_away) > SOME else ""
+            said.append(
+                WarningView(
+                    code="names_kept_away",
+                    text=f"Tools whose names can be taken for one another are not on /mcp: {several}{more}.",
+                    todo="Use them at /mcp/<integration>, or connect one of the integrations under another name.",
                 )
             )
         if doubts:

@@ -43,6 +43,10 @@ class ToolView(Fact, frozen=True):
     pinned: bool
     drifted: bool = False
     irreversible: bool = False
+    shown: str = ""
+    """Its name on the endpoint for everything; empty: it is not there."""
+    kept_away: str = ""
+    """Why it has no name there, as core.name_table has it; empty: nothing keeps it away."""
 
 
 class DiscoveryView(Fact, frozen=True):

@@ -1,6 +1,7 @@
 """The MCP front: streamable HTTP for both protocol eras on one endpoint, as a raw ASGI application.
 
-``/mcp/<integration>`` and ``/mcp/<integration>/t/<task>``, and the metadata of RFC 9728. What a client sends passes
+``/mcp/<integration>`` and ``/mcp``, which is all of the caller's integrations, with ``/t/<task>`` behind where a task
+is named, and the metadata of RFC 9728. What a client sends passes
 the guard (host, origin, token), is read once and strictly, and reaches Serving as nouns.
 """
 

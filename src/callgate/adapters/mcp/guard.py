@@ -7,11 +7,11 @@ from callgate.adapters.mcp.config import FrontConfig
 from callgate.adapters.mcp.http import HeaderFields, HttpReply, Scope, header_bytes
 from callgate.adapters.mcp.metadata import WELL_KNOWN, ResourceMetadata
 from callgate.adapters.mcp.wire import INVALID, refuse
-from callgate.flow.serving import Serving
+from callgate.flow.serving import EVERYTHING, Serving
 from callgate.model.errors import AuthError
 from callgate.model.identity import Credential
 
-_path = re.compile(r"/mcp/([A-Za-z0-9][A-Za-z0-9._-]{0,63})(?:/t/([A-Za-z0-9][A-Za-z0-9._-]{0,127}))?\Z")
+_path = re.compile(r"/mcp(?:/([A-Za-z0-9][A-Za-z0-9._-]{0,63}))?(?:/t/([A-Za-z0-9][A-Za-z0-9._-]{0,127}))?\Z")
 _task = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 _bearer = re.compile(rb"(?i:bearer) +([A-Za-z0-9._~+/-]+=*)\Z")
 _once = frozenset((b"host", b"origin", b"authorization", b"content-type", b"content-length", b"mcp-session-id"))
@@ -23,7 +23,7 @@ _CACHED = 256
 
 
 class Admitted:
-    """A request of a known caller for one integration."""
+    """A request of a known caller for one integration, or for EVERYTHING."""
 
     __slots__ = ("credential", "fields", "integration", "tasks")
 
@@ -117,7 +117,8 @@ class Guard:
             credential = self._authenticate(bearer[1].decode("ascii"))
         except AuthError as fault:
             return self._metadata.challenge(401, path, "invalid_token", f"{fault.message} ({fault.code})")
-        if credential.integrations and integration not in credential.integrations:
+        narrowed = credential.integrations and integration != EVERYTHING
+        if narrowed and integration not in credential.integrations:
             said = "This token is for other integrations."
             return self._metadata.challenge(403, path, "insufficient_scope", said)
         return credential
@@ -138,7 +139,7 @@ class Guard:
 
 def _placed(path: str) -> tuple[str, str | None] | None:
     found = _path.match(path)
-    return (found[1], found[2]) if found else None
+    return (found[1] or EVERYTHING, found[2]) if found else None
 
 
 def _unfitting(kind: bytes, encoding: bytes, accept: bytes) -> HttpReply | None:

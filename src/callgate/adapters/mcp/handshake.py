@@ -15,7 +15,7 @@ from callgate.adapters.mcp.stream import ClientStream, Stop, StreamPhase
 from callgate.adapters.mcp.turn import Methods, Turn
 from callgate.adapters.mcp.wire import INTERNAL, INVALID, NO_ID, PARAMS, UNSUPPORTED_VERSION, encode, refuse, result
 from callgate.core.asks import capabilities_of, declared
-from callgate.flow.serving import Serving
+from callgate.flow.serving import EVERYTHING, Serving
 from callgate.model.errors import UpstreamError
 
 _SESSION = b"mcp-session-id"
@@ -59,7 +59,7 @@ class HandshakeEra:
         method = self._methods.get(message.method)
         if method is None:
             return not_governed(message, 200)
-        upstream = "" if shown.bridged else session
+        upstream = "" if shown.bridged and admitted.integration != EVERYTHING else session
         turn = Turn(admitted, shown, stream, message, protocol, sealed=sealed, session=upstream, modern=False)
         if asks:
             turn.asks, turn.inquire = asks, self._asking.of(stream, sealed)
@@ -88,7 +88,7 @@ class HandshakeEra:
         for key, stream in self._running.items():
             if key[0] == sealed and stream.phase is StreamPhase.CALLING:
                 stream.stop(Stop.CANCELLED)
-        if not shown.bridged:
+        if not shown.bridged or admitted.integration == EVERYTHING:
             await self._serving.end_session(admitted.credential, admitted.integration, session)
         return HttpReply(204)
 

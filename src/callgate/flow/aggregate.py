@@ -1,0 +1,157 @@
+"""The endpoint for everything: all tools of the caller's integrations in one list, under public names.
+
+Names and lists are made when what is connected changes; a call looks its name up and is then governed like any other.
+"""
+
+from typing import Any
+
+import msgspec
+
+from callgate import __version__
+from callgate.core.name_table import NameTable, build_names
+from callgate.core.toolbox import Toolbox, ToolProfile
+from callgate.flow.connect import ALL_ERAS
+from callgate.flow.prepare import everyday
+from callgate.flow.serving import EVERYTHING, Listing
+from callgate.flow.tenancy import Tenancy
+from callgate.model.contract import Contract
+from callgate.model.identity import Credential
+
+MAX_INSTRUCTIONS = 4_000
+"""Characters of one integration's instructions."""
+_KEPT = 256
+_INTRODUCTION = (
+    "Tools of several systems, each named <system>__<tool>. Every call passes Callgate, which may answer that a call "
+    "waits for people or is stopped, with the reason and what to do next."
+)
+_encode = msgspec.json.encode
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class Aggregate:
+    """Of one tenant. What it made is kept as long as the same toolboxes are connected."""
+
+    def __init__(self, tenancy: Tenancy) -> None:
+        self._tenancy = tenancy
+        self._epoch = -1
+        self._of: tuple[Toolbox, ...] = ()
+        self._table = NameTable({}, ())
+        self._renamed: dict[str, tuple[bytes, ...]] = {}
+        """Tool objects under their public names, by integration."""
+        self._listings: dict[tuple[str, ...], Listing] = {}
+
+    def table(self) -> NameTable:
+        """The names as they are now."""
+        live = self._tenancy.live
+        if self._epoch != live.epoch:
+            self._epoch = live.epoch
+            found = tuple(live.connected[name].toolbox for name in sorted(live.connected))
+            if len(found) != len(self._of) or any(new is not old for new, old in zip(found, self._of, strict=True)):
+                self._make(found)
+        return self._table
+
+    def find(self, credential: Credential, name: str) -> tuple[str, str] | None:
+        """(integration, tool) behind a public name; None: no such name for this login."""
+        found = self.table().tools.get(name)
+        if found is None or (credential.integrations and found[0] not in credential.integrations):
+            return None
+        return found
+
+    def listing(self, credential: Credential) -> Listing:
+        """The tools of every integration that this login and some rules for its person and runtime name.
+
+        It does not depend on the task at hand, so that it stays the same while tasks come and go.
+        """
+        self.table()
+        names = self._reach(credential)
+        known = self._listings.get(names)
+        if known is None:
+            if len(self._listings) >= _KEPT:
+                self._listings.clear()
+            known = self._listings[names] = self._listed(names)
+        return known
+
+    def _make(self, found: tuple[Toolbox, ...]) -> None:
+        self._of = found
+        boxes = {box.integration.name: box for box in found if box.pin is not None}
+        former = self._table.kept_away
+        callable_ = {name: [tool.name for tool in _tools(box)] for name, box in boxes.items()}
+        self._table = build_names(callable_)
+        self._renamed = {
+            name: tuple(
+                _renamed(tool.listed, shown)
+                for tool in _tools(box)
+                if (shown := self._table.names.get((name, tool.name))) is not None
+            )
+            for name, box in boxes.items()
+        }
+        self._listings = {}
+        if self._table.kept_away and self._table.kept_away != former:
+            self._tenancy.log("names_kept_away", {"tools": len(self._table.kept_away)})
+
+    def _reach(self, credential: Credential) -> tuple[str, ...]:
+        """Names of integrations, sorted."""
+        remembered = self._tenancy.live.remembered()
+        who = credential.initiator
+        key = ("reach", who.issuer, who.subject, credential.runtime.id, *credential.integrations)
+        known: tuple[str, ...] | None = remembered.get(key)
+        if known is None:
+            named = self._named(credential)
+            admitted = frozenset(credential.integrations or named)
+            known = remembered[key] = tuple(name for name in self._renamed if name in named and name in admitted)
+        return known
+
+    def _named(self, credential: Credential) -> frozenset[str]:
+        """What the everyday rules and all consented contracts that this person and runtime may use name."""
+        live = self._tenancy.live
+        daily = everyday(self._tenancy, credential)
+        contracts: list[Contract] = [rules.contract for rules in live.contracts.values()]
+        contracts += live.templates.values()
+        return frozenset(
+            scope.integration
+            for contract in contracts
+            if (not contract.everyday or contract.id == daily)
+            and _admits(contract.initiators, credential.initiator.subject)
+            and _admits(contract.runtimes, credential.runtime.id)
+            and live.active(contract.id)
+            for scope in contract.scopes
+        )
+
+    def _listed(self, names: tuple[str, ...]) -> Listing:
+        boxes = [box for box in self._of if box.integration.name in names]
+        headers = [
+            (shown, tool.headers)
+            for box in boxes
+            for tool in _tools(box)
+            if tool.headers and (shown := self._table.names.get((box.integration.name, tool.name))) is not None
+        ]
+        said = [
+            f"{box.integration.name}: {box.pin.instructions[:MAX_INSTRUCTIONS]}"
+            for box in boxes
+            if box.pin is not None and box.pin.instructions
+        ]
+        return Listing(
+            integration=EVERYTHING,
+            tools=b"[" + b",".join(tool for name in names for tool in self._renamed[name]) + b"]",
+            server=_encode({"name": "callgate", "version": __version__}),
+            instructions="\n\n".join((_INTRODUCTION, *said)),
+            eras=ALL_ERAS,
+            bridged=True,
+            headers=tuple(headers),
+        )
+
+
+def _admits(names: tuple[str, ...], name: str) -> bool:
+    return "*" in names or name in names
+
+
+def _tools(box: Toolbox) -> list[ToolProfile]:
+    """The callable tools, in the pin's order."""
+    pins = box.pin.tools if box.pin is not None else ()
+    found = [tool for pin in pins if (tool := box.tools.get(pin.name)) is not None and tool.pin == pin]
+    return [tool for tool in found if not tool.quarantine]
+
+
+def _renamed(listed: bytes, name: str) -> bytes:
+    members: dict[str, Any] = _members.decode(listed)
+    return _encode({**members, "name": name})
