@@ -41,6 +41,9 @@ def listing(
     bridged: bool = True,
     headers: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (),
     instructions: str = "Use with care.",
+    offers: tuple[str, ...] = (),
+    prompts: tuple[dict[str, Any], ...] = (),
+    templates: tuple[dict[str, Any], ...] = (),
     **more: Any,
 ) -> Listing:
     return Listing(
@@ -51,6 +54,10 @@ def listing(
         eras=eras,
         bridged=bridged,
         headers=headers,
+        offers=offers,
+        offers_modern=offers,
+        prompts=json.dumps(list(prompts)).encode(),
+        templates=json.dumps(list(templates)).encode(),
         **more,
     )
 
@@ -86,6 +93,8 @@ class FakeServing:
         self.opened: list[tuple[bytes, str]] = []
         self.upstream = Opened("up-1", "2025-06-18", b"{}")
         self.upstream_fault: UpstreamError | None = None
+        self.level_error = b""
+        """What the server answers to logging/setLevel; empty: that it did it."""
         self.approval: Answer | None = None
         self.explained: dict[str, object] | None = None
 
@@ -127,6 +136,14 @@ class FakeServing:
 
     async def end_session(self, credential: Credential, integration: str, session: str) -> None:
         self.ended.append(session)
+
+    async def set_level(
+        self, credential: Credential, integration: str, level: str, session: str, protocol: str
+    ) -> tuple[bytes, bytes]:
+        self.asked.append(("level", (integration, level, session, protocol)))
+        if self.upstream_fault is not None:
+            raise self.upstream_fault
+        return b"{}", self.level_error
 
     def seal_session(
         self, credential: Credential, integration: str, session: str, protocol: str, asks: tuple[str, ...] = ()

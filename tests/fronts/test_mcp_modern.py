@@ -226,7 +226,7 @@ def test_other_methods_are_404(method: str) -> None:
     async def test(front: McpFront, serving: FakeServing) -> None:
         seen = await ask_modern(front, request(method))
         assert (seen.status, seen.error["code"]) == (404, -32601)
-        assert seen.error["data"]["reason"] in ("not_governed", "unknown_method")
+        assert seen.error["data"]["reason"] in ("not_governed", "not_offered", "unknown_method")
 
     run(test)
 

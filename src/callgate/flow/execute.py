@@ -10,6 +10,7 @@ import msgspec
 
 from callgate.core.jsonrpc import Message
 from callgate.core.toolbox import ToolProfile
+from callgate.flow.methods import meta_of, name_of, outcome_of, params_of
 from callgate.flow.asking import Asking, ClientBehind
 from callgate.flow.ports import Exchange, Outbound, Permitted, Relay, always
 from callgate.flow.prepare import is_idempotent
@@ -18,7 +19,7 @@ from callgate.flow.sessions import GateSessions
 from callgate.flow.tenancy import Tenancy
 from callgate.flow.watch import Watch
 from callgate.model.answer import Failed, Served, ToolResult
-from callgate.model.call import Call
+from callgate.model.call import TOOLS_CALL, Call
 from callgate.model.errors import IntegrityError, OutcomeUnknown, StoreError, UpstreamError
 from callgate.model.event import CallUnknown
 from callgate.model.store import Conflict, OpenCall, Put, SealedRow, Unit
@@ -54,6 +55,7 @@ class Flight:
         session: str = "",
         protocol: str = "",
         progress: bool = False,
+        log_level: str = "",
         epilogue: Epilogue | None = None,
         watch: Watch | None = None,
     ) -> None:
@@ -68,6 +70,7 @@ class Flight:
         self.session = session
         self.protocol = protocol
         self.progress = progress
+        self.log_level = log_level
         self.epilogue = epilogue
         self.watch = watch or Watch()
         self.exchange: Exchange | None = None
@@ -133,7 +136,7 @@ class Executor:
         for name, arguments in reads:
             outbound = self._outbound(call, name, _encode(arguments), "", "", progress=False)
             message = await self._in_own_session(call, outbound, None, _drop)
-            if _outcome(message) != (Outcome.OK, ""):
+            if outcome_of(TOOLS_CALL, message) != (Outcome.OK, ""):
                 raise UpstreamError(
                     "The state that the approval would be bound to cannot be read.", code="state_unreadable"
                 )
@@ -159,6 +162,8 @@ class Executor:
                 progress=flight.progress,
                 tool_profile=tool,
                 traceparent=self._leaving(flight),
+                method=call.method,
+                log_level=flight.log_level,
             )
             try:
                 return await send(call, outbound, flight, relay)
@@ -213,6 +218,8 @@ class Executor:
                 flight.asking.withdrawn(message.params)
             elif message.method == "notifications/progress":
                 relay(message.params)
+            elif message.method == "notifications/message":
+                relay(message.raw)
         raise OutcomeUnknown("The server ended the answer before the result.", code="lost")
 
     async def _asked_back(self, exchange: Exchange, message: Message, flight: Flight | None) -> None:
@@ -234,14 +241,17 @@ class Executor:
         progress: bool,
         tool_profile: ToolProfile | None = None,
         traceparent: str = "",
+        method: str = TOOLS_CALL,
+        log_level: str = "",
     ) -> Outbound:
-        meta = _meta(call.id if progress else "", traceparent)
+        meta = meta_of(call.id if progress else "", traceparent, log_level, protocol)
         return Outbound(
-            method="tools/call",
-            params=b'{"name":' + _encode(tool) + b',"arguments":' + arguments + meta + b"}",
+            method=method,
+            params=params_of(method, tool, arguments, meta),
             protocol=protocol,
             session=session,
-            name=tool,
+            name=name_of(method, tool, call.arguments),
+            log_level=log_level,
             traceparent=traceparent,
             parameters=() if tool_profile is None else tool_profile.header_values(call.arguments),
             deadline_ms=max(1, call.deadline_ms - self._clock.now_ms()),
@@ -249,7 +259,7 @@ class Executor:
 
     async def _finished(self, flight: Flight, response: Message, duration_us: int) -> Served | Failed:
         call, tool = flight.call, flight.tool
-        outcome, problem = _outcome(response)
+        outcome, problem = outcome_of(call.method, response)
         flight.watch.outcome = outcome.value
         receipt = None
         if call.tier is Tier.EXECUTE:
@@ -272,6 +282,7 @@ class Executor:
                 error=response.error,
                 events=(*flight.decided, event.id),
                 receipt=receipt or (),
+                method=call.method,
             )
         changes, sealed = flight.epilogue(answer) if flight.epilogue else ((), ())
         unit = Unit(
@@ -347,14 +358,6 @@ def in_doubt(call_id: str, code: str, reason: str) -> Failed:
     )
 
 
-def _meta(token: str, traceparent: str) -> bytes:
-    """The member ``_meta`` with its comma, if there is anything to say."""
-    if not traceparent:
-        return b',"_meta":{"progressToken":' + _encode(token) + b"}" if token else b""
-    said = {"progressToken": token, "traceparent": traceparent} if token else {"traceparent": traceparent}
-    return b',"_meta":' + _encode(said)
-
-
 def _next(flight: Flight, code: str, *, sent: bool) -> str:
     if code == "session_gone" and not flight.protocol:
         return "The server took the gate's session for over and ran nothing by its own word. Call again for a new one."
@@ -374,16 +377,3 @@ async def _refuse(exchange: Exchange, message: Message) -> None:
     except UpstreamError:
         # The call itself was sent: its own answer may still come, whatever becomes of this one.
         return
-
-
-def _outcome(response: Message) -> tuple[Outcome, str]:
-    """(how it ended, why it may not be delivered)."""
-    if response.error:
-        return Outcome.PROTOCOL_ERROR, ""
-    try:
-        result = _result.decode(response.result)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        return Outcome.PROTOCOL_ERROR, "The server's answer is not a tool result."
-    if result.resultType not in ("", "complete"):
-        return Outcome.PROTOCOL_ERROR, "The server asked for further input, which is off at this gate."
-    return (Outcome.TOOL_ERROR if result.isError else Outcome.OK), ""

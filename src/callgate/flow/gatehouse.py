@@ -7,7 +7,7 @@ from callgate.core.sessions import SessionSealer
 from callgate.core.tally import Counts
 from callgate.flow.explain import explained
 from callgate.flow.house import Rooms
-from callgate.flow.ports import Clock, Entropy, Opened, Relay, Tokens
+from callgate.flow.ports import Clock, Entropy, Opened, Outbound, Relay, Tokens
 from callgate.flow.prepare import credential_problem
 from callgate.flow.rows import put
 from callgate.flow.serving import EVERYTHING, Listing
@@ -19,6 +19,8 @@ from callgate.model.identity import Credential
 from callgate.model.record import TaskBinding
 from callgate.model.store import Conflict, Unit
 
+SIDE_MS = 10_000
+"""For what is relayed beside calls."""
 _REASONS = {
     "expired": "The token has expired. Sign in again with: callgate login",
     "revoked": "The token was revoked. Sign in again with: callgate login",
@@ -170,6 +172,22 @@ class Gatehouse:
         connected = tenancy.live.connected.get(integration)
         if connected is not None and session:
             await tenancy.upstreams.of(connected.integration).end(session)
+
+    async def set_level(
+        self, credential: Credential, integration: str, level: str, session: str, protocol: str
+    ) -> tuple[bytes, bytes]:
+        tenancy = self._rooms(credential).tenancy
+        connected = tenancy.live.connected.get(integration)
+        if connected is None:
+            raise UpstreamError("This gate has no such integration.", code="unknown_integration")
+        if tenancy.live.halted(credential, integration):
+            raise UpstreamError("Calls like this are halted by an operator.", code="halted")
+        params = msgspec.json.encode({"level": level})
+        request = Outbound("logging/setLevel", params, protocol, session, deadline_ms=SIDE_MS)
+        async for message in await tenancy.upstreams.of(connected.integration).open(request):
+            if message.is_response:
+                return message.result, message.error
+        raise UpstreamError("The server did not answer.", code="lost")
 
     def seal_session(
         self, credential: Credential, integration: str, session: str, protocol: str, asks: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ from callgate.core.ledger.canonical import canonical, digest
 from callgate.core.toolbox import ToolProfile
 from callgate.flow.execute import Executor, Flight, in_doubt
 from callgate.flow.live import OPEN_HOLDS
+from callgate.flow.methods import method_of, pending_next
 from callgate.flow.prepare import Prepared, equal, sticky
 from callgate.flow.rows import noun, put
 from callgate.flow.scribe import Scribe, question_ref
@@ -28,10 +29,6 @@ from callgate.model.terms import Effect, HoldState
 WAIT_AT_MOST_MS = 45_000
 _encode = msgspec.json.Encoder(order="sorted").encode
 _collected = msgspec.json.Decoder(Collected)
-_PENDING_NEXT = (
-    "The call is frozen exactly as it is and runs once after approval. "
-    "Call callgate_await_approval with this approval_id, or go on with other work; do not repeat or vary the call."
-)
 _NOT_AGAIN = "It will not be sent again under this approval. Look in the target before calling again."
 _ENDED = {
     HoldState.DENIED: "A person said no. Do not try another way to the same end.",
@@ -306,9 +303,7 @@ class Holds:
         scribe = Scribe.resume(self._tenancy, hold.call_id, key)
         kept = _collected.decode(scribe.open(sealed[-1]))
         if kept.outcome == "served":
-            return Served(
-                call_id=hold.call_id, result=kept.result, error=kept.error, events=kept.events, receipt=kept.receipt
-            )
+            return Served(hold.call_id, kept.result, kept.error, kept.events, kept.receipt, method_of(hold.tool))
         return Failed(
             call_id=hold.call_id, code=kept.outcome, reason=kept.reason, unknown=kept.unknown, next=_NOT_AGAIN
         )
@@ -333,7 +328,7 @@ def pending(hold: Hold) -> Pending:
         questions=hold.questions,
         findings=_asked(hold),
         expires_ms=hold.expires_ms,
-        next=_PENDING_NEXT,
+        next=pending_next(hold.tool),
     )
 
 

@@ -191,6 +191,7 @@ class Runner:
             session=request.session,
             protocol=request.protocol,
             progress=request.progress,
+            log_level=request.log_level,
             watch=inflight.watch,
         )
         flight.cancelled = inflight.cancelled

@@ -28,7 +28,9 @@ class _ResultMarks(msgspec.Struct, frozen=True):
     """The members of a result that decide how ours go in."""
 
     meta: msgspec.Raw = msgspec.field(default=msgspec.Raw(b""), name="_meta")
-    resultType: msgspec.Raw = msgspec.Raw(b"")  # noqa: N815 - the wire's name
+    resultType: msgspec.Raw = msgspec.Raw(b"")  # noqa: N815 - the wire's names
+    ttlMs: msgspec.Raw = msgspec.Raw(b"")  # noqa: N815
+    cacheScope: msgspec.Raw = msgspec.Raw(b"")  # noqa: N815
 
 
 _seen = msgspec.json.Decoder(_ResultMarks)
@@ -47,28 +49,45 @@ def answer_json(answer: Answer, server: bytes | None) -> tuple[bytes, bool]:
         if answer.error:
             return answer.error, True
         return _served(answer, server), False
-    return in_band(*_told(answer), modern=server is not None, is_error=True), False
+    return in_band(*told(answer), modern=server is not None, is_error=True), False
 
 
 def _served(answer: Served, server: bytes | None) -> bytes:
-    """The result as the target sent it, with our keys in its ``_meta``; the rest keeps its bytes."""
+    made = evidenced(answer, server)
+    if isinstance(made, bytes):
+        return made
+    did = "asked back instead of answering, which the gate does not relay"
+    if made == "bad_result":
+        did = "answered with something that is no tool result"
+    return _no_result(made, did, modern=server is not None)
+
+
+def evidenced(answer: Served, server: bytes | None, *, cacheable: bool = False) -> bytes | str:
+    """The result as the target sent it, with our keys in its ``_meta``; the rest keeps its bytes. A code, when it
+    cannot be delivered: ``bad_result`` or ``not_governed``. ``cacheable``: a result that says how long it may be kept
+    (2026-07-28); it is for this caller alone, whatever the target says.
+    """
     modern = server is not None
     result = answer.result
     try:
         seen = _seen.decode(result)
         theirs = _meta.decode(seen.meta) or {} if seen.meta else {}
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return _no_result("bad_result", "answered with something that is no tool result", modern=modern)
+        return "bad_result"
     if seen.resultType and bytes(seen.resultType) != b'"complete"':
-        return _no_result(
-            "not_governed", "asked back instead of answering, which the gate does not relay", modern=modern
-        )
+        return "not_governed"
     ours = encode({META_CALL: answer.call_id, META_EVENTS: answer.events})[1:-1]
     if answer.receipt:
         ours = b"".join((ours, _RECEIPT, encode(dict(answer.receipt))))
     if server is not None and SERVER_INFO not in theirs:
         ours = b"".join((ours, _SERVER, server))
     kind = _COMPLETE if modern and not seen.resultType else b""
+    if modern and cacheable:
+        kind += b'"cacheScope":"private",' + (b"" if seen.ttlMs else b'"ttlMs":0,')
+        if seen.cacheScope:
+            members = _members.decode(result)
+            members.pop("cacheScope")
+            result = encode(members)
     if seen.meta:
         kept = encode({key: value for key, value in theirs.items() if not key.startswith(_PREFIX)})[1:-1]
         members = _members.decode(result)
@@ -94,7 +113,7 @@ def in_band(text: str, facts: dict[str, Any], *, modern: bool, is_error: bool = 
     return encode({"resultType": "complete", **result} if modern else result)
 
 
-def _told(answer: Refused | Pending | Failed) -> tuple[str, dict[str, Any]]:
+def told(answer: Refused | Pending | Failed) -> tuple[str, dict[str, Any]]:
     if isinstance(answer, Refused):
         return _refused(answer)
     if isinstance(answer, Pending):

@@ -6,9 +6,12 @@ They can look, wait and narrow; none of them approves or widens anything.
 from typing import Any
 
 from callgate.adapters.mcp.answers import answer_json, in_band
+from callgate.adapters.mcp.method_answers import as_tool_result
 from callgate.adapters.mcp.wire import encode
 from callgate.flow.ports import Relay
 from callgate.flow.serving import Serving
+from callgate.model.answer import Served
+from callgate.model.call import TOOLS_CALL
 from callgate.model.errors import InputError
 from callgate.model.identity import Credential
 
@@ -97,6 +100,8 @@ class ControlTools:
             answer = await self._serving.await_approval(credential, hold, wait * 1000, relay)
         except InputError as fault:
             return _refused(fault.code, fault.message, modern=modern), False
+        if isinstance(answer, Served) and answer.method != TOOLS_CALL and not answer.error:
+            return as_tool_result(answer, server), False
         return answer_json(answer, server)
 
     async def _explain(self, credential: Credential, arguments: dict[str, Any], modern: bool) -> bytes:

@@ -3,17 +3,17 @@
 from callgate.adapters.mcp.answers import answer_json
 from callgate.adapters.mcp.control import RESERVED, ControlTools
 from callgate.adapters.mcp.http import HttpReply
+from callgate.adapters.mcp.method_answers import method_answer
 from callgate.adapters.mcp.parse import ClaimReader, ClientMessage, ToolCall
 from callgate.adapters.mcp.turn import Turn
-from callgate.adapters.mcp.wire import METHOD, error, result
+from callgate.adapters.mcp.wire import METHOD, PARAMS, error, result
+from callgate.core.loglevels import LEVELS, severity
 from callgate.flow.serving import Serving
 from callgate.model.answer import Request
+from callgate.model.call import COMPLETE, PROMPTS_GET, RESOURCES_LIST, RESOURCES_READ, TOOLS_CALL
 
 _NOT_GOVERNED = {
-    "resources": "Resources do not pass the gate yet: it has no rules for them.",
-    "prompts": "Prompts do not pass the gate yet: it has no rules for them.",
-    "completion": "Completion does not pass the gate yet: it has no rules for it.",
-    "logging": "The gate sends no log messages, so there is no level to set.",
+    "resources": "Changes of resources are not announced yet: the gate has no rules for it.",
     "subscriptions": "The gate announces no changes; keep a list no longer than its ttlMs.",
     "tasks": "Tasks of the protocol do not pass the gate: it has no rules for them.",
     "sampling": "The gate asks clients nothing, so nothing is sampled.",
@@ -27,6 +27,39 @@ def not_governed(message: ClientMessage, status: int) -> HttpReply:
     reason = _NOT_GOVERNED.get(message.method.partition("/")[0])
     data = {"reason": "not_governed" if reason else "unknown_method"}
     return message.refuse(status, METHOD, reason or "There is no such method.", data)
+
+
+_NEEDED = {
+    "prompts/list": "prompts",
+    PROMPTS_GET: "prompts",
+    RESOURCES_LIST: "resources",
+    RESOURCES_READ: "resources",
+    "resources/templates/list": "resources",
+    COMPLETE: "completions",
+    "logging/setLevel": "logging",
+}
+"""The capability that each method comes with."""
+LISTS = ("tools/list", "prompts/list", "resources/templates/list")
+"""Answered from what was confirmed."""
+
+
+def not_offered(turn: Turn) -> HttpReply | None:
+    """-32601 for a method of a capability that the server does not have."""
+    needed = _NEEDED.get(turn.message.method)
+    if needed is None or needed in (turn.shown.offers_modern if turn.modern else turn.shown.offers):
+        return None
+    said = f"The server of this integration, as it was confirmed, does not offer {needed}."
+    return turn.message.refuse(404 if turn.modern else 200, METHOD, said, {"reason": "not_offered"})
+
+
+async def confirmed_list(turn: Turn) -> HttpReply:
+    """The one page of a list of definitions."""
+    message, shown = turn.message, turn.shown
+    if message.params.get("cursor") is not None:
+        said = "The list has one page; there is no such cursor."
+        return message.refuse(400 if turn.modern else 200, PARAMS, said)
+    lists = shown.lists_modern if turn.modern else shown.lists_handshake
+    return not_offered(turn) or HttpReply(200, result(message.id_json, lists[message.method]))
 
 
 class CallDesk:
@@ -45,7 +78,9 @@ class CallDesk:
         stream, message, admitted = turn.stream, turn.message, turn.admitted
         server = turn.shown.server if turn.modern else None
         stream.call(call.token, watched=turn.modern)
-        if call.name.startswith(RESERVED):
+        stream.logs = severity(turn.log_level or ("" if turn.modern else LEVELS[0]))
+        method, status = message.method, 200
+        if method == TOOLS_CALL and call.name.startswith(RESERVED):
             body, is_error = await self._control.call(
                 admitted.credential, call.name, call.arguments, stream.relay, server
             )
@@ -62,11 +97,16 @@ class CallDesk:
                     protocol=turn.protocol,
                     progress=call.token is not None,
                     same_host=self._same_host,
+                    method=method,
+                    log_level=turn.log_level,
                     asks=turn.asks,
                     inquire=turn.inquire,
                 ),
                 stream.relay,
             )
-            body, is_error = answer_json(answer, server)
+            if method == TOOLS_CALL:
+                body, is_error = answer_json(answer, server)
+            else:
+                body, is_error, status = method_answer(answer, server)
         stream.check()
-        await stream.finish((error if is_error else result)(message.id_json, body))
+        await stream.finish((error if is_error else result)(message.id_json, body), status)

@@ -5,17 +5,29 @@ from collections.abc import Callable
 
 from callgate.adapters.mcp.asking import OpenAsks
 from callgate.adapters.mcp.config import HANDSHAKE
-from callgate.adapters.mcp.desk import CallDesk, not_governed
+from callgate.adapters.mcp.desk import LISTS, CallDesk, confirmed_list, not_governed, not_offered
 from callgate.adapters.mcp.guard import Admitted
 from callgate.adapters.mcp.headers import VERSION
 from callgate.adapters.mcp.http import HttpReply
-from callgate.adapters.mcp.parse import ClientAnswer, ClientMessage, parse_tool_call
+from callgate.adapters.mcp.parse import ClientAnswer, ClientMessage, parse_method_call, parse_tool_call
 from callgate.adapters.mcp.shown import ShownListing
 from callgate.adapters.mcp.stream import ClientStream, Stop, StreamPhase
 from callgate.adapters.mcp.turn import Methods, Turn
-from callgate.adapters.mcp.wire import INTERNAL, INVALID, NO_ID, PARAMS, UNSUPPORTED_VERSION, encode, refuse, result
+from callgate.adapters.mcp.wire import (
+    INTERNAL,
+    INVALID,
+    NO_ID,
+    PARAMS,
+    UNSUPPORTED_VERSION,
+    encode,
+    error,
+    refuse,
+    result,
+)
 from callgate.core.asks import capabilities_of, declared
+from callgate.core.loglevels import LEVELS, severity
 from callgate.flow.serving import EVERYTHING, Serving
+from callgate.model.call import GOVERNED, TOOLS_CALL
 from callgate.model.errors import UpstreamError
 
 _SESSION = b"mcp-session-id"
@@ -31,9 +43,13 @@ class HandshakeEra:
         """By (sealed session, request id); only its own principal can open a sealed session."""
         self._ended: dict[str, None] = {}
         """Sessions that their client ended, oldest first; forgotten by a restart."""
+        self._levels: dict[str, str] = {}
+        """Least severe log message by sealed session, where it was set; else everything the server sends is passed."""
         self._methods: Methods = {
-            "tools/call": self._call,
-            "tools/list": self._tools,
+            TOOLS_CALL: self._call,
+            **dict.fromkeys(GOVERNED, self._call),
+            **dict.fromkeys(LISTS, confirmed_list),
+            "logging/setLevel": self._set_level,
             "ping": self._ping,
         }
         self._notifications: dict[str, Callable[[str, ClientMessage], None]] = {
@@ -85,6 +101,7 @@ class HandshakeEra:
         if len(self._ended) >= _KEPT:
             del self._ended[next(iter(self._ended))]
         self._ended[sealed] = None
+        self._levels.pop(sealed, None)
         for key, stream in self._running.items():
             if key[0] == sealed and stream.phase is StreamPhase.CALLING:
                 stream.stop(Stop.CANCELLED)
@@ -137,21 +154,17 @@ class HandshakeEra:
         body = result(message.id_json, shown.initialized(protocol))
         return HttpReply(200, body, ((_SESSION, sealed.encode("ascii")),))
 
-    async def _tools(self, turn: Turn) -> HttpReply:
-        message = turn.message
-        if message.params.get("cursor") is not None:
-            return message.refuse(200, PARAMS, "The list has one page; there is no such cursor.")
-        return HttpReply(200, result(message.id_json, turn.shown.tools_handshake))
-
     async def _ping(self, turn: Turn) -> HttpReply:
         return HttpReply(200, result(turn.message.id_json, b"{}"))
 
     async def _call(self, turn: Turn) -> HttpReply | None:
         message = turn.message
-        call = parse_tool_call(message)
+        parse = parse_tool_call if message.method == TOOLS_CALL else parse_method_call
+        call = not_offered(turn) or parse(message)
         if isinstance(call, HttpReply):
             return call
         assert message.id is not None
+        turn.log_level = self._levels.get(turn.sealed, "")
         key = (turn.sealed, message.id)
         if key in self._running:
             said = "A request with this id is still running in this session."
@@ -162,6 +175,30 @@ class HandshakeEra:
         finally:
             del self._running[key]
         return None
+
+    async def _set_level(self, turn: Turn) -> HttpReply:
+        """Kept for the session; a session that is the upstream's own is told there too."""
+        message = turn.message
+        refused = not_offered(turn)
+        if refused is not None:
+            return refused
+        level = message.params.get("level")
+        if not isinstance(level, str) or severity(level) is None or not message.params.keys() <= {"level", "_meta"}:
+            return message.refuse(200, PARAMS, f"params.level must be one of {', '.join(LEVELS)}.", {"reason": "shape"})
+        if not turn.shown.bridged:
+            turn.stream.call(None, watched=False)
+            try:
+                _, fault = await self._serving.set_level(
+                    turn.admitted.credential, turn.admitted.integration, level, turn.session, turn.protocol
+                )
+            except UpstreamError as failure:
+                return message.refuse(200, INTERNAL, failure.message, {"reason": failure.code})
+            if fault:
+                return HttpReply(200, error(message.id_json, fault))
+        if len(self._levels) >= _KEPT:
+            del self._levels[next(iter(self._levels))]
+        self._levels[turn.sealed] = level
+        return HttpReply(200, result(message.id_json, b"{}"))
 
     def _cancelled(self, sealed: str, message: ClientMessage) -> None:
         """A cancel of nothing that runs is ignored, as the spec wants."""

@@ -3,17 +3,20 @@
 from typing import Any
 
 from callgate.adapters.mcp.config import HANDSHAKE
-from callgate.adapters.mcp.desk import CallDesk, not_governed
+from callgate.adapters.mcp.desk import LISTS, CallDesk, confirmed_list, not_governed, not_offered
 from callgate.adapters.mcp.guard import Admitted
 from callgate.adapters.mcp.headers import VERSION, parameter_mismatch, routing_mismatch
 from callgate.adapters.mcp.http import HeaderFields, HttpReply
-from callgate.adapters.mcp.parse import ClientMessage, parse_tool_call
+from callgate.adapters.mcp.parse import ClientMessage, ToolCall, parse_method_call, parse_tool_call
 from callgate.adapters.mcp.shown import ShownListing
 from callgate.adapters.mcp.stream import ClientStream
 from callgate.adapters.mcp.turn import Methods, Turn
 from callgate.adapters.mcp.wire import HEADER_MISMATCH, INVALID, PARAMS, UNSUPPORTED_VERSION, result
+from callgate.core.loglevels import LEVELS, severity
+from callgate.model.call import GOVERNED, TOOLS_CALL
 
 VERSION_META = "io.modelcontextprotocol/protocolVersion"
+LOG_LEVEL_META = "io.modelcontextprotocol/logLevel"
 CAPABILITIES_META = "io.modelcontextprotocol/clientCapabilities"
 
 
@@ -31,8 +34,9 @@ class ModernEra:
     def __init__(self, desk: CallDesk) -> None:
         self._desk = desk
         self._methods: Methods = {
-            "tools/call": self._call,
-            "tools/list": self._tools,
+            TOOLS_CALL: self._call,
+            **dict.fromkeys(GOVERNED, self._call),
+            **dict.fromkeys(LISTS, confirmed_list),
             "server/discover": self._discover,
         }
 
@@ -48,18 +52,12 @@ class ModernEra:
             return not_governed(message, 404)
         return await method(Turn(admitted, shown, stream, message, message.meta[VERSION_META], modern=True))
 
-    async def _tools(self, turn: Turn) -> HttpReply:
-        message = turn.message
-        if message.params.get("cursor") is not None:
-            return message.refuse(400, PARAMS, "The list has one page; there is no such cursor.")
-        return HttpReply(200, result(message.id_json, turn.shown.tools_modern))
-
     async def _discover(self, turn: Turn) -> HttpReply:
         return HttpReply(200, result(turn.message.id_json, turn.shown.discovered))
 
     async def _call(self, turn: Turn) -> HttpReply | None:
         message = turn.message
-        call = parse_tool_call(message)
+        call = not_offered(turn) or self._parsed(turn)
         if isinstance(call, HttpReply):
             return call
         declared = turn.shown.headers.get(call.name)
@@ -68,6 +66,15 @@ class ModernEra:
             return message.refuse(400, HEADER_MISMATCH, wrong)
         await self._desk.run(turn, call)
         return None
+
+    def _parsed(self, turn: Turn) -> ToolCall | HttpReply:
+        message = turn.message
+        level = message.meta.get(LOG_LEVEL_META)
+        if level is not None:
+            if severity(level) is None:
+                return message.refuse(400, PARAMS, f"{LOG_LEVEL_META} must be one of {', '.join(LEVELS)}.")
+            turn.log_level = level
+        return parse_tool_call(message) if message.method == TOOLS_CALL else parse_method_call(message)
 
     def _refused(self, fields: HeaderFields, shown: ShownListing, message: ClientMessage) -> HttpReply | None:
         """What the version rules and the header rules say, before anything else is looked at."""

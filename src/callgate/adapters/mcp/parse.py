@@ -107,14 +107,32 @@ def parse_tool_call(message: ClientMessage) -> ToolCall | HttpReply:
         arguments = {}
     elif not isinstance(arguments, dict):
         return message.refuse(400, PARAMS, "params.arguments must be an object.", {"reason": "shape"})
-    for name_of_round in ("inputResponses", "requestState", "task"):
-        if name_of_round in params:
-            said = f"params.{name_of_round} is not taken yet: the gate has no rules for it."
+    token = _round_refused(message) or _token(message)
+    return token if isinstance(token, HttpReply) else ToolCall(name, arguments, token)
+
+
+def _round_refused(message: ClientMessage) -> HttpReply | None:
+    for name in ("inputResponses", "requestState", "task"):
+        if name in message.params:
+            said = f"params.{name} is not taken yet: the gate has no rules for it."
             return message.refuse(400, PARAMS, said, {"reason": "not_governed"})
+    return None
+
+
+def _token(message: ClientMessage) -> int | str | HttpReply | None:
     token = message.meta.get("progressToken")
     if token is not None and not _is_id(token):
         return message.refuse(400, PARAMS, "progressToken must be a string or an integer.", {"reason": "shape"})
-    return ToolCall(name, arguments, token)
+    return token
+
+
+def parse_method_call(message: ClientMessage) -> ToolCall | HttpReply:
+    """Params and progress token of another governed method, named like the method; or HTTP 400 with -32602. Whether
+    the params are what the method takes is judged with the call.
+    """
+    arguments = {key: value for key, value in message.params.items() if key != "_meta"}
+    token = _round_refused(message) or _token(message)
+    return token if isinstance(token, HttpReply) else ToolCall(message.method, arguments, token)
 
 
 class ClaimReader:

@@ -39,22 +39,50 @@ class ShownListing:
             SERVER_INFO.encode(),
             listing.server,
         )
-        self.tools_handshake = b'{"tools":%b}' % tools
-        self.tools_modern = b'{"resultType":"complete","tools":%b,%b}' % (tools, cached)
-        self.discovered = b'{"resultType":"complete","supportedVersions":%b,"capabilities":{"tools":{}}%b,%b}' % (
+        lists = {
+            "tools/list": (b"tools", tools),
+            "prompts/list": (b"prompts", listing.prompts),
+            "resources/templates/list": (b"resourceTemplates", listing.templates),
+        }
+        self.lists_handshake = {method: b'{"%b":%b}' % named for method, named in lists.items()}
+        """Results by method, like ``lists_modern``."""
+        self.lists_modern = {
+            method: b'{"resultType":"complete","%b":%b,%b}' % (*named, cached) for method, named in lists.items()
+        }
+        self.offers = frozenset(("tools", *listing.offers))
+        """Capabilities in handshake eras; the gate has tools of its own."""
+        self.offers_modern = frozenset(("tools", *listing.offers_modern))
+        self.discovered = b'{"resultType":"complete","supportedVersions":%b,"capabilities":%b%b,%b}' % (
             encode(self.versions),
+            encode(_capabilities(self.offers_modern)),
             b',"instructions":%b' % encode(listing.instructions) if listing.instructions else b"",
             cached,
         )
 
     def initialized(self, protocol: str) -> bytes:
-        """An InitializeResult that offers tools and nothing else; name, version and instructions are the pinned ones."""
+        """An InitializeResult that offers what the server offers and the gate relays; name, version and instructions
+        are the pinned ones.
+        """
         instructions = self.listing.instructions
-        return b'{"protocolVersion":%b,"capabilities":{"tools":{}},"serverInfo":%b%b}' % (
+        return b'{"protocolVersion":%b,"capabilities":%b,"serverInfo":%b%b}' % (
             encode(protocol),
+            encode(_capabilities(self.offers)),
             self.server,
             b',"instructions":%b' % encode(instructions) if instructions else b"",
         )
+
+
+_RELAYED = ("tools", "prompts", "resources", "completions", "logging")
+"""Capabilities, and with a dot what of them (``resources.subscribe``), that the gate relays where a server has them."""
+
+
+def _capabilities(offers: frozenset[str]) -> dict[str, dict[str, bool]]:
+    declared: dict[str, dict[str, bool]] = {}
+    for offer in _RELAYED:
+        name, _, flag = offer.partition(".")
+        if offer in offers:
+            declared.setdefault(name, {}).update({flag: True} if flag else {})
+    return declared
 
 
 def _header(name: str) -> bytes:

@@ -13,6 +13,7 @@ import msgspec
 
 from callgate.adapters.mcp.http import JSON_TYPE, HttpReply, Receive, Send
 from callgate.adapters.mcp.wire import INVALID, NO_ID, encode, refuse
+from callgate.core.loglevels import severity
 
 _STREAM_HEADERS = [
     (b"content-type", b"text/event-stream"),
@@ -22,6 +23,8 @@ _STREAM_HEADERS = [
 _KEEP_ALIVE = b": keep-alive\n\n"
 _MAX_QUEUED = 64
 _MAX_TEXT = 1_000
+_MAX_LOG = 64 << 10
+"""Bytes of one log message; a larger one is dropped."""
 
 
 class StreamPhase(enum.Enum):
@@ -47,8 +50,14 @@ class _ClientProgress(msgspec.Struct, frozen=True):
     message: str | None = None
 
 
+class _LogMessage(msgspec.Struct, frozen=True):
+    level: str
+    data: msgspec.Raw
+    logger: str | None = None
+
+
 class _Notification(msgspec.Struct, frozen=True):
-    """A progress notification, or its params alone."""
+    """A notification, or the params of progress alone."""
 
     method: str = "notifications/progress"
     params: msgspec.Raw = msgspec.Raw(b"")
@@ -56,6 +65,7 @@ class _Notification(msgspec.Struct, frozen=True):
 
 _notification = msgspec.json.Decoder(_Notification)
 _progress = msgspec.json.Decoder(_ClientProgress)
+_log_message = msgspec.json.Decoder(_LogMessage)
 
 
 class ClientStream:
@@ -73,6 +83,7 @@ class ClientStream:
         "_watch",
         "began",
         "id_json",
+        "logs",
         "moved",
         "phase",
         "quiet",
@@ -91,6 +102,8 @@ class ClientStream:
         self._watch: asyncio.Task[None] | None = None
         self._started = False
         self.phase = StreamPhase.READING
+        self.logs: int | None = None
+        """Severity from which on log messages of the call are sent; None: none are."""
         self.id_json = NO_ID
         """Id of the request, once it is known."""
         self.stopped: Stop | None = None
@@ -130,12 +143,16 @@ class ClientStream:
         self.watched = watched
 
     def relay(self, notification: bytes) -> None:
-        """Take progress of the call for the client, under the client's own token; anything else is dropped."""
-        if self._token is None or self.phase is not StreamPhase.CALLING:
+        """Take progress of the call for the client, under the client's own token, and log messages that it wants;
+        anything else is dropped.
+        """
+        if (self._token is None and self.logs is None) or self.phase is not StreamPhase.CALLING:
             return
         try:
             outer = _notification.decode(notification)
-            if outer.method != "notifications/progress":
+            if outer.method == "notifications/message":
+                self._log(outer.params)
+            if outer.method != "notifications/progress" or self._token is None:
                 return
             said = _progress.decode(outer.params or notification)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -149,6 +166,19 @@ class ClientStream:
         if said.message is not None:
             params["message"] = said.message[:_MAX_TEXT]
         self._push(_event(encode({"jsonrpc": "2.0", "method": "notifications/progress", "params": params})))
+
+    def _log(self, params: bytes) -> None:
+        """Raises like a decoder for what is no log message."""
+        if self.logs is None or len(params) > _MAX_LOG:
+            return
+        said = _log_message.decode(params)
+        rank = severity(said.level)
+        if rank is None or rank < self.logs:
+            return
+        kept: dict[str, str | msgspec.Raw] = {"level": said.level, "data": said.data}
+        if said.logger is not None:
+            kept["logger"] = said.logger[:_MAX_TEXT]
+        self._push(_event(encode({"jsonrpc": "2.0", "method": "notifications/message", "params": kept})))
 
     def say(self, message: bytes) -> bool:
         """Send a message of the server's side of this call; False: it cannot be sent any more, or not now."""
@@ -225,6 +255,10 @@ class ClientStream:
         if self.phase is StreamPhase.CALLING:
             self.stop(Stop.GONE)
 
+    @property
+    def streaming(self) -> bool:
+        return self._started
+
     def ping(self) -> None:
         """Keep proxies and clients from closing a silent stream."""
         self._push(_KEEP_ALIVE)
@@ -272,6 +306,11 @@ class Patrol:
 
     def leave(self, stream: ClientStream) -> None:
         self._streams.pop(stream, None)
+
+    @property
+    def streaming(self) -> int:
+        """Streams that have sent their first event."""
+        return sum(stream.streaming for stream in self._streams)
 
     def _round(self) -> None:
         loop = asyncio.get_running_loop()

@@ -15,7 +15,19 @@ class Turn:
     the upstream's (empty over stdio and in 2026-07-28).
     """
 
-    __slots__ = ("admitted", "asks", "inquire", "message", "modern", "protocol", "sealed", "session", "shown", "stream")
+    __slots__ = (
+        "admitted",
+        "asks",
+        "inquire",
+        "log_level",
+        "message",
+        "modern",
+        "protocol",
+        "sealed",
+        "session",
+        "shown",
+        "stream",
+    )
 
     def __init__(
         self,
@@ -28,10 +40,14 @@ class Turn:
         sealed: str = "",
         session: str = "",
         modern: bool,
+        log_level: str = "",
         asks: tuple[str, ...] = (),
         inquire: Inquire | None = None,
     ) -> None:
-        """``asks`` and ``inquire`` as in Request."""
+        """``asks`` and ``inquire`` as in Request. ``log_level`` too: in 2026-07-28 a client that says none
+        gets none, in handshake eras it gets what the server sends.
+        """
+        self.log_level = log_level
         self.asks = asks
         self.inquire = inquire
         self.admitted = admitted

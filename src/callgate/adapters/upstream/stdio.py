@@ -15,6 +15,7 @@ from callgate.adapters.upstream.confine import plan
 from callgate.adapters.upstream.discovery import Probe, discover_bridged
 from callgate.adapters.upstream.supervise import Supervisor
 from callgate.core.jsonrpc import Message, parse_upstream
+from callgate.core.loglevels import severity
 from callgate.flow.ports import Clock, Discovered, Opened, Outbound, Permitted, always
 from callgate.model.errors import OutcomeUnknown, UpstreamError
 from callgate.model.tool import Integration
@@ -47,6 +48,8 @@ class StdioUpstream:
         self._pending: dict[int, StdioExchange] = {}
         self._progress: dict[str | int, StdioExchange] = {}
         self._opened: Opened | None = None
+        self._level: int | None = None
+        """Severity of the most verbose log level that anybody asked this child for; None: nobody did."""
         self._supervisor = Supervisor(
             integration.name,
             lambda: plan(integration, resolve, folder=folder, hidden=hidden),
@@ -134,6 +137,14 @@ class StdioUpstream:
         except UpstreamError:
             return
 
+    def want(self, level: str) -> None:
+        """Log messages of this level are wanted by one of those who share the child."""
+        rank = severity(level)
+        if rank is not None and (self._level is None or rank < self._level):
+            self._level = rank
+            params = msgspec.json.encode({"level": level})
+            self.tell(wire.encode_request(next(self._numbers), "logging/setLevel", params))
+
     # The server's side.
 
     async def _handshake(self) -> None:
@@ -145,6 +156,7 @@ class StdioUpstream:
             result = message.result
         version = wire.agreed_version(result)
         self._opened = Opened(session="", protocol=version, result=result)
+        self._level = None
         self._supervisor.send(wire.encode_notification("notifications/initialized", b""))
 
     def _on_down(self) -> None:
@@ -198,6 +210,11 @@ class StdioUpstream:
             exchange = self._progress.get(token) if token is not None else None
             if exchange is not None:
                 exchange.put(message)
+                return
+        elif message.method == "notifications/message":
+            # A child that is shared does not say whose call a message is about: with one under way it is that one's.
+            if len(self._pending) == 1:
+                next(iter(self._pending.values())).put(message)
                 return
         elif message.method == "notifications/tools/list_changed" and self.on_changed is not None:
             self.on_changed()
@@ -270,6 +287,8 @@ class StdioExchange:
         # Asked after the wait for the child: much may have been stopped meanwhile.
         if not self._permitted():
             raise wire.fault("stopped")
+        if self._request.log_level:
+            self._upstream.want(self._request.log_level)
         self._upstream.begin(self, line)
         self._sent = True
 
