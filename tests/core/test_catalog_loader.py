@@ -113,6 +113,7 @@ def test_a_good_manifest():
         ('structured = "made.id"', 'pattern = "id (?P<value>x)"', "tools[1] change.receipt[0]", "starts with ^"),
         ('structured = "made.id"', 'structured = "a", argument = "b"', "tools[1] change.receipt[0]", "exactly one"),
         ('name = "change"', 'name = "look"', "tools[1] look.name", "twice"),
+        ('Look at {id}"', 'Look at {id}"\nsets_session_target = true', "tools[0] look.sets_session_target", "stateful"),
     ],
 )
 def test_each_mistake_names_file_key_and_reason(old, new, key, says):
@@ -195,3 +196,13 @@ def test_a_mistake_in_ones_own_folder_names_its_path(tmp_path):
     with pytest.raises(ConfigError) as caught:
         load_manifest("things", tmp_path)
     assert (caught.value.file, caught.value.key) == (str(file), "x")
+
+
+def test_a_key_that_is_younger_leaves_the_digests_of_older_files_as_they_are():
+    assert parse(GOOD).digest == "c5cdc814e15c600cb88d0141ec5f5bec75ea61060cc4fc4fda7daa36eb6d3b0d"
+    aimed = GOOD.replace("stateful = false", "stateful = true", 1)
+    unset, aiming = (
+        aimed.replace('Look at {id}"', f'Look at {{id}}"\nsets_session_target = {value}', 1)
+        for value in ("false", "true")
+    )
+    assert parse(unset).digest == parse(aimed).digest != parse(aiming).digest

@@ -213,6 +213,18 @@ def test_the_same_name_twice_is_kept_away():
     assert box.listing == ()
 
 
+@pytest.mark.parametrize(("command", "kept_away"), [(("server",), "shared_session"), ((), "")])
+def test_a_tool_that_aims_a_session_is_kept_away_where_callers_share_one(command, kept_away):
+    pin = toolbox([{"name": "use_project", "inputSchema": {}}, {"name": "look", "inputSchema": {}}]).pin
+    rules = [
+        ToolManifest(name="use_project", tier=Tier.DRAFT, say="Use it", sets_session_target=True),
+        ToolManifest(name="look", tier=Tier.READ, say="Look"),
+    ]
+    integration = Integration(name="x", actor="local", command=command, url="" if command else "https://x.example/mcp")
+    box = compile_toolbox(integration, pin, manifest(*rules, verified=False), DOMAINS)
+    assert {name: tool.quarantine for name, tool in box.tools.items()} == {"use_project": kept_away, "look": ""}
+
+
 def test_headers():
     schema = {
         "properties": {

@@ -62,6 +62,10 @@ def parse_manifest(text: bytes, file: str, name: str = "") -> Manifest:
         raise ConfigError(reason, file=file, key=key)
     body = msgspec.to_builtins(manifest)
     del body["digest"]
+    for tool in body["tools"]:
+        # Younger than manifests that were approved already: unset, it leaves their digests as they are.
+        if not tool["sets_session_target"]:
+            del tool["sets_session_target"]
     try:
         return msgspec.structs.replace(manifest, digest=digest(body))
     except IntegrityError as fault:
@@ -118,6 +122,8 @@ def _tool_problems(tool: ToolManifest, manifest: Manifest) -> Iterator[tuple[str
         yield "name", "A tool name is wanted."
     if not tool.say.strip():
         yield "say", "One sentence for people is wanted."
+    if tool.sets_session_target and not manifest.stateful:
+        yield "sets_session_target", "A server with such a tool keeps state in its sessions: write stateful = true."
     yield from _uncompilable(tool)
     yield from _wrong_references(tool, {other.name: other.tier for other in manifest.tools})
     for number, rule in enumerate(tool.tier_by):

@@ -209,6 +209,10 @@ def compile_toolbox(
         return Toolbox(integration, None, {})
     known = {tool.name: _as_trusted(tool, manifest) for tool in manifest.tools} if manifest else {}
     reasons = quarantined([tool.name for tool in pin.tools])
+    if integration.command:
+        # A child process is one session for all callers.
+        shared = {name: "shared_session" for name, tool in known.items() if tool.sets_session_target}
+        reasons = {**shared, **reasons}
     verified = manifest is not None and manifest.verified
     tools = {
         tool.name: ToolProfile(

@@ -84,6 +84,8 @@ class ToolManifest(Fact, frozen=True):
     idempotent: bool = False
     retrieval: bool = False
     """A search: without a target it reaches everything the account sees."""
+    sets_session_target: bool = False
+    """It chooses what later calls of the same session aim at, so it needs a session that no other caller is in."""
 
 
 class Manifest(Fact, frozen=True):

@@ -12,6 +12,7 @@ _QUARANTINE = {
     "reserved": "Names that start with callgate_ are the gate's own.",
     "unreadable": "Its name is too long, or has a character that cannot be seen.",
     "look_alike": "Its name can be taken for the name of another tool.",
+    "shared_session": "It chooses what later calls aim at, in a session that all callers of this server share.",
     "bad_header": "Its schema asks for headers in a way the protocol does not allow.",
 }
 
