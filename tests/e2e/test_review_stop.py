@@ -32,10 +32,13 @@ class Part:
     async def close(self):
         self.done.append("close")
 
+    async def stop(self):
+        self.done.append("stop")
+
 
 def tenant(monkeypatch, fault):
     tenancy, room = Part(fault), Part()
-    house = SimpleNamespace(tenancy=tenancy, runner=room, redeemer=Part())
+    house = SimpleNamespace(tenancy=tenancy, runner=room, redeemer=Part(), sessions=Part())
     return SimpleNamespace(house=house, pool=Part(), store=Part())
 
 
@@ -45,11 +48,13 @@ def test_every_store_is_closed_though_one_takes_nothing_any_more(monkeypatch):
     gate = RunningGate.__new__(RunningGate)
     gate._gatehouse = SimpleNamespace(closing=False)
     gate._loops, gate._apis, gate._built, gate._started = [], [], built, set(built)
+    gate._operators = Part()
     asyncio.run(gate.close())
     for one in built.values():
         assert one.store.done == ["close"]
         assert one.pool.done == ["close"]
         assert one.house.tenancy.done == ["write"]
+    assert gate._operators.done == ["stop"], "last, when everything else is closed"
 
 
 def test_a_loop_that_stumbles_goes_on():

@@ -266,6 +266,9 @@ class FakeAdmin:
         self.acts.append(("reload", peer.uid))
         return ReloadView(digest="c" * 64, keys=("limits.calls",), listening="127.0.0.1:8700")
 
+    async def metrics(self) -> bytes:
+        return b"callgate_calls_in_flight 0.0\n"
+
     async def doctor(self) -> tuple[CheckView, ...]:
         return (
             CheckView(code="clock", state="ok", text="The clock runs forward."),

@@ -1,6 +1,7 @@
 """Builds the administration of the gate's first tenant, where its own accounts live."""
 
 import os
+from collections.abc import Awaitable, Callable
 from importlib.resources import files
 
 from callgate import __version__
@@ -24,6 +25,7 @@ def administration(
     *,
     same_host: bool,
     operations: Operations | None = None,
+    metrics: Callable[[], Awaitable[bytes]] | None = None,
 ) -> Administration:
     info = GateInfo(
         version=__version__,
@@ -47,5 +49,6 @@ def administration(
         ledger_public=built.public_key,
         hygiene=lambda: hygiene(home, same_host=same_host),
         operations=operations,
+        metrics=metrics,
     )
     return Administration(tools)

@@ -10,6 +10,7 @@ from callgate.adapters.home.config import load_config
 from callgate.adapters.home.place import Home
 from callgate.adapters.telemetry.log import configure
 from callgate.app.build import Built
+from callgate.app.operators import report_calls
 from callgate.app.web import WebServer, bind, front_config
 from callgate.core.settings import changed_keys, check_live
 from callgate.flow.gatehouse import Gatehouse
@@ -132,10 +133,13 @@ class Reloader:
         assert self._gatehouse is not None
         self._asked, self._live = found, config
         configure(config.log)
+        report_calls(config.log, [built.house.tenancy for built in self._built])
         self._gatehouse.limit(config.limits.calls)
         for built in self._built:
             built.pool.limit(config.limits.results_bytes, config.limits.result_bytes)
-        self._server.front.configure(front_config(config, same_host=self._same_host))
+        front = front_config(config, same_host=self._same_host)
+        self._server.front.configure(front)
+        self._server.pages.admit(front.hosts)
         if link is not None:
             await self._server.move(link)
 

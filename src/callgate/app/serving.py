@@ -1,6 +1,7 @@
 """Runs a gate: builds everything, serves, drains and closes."""
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -26,10 +27,12 @@ from callgate.adapters.upstream.confine import harden_self
 from callgate.app.banner import banner
 from callgate.app.build import Built, build_tenant, issuer_of, socket_of
 from callgate.app.desk import administration
+from callgate.app.operators import Operators
 from callgate.app.reload import Reloader, Settings, with_port
 from callgate.app.system import SystemClock, SystemEntropy, has_terminal
-from callgate.app.web import WebServer, bind, web_server
+from callgate.app.web import DRAIN_S, WebServer, bind, web_server
 from callgate.core.identity import Runtimes
+from callgate.core.rounds import RoundSealer
 from callgate.core.sessions import SessionSealer
 from callgate.flow.connect import look_for_drift, reconnect
 from callgate.flow.gatehouse import Gatehouse
@@ -106,8 +109,17 @@ class RunningGate:
         self._verifier = verifier
         self._issuers = issuers
         self._reloader = reloader
+        self._operators = Operators(home, config, [one.house.tenancy for one in built.values()], gatehouse)
         self._admins = {
-            tenant: administration(home, config, one, issuers[tenant], same_host=same_host(config), operations=reloader)
+            tenant: administration(
+                home,
+                config,
+                one,
+                issuers[tenant],
+                same_host=same_host(config),
+                operations=reloader,
+                metrics=self._operators.metrics.render if tenant == config.tenants[0] else None,
+            )
             for tenant, one in built.items()
         }
         self._apis = [
@@ -145,14 +157,19 @@ class RunningGate:
             clock,
             entropy,
             same_host=same_host(config),
+            rounds=RoundSealer(keys.session),
             calls=config.limits.calls,
         )
         return cls(home, config, built, gatehouse, verifier, issuers, reloader)
 
     async def run(self, link: socket.socket) -> int:
+        self._operators.bind()
         for built in self._built.values():
             await self._start(built)
-        server = web_server(self._config, self._gatehouse, self._issuers, same_host=same_host(self._config))
+        server = web_server(
+            self._config, self._gatehouse, self._issuers, self._operators.readiness, same_host=same_host(self._config)
+        )
+        self._operators.settle(server)
         loop = asyncio.get_running_loop()
         self._reloader.settle(server, self._gatehouse, tuple(self._built.values()))
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -170,6 +187,7 @@ class RunningGate:
             self._every("drift", DRIFT_EVERY_S, partial(_drift, built), at_once=True)
             self._every("changed", DRIFT_AT_MOST_EVERY_S, partial(_changed, built))
         self._every("keys", 1.0, self._verifier.run, at_once=True)
+        await self._operators.start()
         _settle_memory()
         print(self._banner(), flush=True)
         await server.serve(sockets=[link])
@@ -197,6 +215,7 @@ class RunningGate:
             await house.sessions.close()
             await built.pool.close()
             await built.store.close()
+        await self._operators.stop()
 
     def _banner(self) -> str:
         command = Path(sys.prefix) / "bin" / "callgate"
@@ -223,7 +242,18 @@ class RunningGate:
         task.add_done_callback(self._acts.discard)
 
     def _stop(self, server: WebServer) -> None:
+        if self._gatehouse.closing:
+            server.should_exit = True
+            return
         self._gatehouse.closing = True
+        self._loops.append(asyncio.create_task(self._drain(server)))
+
+    async def _drain(self, server: WebServer) -> None:
+        """The port stays open while calls end, so that whoever asks hears that the gate lives and is not ready."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                for built in self._built.values():
+                    await built.house.runner.drain()
         server.should_exit = True
 
     async def _start(self, built: Built) -> None:

@@ -13,6 +13,8 @@ from callgate.adapters.mcp.app import McpFront
 from callgate.adapters.mcp.config import FrontConfig
 from callgate.adapters.mcp.http import Receive, Scope, Send
 from callgate.adapters.mcp.protocol import GateProtocol
+from callgate.adapters.telemetry.pages import LIVE, READY, OperatorPages
+from callgate.flow.readiness import Readiness
 from callgate.flow.serving import Serving
 from callgate.model.config import Config
 from callgate.model.errors import ConfigError
@@ -26,7 +28,8 @@ _JSON = (b"content-type", b"application/json")
 class WebApp:
     """Routes ``/mcp…`` and the protected-resource metadata to the front; the rest are two static documents."""
 
-    def __init__(self, front: McpFront, base: str, issuers: Iterable[TokenIssuer]) -> None:
+    def __init__(self, front: McpFront, pages: OperatorPages, base: str, issuers: Iterable[TokenIssuer]) -> None:
+        self._pages = pages
         self.front = front
         self._documents: dict[str, bytes] = {}
         for issuer in issuers:
@@ -38,6 +41,9 @@ class WebApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         document = self._documents.get(scope.get("path", "")) if scope["type"] == "http" else None
         if document is None:
+            if scope["type"] == "http" and scope["path"] in (LIVE, READY):
+                await self._pages(scope, receive, send)
+                return
             await self.front(scope, receive, send)
             return
         allowed = scope["method"] in ("GET", "HEAD")
@@ -47,12 +53,21 @@ class WebApp:
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
-class WebServer(uvicorn.Server):
-    """uvicorn without signal handling of its own: the composition root has it. Can move to another address."""
+class QuietServer(uvicorn.Server):
+    """uvicorn without signal handling of its own: the composition root has it."""
 
-    def __init__(self, config: uvicorn.Config, front: McpFront) -> None:
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class WebServer(QuietServer):
+    """The gate's own port. Can move to another address."""
+
+    def __init__(self, config: uvicorn.Config, front: McpFront, pages: OperatorPages) -> None:
         super().__init__(config)
         self.front = front
+        self.pages = pages
 
     async def move(self, link: socket.socket) -> None:
         """Take connections on ``link`` alone. Those of before end after the request that is under way."""
@@ -69,10 +84,6 @@ class WebServer(uvicorn.Server):
             server.close()
         for connection in tuple(self.server_state.connections):
             connection.shutdown()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 def front_config(config: Config, *, same_host: bool) -> FrontConfig:
@@ -112,9 +123,13 @@ def bind(host: str, port: int) -> socket.socket:
     return link
 
 
-def web_server(config: Config, serving: Serving, issuers: Mapping[str, TokenIssuer], *, same_host: bool) -> WebServer:
-    front = McpFront(serving, front_config(config, same_host=same_host))
-    app = WebApp(front, config.resource, issuers.values())
+def web_server(
+    config: Config, serving: Serving, issuers: Mapping[str, TokenIssuer], readiness: Readiness, *, same_host: bool
+) -> WebServer:
+    settings_of_front = front_config(config, same_host=same_host)
+    front = McpFront(serving, settings_of_front)
+    pages = OperatorPages(readiness, settings_of_front.hosts)
+    app = WebApp(front, pages, config.resource, issuers.values())
     settings = uvicorn.Config(
         app,
         http=GateProtocol,
@@ -129,4 +144,20 @@ def web_server(config: Config, serving: Serving, issuers: Mapping[str, TokenIssu
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=DRAIN_S,
     )
-    return WebServer(settings, front)
+    return WebServer(settings, front, pages)
+
+
+def plain_http(app: OperatorPages) -> uvicorn.Config:
+    """A listener for few, small requests."""
+    return uvicorn.Config(
+        app,
+        http=GateProtocol,
+        loop="none",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=1,
+    )

@@ -70,16 +70,28 @@ def integrations(found: tuple[IntegrationView, ...]) -> None:
     )
 
 
+def _count(many: int, what: str) -> str:
+    return f"{many} {what}{'s' if many != 1 else ''}" if many else ""
+
+
 def _notes(row: IntegrationView) -> str:
     notes = (
         "" if row.confirmed_ms else "not confirmed",
         "changed since it was confirmed" if row.drifted else "",
+        "confirm again for prompts and resources" if row.due else "",
+        _count(row.prompts, "prompt"),
         "" if row.confined else "unconfined",
         f"may ask for {', '.join(row.asks)}" if row.asks else "",
         "" if row.manifest else "no manifest",
         "" if row.stage == "production" else f"stage {row.stage}",
     )
     return ", ".join(note for note in notes if note)
+
+
+@app.command("metrics")
+def metrics(home: HomeOption = None) -> None:
+    """Print what Prometheus would scrape: counts, times and states of the whole gate, in its text format."""
+    typer.echo(Gate(home).get("metrics").decode(), nl=False)
 
 
 @app.command("doctor")

@@ -20,6 +20,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("reload", "operate", "Make the settings of config.toml live, all of them or none."),
             ("status", "condition", "What runs, what waits, what is in doubt."),
             ("doctor", "condition", "Check the gate and say what to do."),
+            ("metrics", "condition", "Print what Prometheus would scrape."),
         ),
     ),
     (

@@ -57,6 +57,32 @@ def check_config(config: Config, file: str) -> None:
         )
     if config.local.path and not config.local.path.startswith("/"):
         raise ConfigError("The socket's path must be absolute.", file=file, key="local.path")
+    _check_operators(config, file)
+
+
+def host_and_port(listen: str) -> tuple[str, int]:
+    """Of ``127.0.0.1:9464`` or ``[::1]:9464``. ConfigError for anything else."""
+    host, colon, port = listen.rpartition(":")
+    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
+        raise ConfigError("This is no address; write it as 127.0.0.1:9464.", key="metrics.listen")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _check_operators(config: Config, file: str) -> None:
+    if config.metrics.listen:
+        try:
+            host, _ = host_and_port(config.metrics.listen)
+        except ConfigError as fault:
+            raise ConfigError(fault.message, file=file, key=fault.key) from fault
+        if not is_loopback(host):
+            raise ConfigError(
+                "Metrics are served on a loopback address only: they need no token.",
+                file=file,
+                key="metrics.listen",
+                hint="Let a collector on this host scrape them, or read the local socket: callgate metrics",
+            )
+    if config.telemetry.otlp_endpoint:
+        check_url(config.telemetry.otlp_endpoint, "telemetry.otlp_endpoint", allow_http=True, file=file)
 
 
 def _check_addresses(config: Config, file: str) -> None:

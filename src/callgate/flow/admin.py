@@ -130,6 +130,9 @@ class Admin(Protocol):
 
     async def doctor(self) -> tuple[CheckView, ...]: ...
 
+    async def metrics(self) -> bytes:
+        """Prometheus text, of all tenants."""
+
     async def issue_token(self, by: Presence, want: TokenRequest) -> TokenView: ...
 
     async def revoke_token(self, credential: str, peer: Peer) -> None:

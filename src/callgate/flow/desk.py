@@ -1,6 +1,6 @@
 """What every part of the administration shares."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -60,6 +60,8 @@ class DeskTools:
     """Ed25519 public key of the tenant's log."""
     hygiene: Callable[[], tuple[tuple[str, str, str, str], ...]]
     """Checks of the machine for ``doctor``: (code, state, text, todo)."""
+    metrics: Callable[[], Awaitable[bytes]] | None = None
+    """Prometheus text of the process; None: no gate runs."""
     operations: Operations | None = None
     """None: no gate runs, a home is being made."""
 

@@ -1,4 +1,4 @@
-"""What an operator does to the running process: reload its settings."""
+"""What an operator does to the running process: reload its settings, read its metrics."""
 
 from callgate.flow.admin import Peer
 from callgate.flow.desk import Desk
@@ -17,6 +17,11 @@ class Operating(Desk):
         if self._tools.operations is None:
             raise InputError("No gate is running that could reload.", code="not_running")
         return await self._tools.operations.reload("command")
+
+    async def metrics(self) -> bytes:
+        if self._tools.metrics is None:
+            raise InputError("The metrics of a gate are read at its first tenant.", code="not_here")
+        return await self._tools.metrics()
 
     def _config(self) -> ConfigView:
         return self._tools.operations.config() if self._tools.operations is not None else ConfigView()

@@ -71,6 +71,27 @@ class Limits(Fact, frozen=True):
 class Log(Fact, frozen=True):
     format: LogFormat = LogFormat.PLAIN
     level: LogLevel = LogLevel.INFO
+    calls: bool = False
+    """One line per call at level info. The ledger is the record; this is for people who watch a terminal."""
+
+
+class Metrics(Fact, frozen=True):
+    """Prometheus metrics on a listener of their own, beside those on the local socket."""
+
+    listen: str = ""
+    """Loopback address and port, such as ``127.0.0.1:9464``; empty: there is no such listener."""
+
+
+class Telemetry(Fact, frozen=True):
+    """OpenTelemetry spans; needs the extra ``otel``."""
+
+    otlp_endpoint: str = ""
+    """URL that takes spans by OTLP over HTTP, such as ``http://127.0.0.1:4318/v1/traces``; empty: no spans are made."""
+    service_name: str = "callgate"
+    sample: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    """Share of calls that get a span. What a client says of its own sampling changes nothing."""
+    relay_to: tuple[str, ...] = ()
+    """Integrations that get a client's own ``traceparent`` while no spans are made."""
 
 
 class LocalSocket(Fact, frozen=True):
@@ -118,6 +139,8 @@ class Config(Fact, frozen=True):
     """The first one is where the gate's own accounts live."""
     limits: Limits = Limits()
     log: Log = Log()
+    metrics: Metrics = Metrics()
+    telemetry: Telemetry = Telemetry()
     local: LocalSocket = LocalSocket()
     issuers: tuple[IssuerConfig, ...] = ()
 

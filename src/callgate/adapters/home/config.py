@@ -125,6 +125,18 @@ port = {port}
 [log]
 format = "plain"  # or "json"
 level = "info"  # debug, info, warning, error
+# calls = true  # one line per call; the ledger is the record
+
+# Prometheus metrics without a token, on this host alone (docs/how-to/operate.md).
+# [metrics]
+# listen = "127.0.0.1:9464"
+
+# OpenTelemetry spans, with the extra: pip install 'callgate[otel]'
+# [telemetry]
+# otlp_endpoint = "http://127.0.0.1:4318/v1/traces"
+# service_name = "callgate"
+# sample = 1.0  # share of calls
+# relay_to = []  # integrations that get a client's own traceparent while no endpoint is set
 
 # People who answer from users of their own on this machine (docs/how-to/two-people.md).
 # [local]

@@ -1,9 +1,19 @@
 """What happened: events, decisions, and the ledger's proofs."""
 
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from callgate.adapters.http.routes_base import Nothing, asking, listing, number, peer_of_request, reading, streaming
+from callgate.adapters.http.routes_base import (
+    Nothing,
+    asking,
+    listing,
+    number,
+    peer_of_request,
+    reading,
+    route,
+    streaming,
+)
 from callgate.flow.admin import Admin, EventFilter
 from callgate.flow.views import EventsView
 from callgate.model.base import Fact
@@ -32,7 +42,11 @@ def routes(admin: Admin) -> list[BaseRoute]:
         )
         return await admin.events(which)
 
+    async def metrics(_: Request) -> Response:
+        return Response(await admin.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
     return [
+        route("/v1/metrics", "GET", metrics),
         reading("/v1/events", events),
         reading("/v1/explain/{id}", lambda asked: admin.explain(asked.path_params["id"])),
         streaming("/v1/ledger/verify", Verifying, lambda act: admin.verify_ledger(act.note)),

@@ -22,6 +22,7 @@ from callgate.adapters.mcp.parse import ClientAnswer, parse_message
 from callgate.adapters.mcp.shown import ShownListings
 from callgate.adapters.mcp.stream import ClientStream, Patrol, Stop, StreamPhase
 from callgate.adapters.mcp.wire import BUSY, INTERNAL, INVALID, error, problem, refuse
+from callgate.core.tally import Counts
 from callgate.flow.serving import Serving
 
 _log = logging.getLogger("callgate.front")
@@ -41,12 +42,24 @@ class McpFront:
         self._patrol = Patrol(config.look_ms, config.body_ms, config.send_ms, config.keep_alive_ms)
         self._busy: dict[str, int] = {}
         """Requests under way by credential."""
+        self.refused = Counts()
+        """Requests that were refused, by HTTP status."""
 
     def configure(self, config: FrontConfig) -> None:
         """Addresses and limits from the next request on; requests under way keep what they were admitted with."""
         self._config = config
         self._guard = Guard(self._serving, config, ResourceMetadata(config))
         self._patrol.limit(config.body_ms, config.send_ms)
+
+    @property
+    def under_way(self) -> int:
+        """Requests of known callers."""
+        return sum(self._busy.values())
+
+    @property
+    def streaming(self) -> int:
+        """Event streams that have begun."""
+        return self._patrol.streaming
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -58,6 +71,8 @@ class McpFront:
         try:
             reply = await self._serve(scope, stream, task)
             if reply is not None:
+                if reply.status >= 400:
+                    self.refused.add(str(reply.status))
                 await reply.send(send)
         except Exception as fault:  # noqa: BLE001 - the front's last resort
             await stream.fail(error(stream.id_json, _noted(fault)))
