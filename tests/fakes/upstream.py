@@ -121,6 +121,7 @@ class FakeUpstream:
         self.instructions = instructions
         self.server = server
         self.state = "ready"
+        self.stderr_tail = b""
         self.sent: list[Outbound] = []
         self.exchanges: list[FakeExchange] = []
         self.cancelled: list[Outbound] = []

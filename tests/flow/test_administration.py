@@ -343,6 +343,9 @@ def test_events_are_listed_followed_and_explained():
         await house.call("git_nothing")
         assert [event.kind for event in (await waiting).events] == ["decided"]
         one = await house.admin.events(EventFilter(call=answer.call_id, kind="finished"))
+        with pytest.raises(InputError, match="no such kind") as unknown:
+            await house.admin.events(EventFilter(kind="decide"))
+        assert "decided" in unknown.value.hint
         assert [event.kind for event in one.events] == ["finished"]
         for id_ in (answer.call_id, answer.events[0]):
             view = await house.admin.explain(id_)

@@ -10,7 +10,7 @@ from callgate.adapters.identity.keyring import Keyring
 from callgate.app.build import build_tenant
 from callgate.app.system import SystemEntropy
 from callgate.model.config import Config
-from callgate.model.errors import InputError
+from callgate.model.errors import InputError, UpstreamError
 from callgate.model.tool import Integration
 from callgate.policies import starter
 from tests.fakes.house import ALL_ROLES, open_house, run
@@ -51,6 +51,26 @@ def test_a_server_whose_tools_cannot_be_used_is_not_kept_running():
         assert fault.value.code == "bad_definition"
         assert notes.closed
         assert "notes" not in house.live.connected
+
+    run(check())
+
+
+def test_whoever_adds_a_server_that_fails_reads_its_last_words_and_nothing_that_moves_the_terminal():
+    async def check():
+        house = await open_house()
+        notes = house.rooms.tenancy.upstreams.made["notes"] = FakeUpstream()
+        notes.stderr_tail = b"starting\n\nno such module: \x1b[2Jnotes\n" + b"x" * 5_000 + b"\n"
+
+        async def fails():
+            raise UpstreamError("The server could not be started.", code="initialize_failed")
+
+        notes.discover = fails
+        with pytest.raises(UpstreamError) as fault:
+            await house.admin.add_integration(
+                house.presence(roles=ALL_ROLES), Integration(name="notes", actor="x", command=("one",))
+            )
+        assert "no such module: \\u{1b}[2Jnotes" in fault.value.hint
+        assert fault.value.hint.isprintable() and len(fault.value.hint) < 700
 
     run(check())
 

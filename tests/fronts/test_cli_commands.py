@@ -45,7 +45,7 @@ TASK_KEYS = (
     "id title contract contract_name initiator runtime state opened_ms deadline_ms calls max_calls parent closed_ms"
 )
 TOOL_KEYS = "integration tool tier say manifest pinned drifted irreversible"
-INTEGRATION_KEYS = "name kind where actor state tools confirmed_ms stage manifest confined drifted asks"
+INTEGRATION_KEYS = "name kind where actor state tools confirmed_ms stage manifest confined drifted asks prompts templates due"
 EVENT_KEYS = "index id at_ms kind summary call who what effect event"
 
 PINNED: list[tuple[tuple[str, ...], str, str, int]] = [
@@ -91,7 +91,8 @@ PINNED: list[tuple[tuple[str, ...], str, str, int]] = [
     (
         ("integrations", "refresh", "git"),
         "",
-        "integration digest server_name server_version instructions eras tools confined changes warnings confirmed",
+        "integration digest server_name server_version instructions eras tools confined changes warnings confirmed offers "
+        "prompts templates",
         1,
     ),
 ]
@@ -254,6 +255,13 @@ def test_adding_badly_asks_nobody(gate: Fake, words: tuple[str, ...]) -> None:
     assert len(result.stderr.splitlines()) == 1
     assert "Bearer" not in result.stderr
     assert gate.admin.acts == []
+
+
+def test_adding_where_nobody_can_answer_says_what_to_do(gate: Fake) -> None:
+    result = gate.run("add", "git", "--stdio", "mcp-server-git", passphrase=PASSPHRASE)
+    assert result.exit_code == 1
+    assert "Add --yes" in result.stderr and "Aborted" not in result.stderr
+    assert [act[0] for act in gate.admin.acts] == ["add_integration"]
 
 
 def test_integrations(gate: Fake) -> None:

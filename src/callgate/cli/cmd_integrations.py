@@ -27,6 +27,8 @@ app = sub_app("Integrations.")
 integrations = sub_app("List, refresh, confirm and remove integrations.")
 app.add_typer(integrations, name="integrations")
 
+MOST_NAMED = 20
+"""Prompts, or templates, that a screen names."""
 Name = Annotated[str, typer.Argument(metavar="INTEGRATION", help="Its name, e.g. git.")]
 
 
@@ -129,7 +131,7 @@ def _confirm(gate: Gate, by: Person, found: DiscoveryView, *, yes: bool) -> None
     if found.confirmed:
         screens.say("These definitions are confirmed already.")
         return
-    if not (yes or typer.confirm("Offer these tools to assistants, under the gate's rules?", default=False, err=True)):
+    if not (yes or _agreed(found.integration)):
         raise CommandError(
             "Not confirmed: nothing is offered.",
             f"Look again with: callgate integrations confirm {found.integration}",
@@ -139,6 +141,17 @@ def _confirm(gate: Gate, by: Person, found: DiscoveryView, *, yes: bool) -> None
         gate.act("integrations", found.integration, "confirm", by=by, act={"digest": found.digest}), IntegrationView
     )
     screens.say(f"{confirmed.name} is connected with {confirmed.tools} tools.")
+
+
+def _agreed(integration: str) -> bool:
+    try:
+        return typer.confirm("Offer these tools to assistants, under the gate's rules?", default=False, err=True)
+    except typer.Abort:
+        raise CommandError(
+            "Not confirmed: nobody answered.",
+            f"Add --yes, or run: callgate integrations confirm {integration} --yes",
+            Exit.NO,
+        ) from None
 
 
 def _draw(found: DiscoveryView) -> None:
@@ -156,6 +169,11 @@ def _draw(found: DiscoveryView) -> None:
     )
     known = any(tool.pinned for tool in found.tools)
     _draw_tools(found.tools, empty="It offers no tools.", new=known)
+    for what, names in (("Prompts", found.prompts), ("Resource templates", found.templates)):
+        if names:
+            screens.say(
+                f"{what} ({len(names)}): {', '.join(names[:MOST_NAMED])}{', …' if len(names) > MOST_NAMED else ''}"
+            )
     for change in found.changes:
         screens.say(f"Changed: {change}")
     for warning in found.warnings:

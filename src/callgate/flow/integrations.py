@@ -5,10 +5,12 @@ from urllib.parse import urlsplit
 import msgspec
 
 from callgate.core.ledger.canonical import canonical, digest
+from callgate.core.methods import is_method, prompt_forms
 from callgate.core.name_table import NameTable
 from callgate.core.names import integration_name_problem
 from callgate.core.toolbox import Toolbox
-from callgate.flow.connect import changed, connect, make_pin, reconnect
+from callgate.core.visible import shorten
+from callgate.flow.connect import changed, connect, definitions, make_pin, reconnect
 from callgate.flow.desk import Desk, missing, need
 from callgate.flow.rows import put
 from callgate.flow.views import DiscoveryView, IntegrationView, ToolView
@@ -42,7 +44,7 @@ class Connections(Desk):
             elif known.asks != wanted.asks:
                 await self._set_asks(known, wanted.asks, by)
         except (UpstreamError, InputError) as fault:
-            fault.hint = fault.hint or _hint(wanted, fault.code)
+            fault.hint = fault.hint or _hint(wanted, fault.code, self._tenancy.upstreams.of(wanted).stderr_tail)
             if wanted.name not in self._live.integrations:
                 await self._tenancy.upstreams.drop(wanted.name)
             raise
@@ -181,6 +183,9 @@ class Connections(Desk):
             changes=_changes(former, pin) if former else (),
             warnings=_warnings(integration, toolbox, manifest),
             confirmed=former is not None and former.digest == pin.digest,
+            offers=tuple(dict.fromkeys((*(pin.offers or ()), *pin.offers_modern))),
+            prompts=tuple(prompt.name for prompt in pin.prompts),
+            templates=tuple(template.name for template in pin.templates),
         )
 
     def _shown(self, name: str) -> IntegrationView:
@@ -199,6 +204,9 @@ class Connections(Desk):
             confined=integration.confined,
             drifted=bool(connected and connected.drifted),
             asks=integration.asks,
+            prompts=len(pin.prompts) if pin else 0,
+            templates=len(pin.templates) if pin else 0,
+            due=pin is not None and pin.offers is None,
         )
 
 
@@ -217,13 +225,19 @@ def _apart_from_asks(integration: Integration) -> Integration:
     return msgspec.structs.replace(integration, created_ms=0, asks=())
 
 
-def _hint(wanted: Integration, code: str) -> str:
-    """What a person who connects an integration can do about a fault of its server."""
+def _hint(wanted: Integration, code: str, stderr: bytes) -> str:
+    """What a person who connects an integration can do about a fault of its server, and what a local one said."""
     if code == "address_refused":
         return "It must be https and public; for this machine or a private network add --allow-private."
     if wanted.command and wanted.confined and code == "not_sent":
-        return "Run the command by hand; if it works there, grant what it needs with --readable, --writable or --env."
-    return ""
+        hint = "Run the command by hand; if it works there, grant what it needs with --readable, --writable or --env."
+        return f"{hint}{_last_words(stderr)}"
+    return _last_words(stderr).lstrip()
+
+
+def _last_words(stderr: bytes) -> str:
+    lines = [line for line in stderr.decode(errors="replace").splitlines() if line.strip()]
+    return f" Its last words: {' / '.join(shorten(line, 160) for line in lines[-3:])}" if lines else ""
 
 
 def _origin(url: str) -> str:
@@ -246,9 +260,10 @@ def _tools(
             tool=profile.name,
             tier=profile.tier.name.lower(),
             say=profile.manifest.say if profile.manifest else "",
-            manifest=manifest if profile.manifest else "",
+            manifest="the protocol" if is_method(profile) else manifest if profile.manifest else "",
             pinned=names is not None,
-            drifted=profile.name in drifted,
+            drifted=any(key == profile.name or key.startswith(f"{profile.name} ") for key in drifted),
+            method=profile.method,
             irreversible=bool(profile.manifest and profile.manifest.irreversible),
             shown=shown.get((name, profile.name), ""),
             kept_away=kept_away.get(profile.name, ""),
@@ -258,13 +273,16 @@ def _tools(
 
 
 def _changes(former: IntegrationPin, pin: IntegrationPin) -> tuple[str, ...]:
-    before = {tool.name: tool.digest for tool in former.tools}
-    now = {tool.name: tool.digest for tool in pin.tools}
+    before, now = definitions(former), definitions(pin)
     said = [f"{name} is new." for name in now if name not in before]
     said += [f"{name} is gone." for name in before if name not in now]
     said += [f"{name} is defined otherwise." for name in now if name in before and now[name] != before[name]]
     if former.instructions != pin.instructions:
         said.append("The server's instructions changed.")
+    if former.offers is None:
+        said.append("Prompts and resources are read now; they were not when it was confirmed.")
+    elif (former.offers, former.offers_modern) != (pin.offers, pin.offers_modern):
+        said.append("What the server says it can do changed.")
     if former.server_version != pin.server_version:
         said.append("The server's version changed.")
     if former.origin != pin.origin:
@@ -274,6 +292,8 @@ def _changes(former: IntegrationPin, pin: IntegrationPin) -> tuple[str, ...]:
 
 def _warnings(integration: Integration, toolbox: Toolbox, manifest: str) -> tuple[str, ...]:
     said = [f"{profile.name}: {profile.quarantine}" for profile in toolbox.tools.values() if profile.quarantine]
+    if toolbox.pin is not None:
+        said += [f"Prompt {form.name}: {form.quarantine}" for form in prompt_forms(toolbox.pin) if form.quarantine]
     if not integration.confined:
         said.append("The server runs unconfined: it can read what the gate's user can read.")
     if not manifest:

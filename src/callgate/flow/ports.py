@@ -119,6 +119,8 @@ class Outbound(Fact, frozen=True):
     """``Mcp-Param-*`` header names and values, from the pinned schema's ``x-mcp-header`` and the judged arguments."""
     deadline_ms: int = 60_000
     """Time left for the whole exchange."""
+    capabilities: bytes = b""
+    """JSON of the client's capabilities that are passed on (2026-07-28); empty: none."""
     traceparent: str = ""
     """Header of W3C Trace Context; it stands in ``params`` too (SEP-414)."""
     log_level: str = ""
@@ -167,6 +169,10 @@ class Upstream(Protocol):
     @property
     def state(self) -> str:
         """``ready``, ``starting``, ``backoff``, ``down``; for status pages."""
+
+    @property
+    def stderr_tail(self) -> bytes:
+        """The last that a local server wrote to stderr, for the operator's eyes; empty over HTTP. Untrusted."""
 
     async def close(self) -> None: ...
 

@@ -28,8 +28,8 @@ from callgate.flow.views import (
     VerifyEnd,
     VerifyStep,
 )
-from callgate.model.errors import AuthError, StoreError
-from callgate.model.event import Decided, Finished
+from callgate.model.errors import AuthError, InputError, StoreError
+from callgate.model.event import KINDS, Decided, Finished
 from callgate.model.store import CheckpointRow, Leaf
 
 AT_ONCE = 1000
@@ -40,6 +40,10 @@ _VERIFIER = "verify_ledger.py"
 
 class Records(Desk):
     async def events(self, which: EventFilter) -> EventsView:
+        if which.kind and which.kind not in KINDS:
+            raise InputError(
+                "There is no such kind of event.", code="unknown_kind", hint=f"The kinds: {', '.join(KINDS)}."
+            )
         head = await self._tenancy.store.head()
         if which.after >= head.size - 1 and which.wait_ms:
             await self._grown(which.after + 1, which.wait_ms)

@@ -5,6 +5,8 @@ else is a new tag. People, targets and receipt values stand here as pseudonyms (
 arguments as commitments; see core/ledger/seal.py. No floats; integers within 2**53 - 1; ASCII keys.
 """
 
+from typing import get_args
+
 from callgate.model.base import Fact
 
 
@@ -315,6 +317,8 @@ EventBody = (
     | ContractAdded | ContractConsented | TaskOpened | TaskClosed | TaskBound | PolicyProposed | PolicyApproved
     | Halted | Resumed | ConfigReloaded | Restored
 )  # fmt: skip
+KINDS = tuple(sorted(str(body.__struct_config__.tag) for body in get_args(EventBody)))
+"""Of all events."""
 
 
 class NewEvent(Fact, frozen=True):

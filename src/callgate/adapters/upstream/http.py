@@ -71,6 +71,10 @@ class HttpUpstream:
             return "down"
         return "ready" if self._reached else "backoff"
 
+    @property
+    def stderr_tail(self) -> bytes:
+        return b""
+
     async def open(self, request: Outbound, permitted: Permitted = always) -> HttpExchange:
         return HttpExchange(self, request, next(self._numbers), permitted)
 
