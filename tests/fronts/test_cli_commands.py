@@ -44,7 +44,7 @@ CONTRACT_KEYS = (
 TASK_KEYS = (
     "id title contract contract_name initiator runtime state opened_ms deadline_ms calls max_calls parent closed_ms"
 )
-TOOL_KEYS = "integration tool tier say manifest pinned drifted irreversible"
+TOOL_KEYS = "integration tool tier say manifest pinned drifted irreversible shown kept_away method"
 INTEGRATION_KEYS = "name kind where actor state tools confirmed_ms stage manifest confined drifted asks prompts templates due"
 EVENT_KEYS = "index id at_ms kind summary call who what effect event"
 

@@ -70,10 +70,16 @@ def integrations(found: tuple[IntegrationView, ...]) -> None:
     )
 
 
+def _count(many: int, what: str) -> str:
+    return f"{many} {what}{'s' if many != 1 else ''}" if many else ""
+
+
 def _notes(row: IntegrationView) -> str:
     notes = (
         "" if row.confirmed_ms else "not confirmed",
         "changed since it was confirmed" if row.drifted else "",
+        "confirm again for prompts and resources" if row.due else "",
+        _count(row.prompts, "prompt"),
         "" if row.confined else "unconfined",
         f"may ask for {', '.join(row.asks)}" if row.asks else "",
         "" if row.manifest else "no manifest",

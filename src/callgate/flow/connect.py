@@ -130,7 +130,7 @@ async def look_for_drift(tenancy: Tenancy, name: str) -> None:
         tenancy.log("discovery_failed", {"integration": name, "code": fault.code})
         if fault.code not in _UNREADABLE:
             return
-        drifted, digest_seen = frozenset(_definitions(connected.pin)), ""
+        drifted, digest_seen = frozenset(definitions(connected.pin)), ""
     if drifted == connected.drifted:
         return
     connected.drifted = drifted
@@ -145,11 +145,11 @@ async def look_for_drift(tenancy: Tenancy, name: str) -> None:
 
 def changed(pinned: IntegrationPin, seen: IntegrationPin) -> frozenset[str]:
     """Drift keys of pinned definitions that the server now gives otherwise, or no longer has."""
-    now = _definitions(seen)
-    return frozenset(key for key, digest_ in _definitions(pinned).items() if now.get(key) != digest_)
+    now = definitions(seen)
+    return frozenset(key for key, digest_ in definitions(pinned).items() if now.get(key) != digest_)
 
 
-def _definitions(pin: IntegrationPin) -> dict[str, str]:
+def definitions(pin: IntegrationPin) -> dict[str, str]:
     """Digest by drift key: the name of a tool; of all else a method, a blank (which no usable tool's name has) and
     the name.
     """

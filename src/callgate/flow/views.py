@@ -47,6 +47,8 @@ class ToolView(Fact, frozen=True):
     """Its name on the endpoint for everything; empty: it is not there."""
     kept_away: str = ""
     """Why it has no name there, as core.name_table has it; empty: nothing keeps it away."""
+    method: str = "tools/call"
+    """Of the protocol; anything else is a method that is governed like a tool, and ``tool`` is its name."""
 
 
 class DiscoveryView(Fact, frozen=True):
@@ -66,6 +68,12 @@ class DiscoveryView(Fact, frozen=True):
     warnings: tuple[str, ...] = ()
     confirmed: bool = False
     """This very digest is already confirmed."""
+    offers: tuple[str, ...] = ()
+    """What the protocol calls its capabilities."""
+    prompts: tuple[str, ...] = ()
+    """Names; untrusted text, like ``templates``."""
+    templates: tuple[str, ...] = ()
+    """URI templates of resources."""
 
 
 class IntegrationView(Fact, frozen=True):
@@ -85,6 +93,10 @@ class IntegrationView(Fact, frozen=True):
     drifted: bool = False
     asks: tuple[str, ...] = ()
     """What its server may ask assistants inside a call."""
+    prompts: int = 0
+    templates: int = 0
+    due: bool = False
+    """It was confirmed before prompts and resources were read, so none are offered: confirm it again."""
 
 
 class ContractProblem(Fact, frozen=True):
