@@ -1,6 +1,7 @@
 """``callgate init`` and ``callgate serve``: they run the gate's machinery instead of talking to it."""
 
 import getpass
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -45,7 +46,11 @@ def init(
     )
     lines = report.made
     if not if_missing:
-        lines = (*(lines or (f"Everything is there already in {report.home}.",)), *report.next)
+        given = f" --home {shlex.quote(_text(home))}" if home is not None else ""
+        lines = (
+            *(lines or (f"Everything is there already in {report.home}.",)),
+            *(f"{line}{given}" for line in report.next),
+        )
     for line in lines:
         typer.echo(safe(line))
 
