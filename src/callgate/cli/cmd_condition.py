@@ -90,7 +90,10 @@ def _notes(row: IntegrationView) -> str:
 
 @app.command("metrics")
 def metrics(home: HomeOption = None) -> None:
-    """Print what Prometheus would scrape: counts, times and states of the whole gate, in its text format."""
+    """Print what Prometheus would scrape.
+
+    Counts, times and states of the whole gate, in the text format of Prometheus.
+    """
     typer.echo(Gate(home).get("metrics").decode(), nl=False)
 
 
