@@ -20,6 +20,7 @@ from callgate.core.attempts import Attempts
 from callgate.core.ledger.events import decode_event
 from callgate.core.ledger.seal import Sealer
 from callgate.core.policy.bundle import bundle_digest
+from callgate.core.rounds import RoundSealer
 from callgate.core.sessions import SessionSealer
 from callgate.flow.admin import ContractText, HaltRequest, Peer, TaskRequest
 from callgate.flow.administration import Administration
@@ -158,6 +159,7 @@ class House:
             self.clock,
             self.entropy,
             same_host=False,
+            rounds=RoundSealer(b"r" * 32),
         )
         lost = await recover(tenancy)
         reconnect(tenancy)

@@ -5,6 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
+from callgate.core.rounds import RoundSealer
 from callgate.core.sessions import SessionSealer
 from callgate.flow.gatehouse import Gatehouse
 from callgate.flow.rows import put
@@ -25,6 +26,7 @@ async def two_tenants():
         houses["acme"].clock,
         houses["acme"].entropy,
         same_host=False,
+        rounds=RoundSealer(b"r" * 32),
     )
     for house in houses.values():
         house.gatehouse = gatehouse

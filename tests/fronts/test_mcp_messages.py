@@ -75,8 +75,6 @@ CALLS: list[tuple[dict[str, Any], str]] = [
     ({"name": "git_status", "arguments": "x"}, "shape"),
     ({"name": "git_status", "_meta": {"progressToken": {}}}, "shape"),
     ({"name": "git_status", "_meta": {"progressToken": True}}, "shape"),
-    ({"name": "git_status", "inputResponses": {}}, "not_governed"),
-    ({"name": "git_status", "requestState": "x"}, "not_governed"),
     ({"name": "git_status", "task": {"ttl": 1}}, "not_governed"),
 ]
 

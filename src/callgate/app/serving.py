@@ -32,6 +32,7 @@ from callgate.app.reload import Reloader, Settings, with_port
 from callgate.app.system import SystemClock, SystemEntropy, has_terminal
 from callgate.app.web import DRAIN_S, WebServer, bind, web_server
 from callgate.core.identity import Runtimes
+from callgate.core.rounds import RoundSealer
 from callgate.core.sessions import SessionSealer
 from callgate.flow.connect import look_for_drift, reconnect
 from callgate.flow.gatehouse import Gatehouse
@@ -156,6 +157,7 @@ class RunningGate:
             clock,
             entropy,
             same_host=same_host(config),
+            rounds=RoundSealer(keys.session),
             calls=config.limits.calls,
         )
         return cls(home, config, built, gatehouse, verifier, issuers, reloader)

@@ -90,6 +90,11 @@ def declared(capabilities: object, allowed: Iterable[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def allowed(words: tuple[str, ...], asks: Iterable[str]) -> tuple[str, ...]:
+    """Of what a client declared, what the integration may ask by now."""
+    return tuple(word for word in words if word.partition(".")[0] in asks)
+
+
 def capabilities_of(words: Iterable[str]) -> dict[str, Any]:
     """ClientCapabilities that say these words and nothing else."""
     made: dict[str, Any] = {}

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from callgate.core.asks import answer_of, declined, definition_of, read_inquiry
+from callgate.core.asks import allowed, answer_of, declined, definition_of, read_inquiry
 from callgate.core.decide import decide
 from callgate.core.jsonrpc import Message
 from callgate.core.ledger.canonical import body_bytes, digest
@@ -43,7 +43,7 @@ _CANNOT_WAIT = Finding(
     gate="asks",
     code="cannot_wait",
     effect=Effect.DENY,
-    reason="An answer to a server cannot wait for people, so it is not given.",
+    reason="Answers to a server cannot wait for people. Call again without them if the call itself may wait.",
 )
 _encode = msgspec.json.encode
 
@@ -68,11 +68,19 @@ class ClientBehind(NamedTuple):
 
 def client_behind(prepared: Prepared, connected: Connected, request: Request) -> ClientBehind | None:
     """None: nobody can be asked, or nothing may be. The session may be older than what is configured now."""
-    allowed = connected.integration.asks
-    if request.inquire is None or not request.asks or not allowed:
+    if request.inquire is None or not request.asks or not connected.integration.asks:
         return None
-    words = tuple(word for word in request.asks if word.partition(".")[0] in allowed)
+    words = allowed(request.asks, connected.integration.asks)
     return ClientBehind(prepared, connected, words, request.inquire)
+
+
+def without_waiting(decision: Decision) -> Decision:
+    """The decision of a call that carries answers: what would wait for people is denied."""
+    if decision.effect not in (Effect.HOLD, Effect.DRAFT):
+        return decision
+    return msgspec.structs.replace(
+        decision, effect=Effect.DENY, findings=(_CANNOT_WAIT, *decision.findings), questions=()
+    )
 
 
 class AnswerJudge:
@@ -94,13 +102,13 @@ class AnswerJudge:
         exhausted: tuple[str, ...] = ()
         for attempt in range(1, ATTEMPTS + 1):
             decision, facts = self._decided(prepared, tool, connected, exhausted)
-            allowed = decision.effect is Effect.ALLOW
+            may = decision.effect is Effect.ALLOW
             opened = _open(call)
             event = scribe.decided(call, decision, attempt=attempt)
             unit = Unit(
                 events=(event,),
-                guards=reservations(self._tenancy, call) if allowed else (),
-                opened=(opened,) if allowed else (),
+                guards=reservations(self._tenancy, call) if may else (),
+                opened=(opened,) if may else (),
                 sealed=(scribe.context(event.id, call, facts, decision),),
                 keys=scribe.keys,
                 names=tuple(scribe.names),
@@ -108,9 +116,9 @@ class AnswerJudge:
             outcome = await self._tenancy.write(unit)
             if not isinstance(outcome, Conflict):
                 scribe.names = []
-                if allowed:
+                if may:
                     self._tenancy.live.opened(opened)
-                return GivenAnswer(call=call, scribe=scribe, opened=opened) if allowed else None
+                return GivenAnswer(call=call, scribe=scribe, opened=opened) if may else None
             exhausted = (*exhausted, outcome.which.removeprefix("counter:"))
         return None
 
@@ -158,10 +166,7 @@ class AnswerJudge:
             raise StoreError("No policy bundle is live.", code="no_bundle")
         facts = gather(self._tenancy, prepared, tool, connected, exhausted=exhausted)
         decision = decide(call, tool, live.contracts.get(call.contract), live.rules, facts)
-        if decision.effect in (Effect.HOLD, Effect.DRAFT):
-            findings = (_CANNOT_WAIT, *decision.findings)
-            decision = msgspec.structs.replace(decision, effect=Effect.DENY, findings=findings, questions=())
-        return decision, facts
+        return without_waiting(decision), facts
 
 
 class Asking:

@@ -8,9 +8,11 @@ from collections.abc import Callable
 
 import msgspec
 
+from callgate.core.asks import allowed, capabilities_of
 from callgate.core.jsonrpc import Message
+from callgate.core.rounds import read_asked
 from callgate.core.toolbox import ToolProfile
-from callgate.flow.methods import meta_of, name_of, outcome_of, params_of
+from callgate.flow.methods import ASKED, meta_of, name_of, outcome_of, params_of
 from callgate.flow.asking import Asking, ClientBehind
 from callgate.flow.ports import Exchange, Outbound, Permitted, Relay, always
 from callgate.flow.prepare import is_idempotent
@@ -22,6 +24,7 @@ from callgate.model.answer import Failed, Served, ToolResult
 from callgate.model.call import TOOLS_CALL, Call
 from callgate.model.errors import IntegrityError, OutcomeUnknown, StoreError, UpstreamError
 from callgate.model.event import CallUnknown
+from callgate.model.inquiry import InputAsked
 from callgate.model.store import Conflict, OpenCall, Put, SealedRow, Unit
 from callgate.model.terms import Outcome, Tier
 from callgate.model.tool import Integration
@@ -74,6 +77,8 @@ class Flight:
         self.epilogue = epilogue
         self.watch = watch or Watch()
         self.exchange: Exchange | None = None
+        self.more = b""
+        """Members of the params beside the arguments, each with a comma before it."""
         self.behind: ClientBehind | None = None
         """Who can be asked while it runs; None: nobody."""
         self.asking: Asking | None = None
@@ -165,6 +170,8 @@ class Executor:
                 method=call.method,
                 log_level=flight.log_level,
             )
+            if flight.more or call.asks:
+                outbound = self._in_rounds(flight, outbound)
             try:
                 return await send(call, outbound, flight, relay)
             except OutcomeUnknown:
@@ -257,12 +264,36 @@ class Executor:
             deadline_ms=max(1, call.deadline_ms - self._clock.now_ms()),
         )
 
+    def _in_rounds(self, flight: Flight, outbound: Outbound) -> Outbound:
+        """With what the client behind the call can be asked by now, and what it answers."""
+        words = self._words(flight)
+        capabilities = _encode(capabilities_of(words)) if words else b""
+        params = outbound.params[:-1] + flight.more + b"}" if flight.more else outbound.params
+        return msgspec.structs.replace(outbound, params=params, capabilities=capabilities)
+
+    def _words(self, flight: Flight) -> tuple[str, ...]:
+        return allowed(flight.call.asks, flight.integration.asks)
+
+    def _asked(self, flight: Flight, response: Message) -> InputAsked | None:
+        """What the server wants answered, when it may ask for that."""
+        words = self._words(flight)
+        if not words or response.error:
+            return None
+        found = read_asked(response.result, words, private=flight.integration.allow_private)
+        if isinstance(found, str):
+            self._tenancy.log("input_not_passed_on", {"code": found, "integration": flight.integration.name})
+            return None
+        return found
+
     async def _finished(self, flight: Flight, response: Message, duration_us: int) -> Served | Failed:
         call, tool = flight.call, flight.tool
         outcome, problem = outcome_of(call.method, response)
+        asked = self._asked(flight, response) if problem == ASKED else None
+        if asked is not None:
+            outcome, problem = Outcome.INPUT_REQUIRED, ""
         flight.watch.outcome = outcome.value
         receipt = None
-        if call.tier is Tier.EXECUTE:
+        if call.tier is Tier.EXECUTE and asked is None:
             receipt = tool.receipt_of(call.arguments, response.result) if outcome is Outcome.OK else ()
         delivered = response.error or response.result
         event = flight.scribe.finished(call, outcome, delivered, duration_us, receipt)
@@ -283,6 +314,7 @@ class Executor:
                 events=(*flight.decided, event.id),
                 receipt=receipt or (),
                 method=call.method,
+                asked=asked,
             )
         changes, sealed = flight.epilogue(answer) if flight.epilogue else ((), ())
         unit = Unit(

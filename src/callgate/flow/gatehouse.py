@@ -3,16 +3,18 @@
 import msgspec
 
 from callgate.core.binding import task_problem
+from callgate.core.rounds import RoundSealer
 from callgate.core.sessions import SessionSealer
 from callgate.core.tally import Counts
 from callgate.flow.explain import explained
 from callgate.flow.house import Rooms
 from callgate.flow.ports import Clock, Entropy, Opened, Outbound, Relay, Tokens
 from callgate.flow.prepare import credential_problem
+from callgate.flow.rounds import Rounds
 from callgate.flow.rows import put
 from callgate.flow.serving import EVERYTHING, Listing
 from callgate.flow.watch import Observer
-from callgate.model.answer import Answer, Failed, Request
+from callgate.model.answer import Answer, Failed, Request, Served
 from callgate.model.errors import AuthError, InputError, UpstreamError
 from callgate.model.event import TaskBound
 from callgate.model.identity import Credential
@@ -48,6 +50,7 @@ class Gatehouse:
         entropy: Entropy,
         *,
         same_host: bool,
+        rounds: RoundSealer,
         calls: int = 1_024,
     ) -> None:
         """``calls``: in flight at most, over all tenants and integrations."""
@@ -59,6 +62,7 @@ class Gatehouse:
         self._same_host = same_host
         self._most = calls
         self._under_way = 0
+        self._rounds = Rounds(rounds, clock, entropy)
         self.closing = False
         self.tokens_refused = Counts()
         """By code."""
@@ -120,11 +124,16 @@ class Gatehouse:
             if found is None:
                 return _NO_SUCH_TOOL
             request = msgspec.structs.replace(request, integration=found[0], tool=found[1], protocol="")
+        if request.continued is not None:
+            request = self._rounds.opened(request)
         observer = rooms.tenancy.observer
         watch, answer = observer.begin(request), None
         self._under_way += 1
         try:
             answer = await rooms.runner.call(request, relay, watch)
+            if isinstance(answer, Served) and answer.asked is not None:
+                hold = await rooms.holds.find(answer.hold) if answer.hold else None
+                answer = self._rounds.sealed(request, answer, hold)
         finally:
             self._under_way -= 1
             observer.end(watch, request, answer)

@@ -127,6 +127,10 @@ class Holds:
             raise InputError("There is no such approval for this login.", code="unknown_approval")
         if hold.state in OPEN_HOLDS and not self._in_doubt(hold):
             await self._wait(hold_id, min(wait_ms, WAIT_AT_MOST_MS))
+        answer = await self.answer(hold_id)
+        if isinstance(answer, Served) and answer.asked is not None:
+            # What the server asks belongs to the call itself: the next equal one collects it.
+            return _input_needed(answer.call_id)
         return await self.collect(hold_id)
 
     async def find(self, hold_id: str) -> Hold | None:
@@ -303,10 +307,29 @@ class Holds:
         scribe = Scribe.resume(self._tenancy, hold.call_id, key)
         kept = _collected.decode(scribe.open(sealed[-1]))
         if kept.outcome == "served":
-            return Served(hold.call_id, kept.result, kept.error, kept.events, kept.receipt, method_of(hold.tool))
+            return Served(
+                call_id=hold.call_id,
+                result=kept.result,
+                error=kept.error,
+                events=kept.events,
+                receipt=kept.receipt,
+                method=method_of(hold.tool),
+                asked=kept.asked,
+                hold=hold.id,
+            )
         return Failed(
             call_id=hold.call_id, code=kept.outcome, reason=kept.reason, unknown=kept.unknown, next=_NOT_AGAIN
         )
+
+
+def _input_needed(call_id: str) -> Failed:
+    return Failed(
+        call_id=call_id,
+        code="input_needed",
+        reason="The call was approved and sent, and its server asks for something before it gives a result.",
+        unknown=False,
+        next="Make the same call again with the same arguments: its answer is what the server asks.",
+    )
 
 
 def _covers(credential: Credential, hold: Hold) -> bool:

@@ -96,12 +96,21 @@ def _of_call(body: EventBody, who: str, names: dict[str, str]) -> str:
             return f"may have happened, no outcome seen ({body.reason})"
         case Attached():
             return f"joined the equal call {body.to_call}"
+        case DenialsCounted():
+            return f"{body.count} more refusals of one login"
+        case _:
+            return ""
+
+
+def _of_asks(body: EventBody, names: dict[str, str]) -> str:
+    match body:
+        case AsksSet():
+            what = ", ".join(body.asks) or "nothing"
+            return f"{names[body.by]} lets {body.integration} ask assistants for {what}"
         case AsksRefused():
             return f"its server asked back {body.count} times and was refused: {', '.join(body.codes)}"
         case RoundLinked():
             return f"round {body.number} of {body.first}, with {body.answers} answers"
-        case DenialsCounted():
-            return f"{body.count} more refusals of one login"
         case _:
             return ""
 
@@ -149,9 +158,6 @@ def _of_gate(body: EventBody, names: dict[str, str]) -> str:
             return f"stopped: {body.reason}"
         case IntegrationChanged():
             return f"integration {body.integration} {body.change} by {names[body.by]}"
-        case AsksSet():
-            what = ", ".join(body.asks) or "nothing"
-            return f"{names[body.by]} lets {body.integration} ask assistants for {what}"
         case PinsConfirmed():
             return f"{names[body.by]} confirmed {body.tools} tools of {body.integration}"
         case DriftSeen():

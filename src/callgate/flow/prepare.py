@@ -4,7 +4,7 @@ import msgspec
 
 from callgate.core.binding import Binding, bind, contract_problem, task_problem
 from callgate.core.contract import ContractRules
-from callgate.core.ledger.canonical import body_bytes
+from callgate.core.ledger.canonical import body_bytes, digest
 from callgate.core.toolbox import ToolProfile
 from callgate.flow.live import Connected
 from callgate.flow.tenancy import Tenancy
@@ -15,6 +15,7 @@ from callgate.model.contract import Contract
 from callgate.model.facts import Facts
 from callgate.model.hold import Approval
 from callgate.model.identity import Actor, Credential, Principal
+from callgate.model.inquiry import Continued
 from callgate.model.store import Reserve
 from callgate.model.terms import Tier
 
@@ -29,6 +30,8 @@ class Prepared(Fact, frozen=True):
     credential: Credential
     contract_problem: str | None = None
     """``Facts.contract_problem`` as far as known already."""
+    continued: Continued | None = None
+    """As in Request, opened."""
 
 
 class Caller(Fact, frozen=True):
@@ -98,6 +101,27 @@ def prepare(
     return Prepared(call=call, binding=binding, credential=credential, contract_problem=everyday_problem), tool, rules
 
 
+def as_round(prepared: Prepared, request: Request) -> Prepared:
+    """The call of a client of 2026-07-28: what it can be asked, and the answers that it brings."""
+    continued = request.continued
+    if continued is None:
+        call = msgspec.structs.replace(prepared.call, asks=request.asks)
+        return msgspec.structs.replace(prepared, call=call)
+    before = continued.state.before if continued.state is not None else ""
+    said = digest(body_bytes(continued.answers) + (continued.sealed or "").encode())
+    call = msgspec.structs.replace(prepared.call, asks=request.asks, answers=said, derived_from=before)
+    return msgspec.structs.replace(prepared, call=call, continued=continued)
+
+
+def _carried(prepared: Prepared, bundle: str) -> Approval | None:
+    """The approval of the first round, for the call that it was given for and under the rules it was given under."""
+    continued = prepared.continued
+    state = continued.state if continued is not None and not continued.problem else None
+    if state is None or not state.hold or state.bundle != bundle:
+        return None
+    return Approval(hold=state.hold, findings=state.findings, alone=state.alone)
+
+
 def equal(tenancy: Tenancy, call: Call) -> str:
     """Keyed tag of person, runtime, task or contract, tool and body: equal calls have the same."""
     who = call.principal
@@ -109,6 +133,7 @@ def equal(tenancy: Tenancy, call: Call) -> str:
         call.task or call.contract,
         f"{call.integration}/{call.tool}",
         call.body,
+        *((call.answers,) if call.answers else ()),
     )
 
 
@@ -182,7 +207,8 @@ def gather(
         retry_after_ms=MINUTE_MS - now % MINUTE_MS if exhausted else 0,
         twin=twin,
         denied_until_ms=denial.until_ms if denial is not None and denial.until_ms > now else 0,
-        approval=approval,
+        approval=approval or _carried(prepared, bundle.digest),
+        round_problem=prepared.continued.problem if prepared.continued is not None else "",
     )
 
 

@@ -9,6 +9,7 @@ from callgate.core.toolbox import ToolProfile
 from callgate.flow.execute import Executor, Flight
 from callgate.flow.hold import Holds, held, hold_digest, release, row
 from callgate.flow.live import Connected
+from callgate.flow.methods import MODERN
 from callgate.flow.prepare import Prepared, gather, rebound, renewed, reservations, twin
 from callgate.flow.run import ATTEMPTS, compiled, open_call, still
 from callgate.flow.scribe import Scribe
@@ -217,6 +218,7 @@ class Redeemer:
             opened,
             (hold.decision_id, event.id),
             integration=connected.integration,
+            protocol=MODERN if call.asks else "",
             permitted=lambda: still(self._tenancy, prepared, epoch, min(call.deadline_ms, hold.expires_ms), approval),
             epilogue=epilogue,
         )
@@ -232,7 +234,12 @@ class Redeemer:
 def _kept(answer: Served | Failed) -> Collected:
     if isinstance(answer, Served):
         return Collected(
-            outcome="served", result=answer.result, error=answer.error, events=answer.events, receipt=answer.receipt
+            outcome="served",
+            result=answer.result,
+            error=answer.error,
+            events=answer.events,
+            receipt=answer.receipt,
+            asked=answer.asked,
         )
     return Collected(
         outcome=answer.code, result=b"", error=b"", events=(), receipt=(), reason=answer.reason, unknown=answer.unknown

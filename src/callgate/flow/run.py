@@ -4,16 +4,28 @@ import asyncio
 
 import msgspec
 
+from callgate.core.asks import allowed as allowed_words
 from callgate.core.contract import ContractRules
 from callgate.core.decide import Rules, decide
 from callgate.core.toolbox import ToolProfile
-from callgate.flow.asking import client_behind
+from callgate.flow.asking import client_behind, without_waiting
 from callgate.flow.denials import DenialLimit
 from callgate.flow.execute import Executor, Flight
 from callgate.flow.hold import Holds, Inflight
 from callgate.flow.live import Connected
 from callgate.flow.ports import Relay
-from callgate.flow.prepare import Prepared, equal, gather, is_idempotent, prepare, reservations, resolved, twin
+from callgate.flow.prepare import (
+    Prepared,
+    as_round,
+    equal,
+    gather,
+    is_idempotent,
+    prepare,
+    reservations,
+    resolved,
+    twin,
+)
+from callgate.flow.rounds import RoundAnswers, round_events, round_guards
 from callgate.flow.scribe import Scribe
 from callgate.flow.tenancy import Tenancy
 from callgate.flow.watch import Watch
@@ -96,6 +108,8 @@ class Runner:
         if connected is None:
             return _not_recorded("unknown_integration", "This gate has no such integration.")
         prepared, tool, rules = prepare(self._tenancy, request, connected)
+        if request.continued is not None or (request.asks and request.inquire is None):
+            prepared = as_round(prepared, request)
         inflight.watch.call = prepared.call
         scribe = Scribe.begin(self._tenancy, prepared.call.id)
         try:
@@ -127,11 +141,13 @@ class Runner:
             )
             epoch = self._tenancy.live.epoch
             decision = decide(prepared.call, tool, rules, compiled(self._tenancy), facts)
+            if prepared.continued is not None:
+                decision = without_waiting(decision)
             self._tenancy.observer.judged(inflight.watch, decision)
             if decision.effect is Effect.DENY or tool is None:
                 return await self._refuse(prepared, decision, facts, scribe, attempt)
             allowed = decision.effect is Effect.ALLOW
-            free = attempt > 1 or (allowed and is_idempotent(tool))
+            free = attempt > 1 or (allowed and is_idempotent(tool) and prepared.continued is None)
             first = None if free else self._first(prepared, inflight)
             if first is not None or not allowed:
                 waited = (
@@ -202,7 +218,21 @@ class Runner:
             again = judged_again(self._tenancy, prepared)
             if again is not None:
                 return await self._stopped(flight, prepared, *again)
+        if prepared.continued is not None:
+            return await self._next_round(flight, prepared, connected, relay)
         return await self._executor.run(flight, relay)
+
+    async def _next_round(self, flight: Flight, prepared: Prepared, connected: Connected, relay: Relay) -> Answer:
+        """With the answers that may leave; an answer that cannot be recorded keeps the call from being sent."""
+        answers = RoundAnswers(self._tenancy)
+        words = allowed_words(prepared.call.asks, connected.integration.asks)
+        try:
+            flight.more = await answers.admit(prepared, connected, words)
+        except (StoreError, IntegrityError):
+            flight.cancelled = True
+        answer = await self._executor.run(flight, relay)
+        await answers.ended(flight.watch.outcome)
+        return answer
 
     async def _hold(
         self,
@@ -237,8 +267,8 @@ class Runner:
         event = scribe.decided(call, decision, attempt=attempt)
         opened = open_call(self._tenancy, call, tool)
         unit = Unit(
-            events=(event,),
-            guards=reservations(self._tenancy, call),
+            events=(event, *round_events(self._tenancy, prepared)),
+            guards=(*reservations(self._tenancy, call), *round_guards(prepared)),
             opened=(opened,),
             sealed=(scribe.context(event.id, call, facts, decision),),
             keys=scribe.keys,

@@ -8,7 +8,7 @@ from callgate.model.base import Fact
 from callgate.model.call import TOOLS_CALL, Claims
 from callgate.model.decision import Finding, Question
 from callgate.model.identity import Credential
-from callgate.model.inquiry import Inquire
+from callgate.model.inquiry import Continued, InputAsked, Inquire
 
 
 class Request(Fact, frozen=True):
@@ -34,6 +34,8 @@ class Request(Fact, frozen=True):
     """What this client can be asked here, as core.asks.declared gives it."""
     inquire: Inquire | None = None
     """Asks this client while the call runs; None: its protocol has no way to."""
+    continued: Continued | None = None
+    """Answers that come with the call (2026-07-28)."""
     method: str = TOOLS_CALL
     """As in Call."""
     log_level: str = ""
@@ -51,6 +53,10 @@ class Served(Fact, frozen=True):
     events: tuple[str, ...]
     receipt: tuple[tuple[str, str], ...] = ()
     method: str = TOOLS_CALL
+    asked: InputAsked | None = None
+    """What the server wants answered before there is a result."""
+    hold: str = ""
+    """The approved hold that it ran under."""
 
 
 class Refused(Fact, frozen=True):

@@ -54,3 +54,7 @@ class Call(Fact, frozen=True):
     same_host: bool = False
     method: str = TOOLS_CALL
     """One of TOOLS_CALL and GOVERNED. Of a governed one ``tool`` is the method's name and ``arguments`` its params."""
+    asks: tuple[str, ...] = ()
+    """What this client can be asked in rounds, as core.asks.declared gives it."""
+    answers: str = ""
+    """Digest of the answers that come with this call and of the round they are for; equal calls have the same."""

@@ -37,3 +37,5 @@ class Facts(Fact, frozen=True):
     denied_until_ms: int = 0
     """A person denied the same thing before; it sticks until then."""
     approval: Approval | None = None
+    round_problem: str = ""
+    """Code when the call is no next round of the one it says: ``round_unknown``, ``round_over``, ``round_limit``."""

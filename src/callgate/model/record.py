@@ -2,6 +2,7 @@
 
 from callgate.model.base import Fact
 from callgate.model.bundle import Bundle
+from callgate.model.inquiry import InputAsked
 from callgate.model.terms import HaltScope
 
 
@@ -78,3 +79,5 @@ class Collected(Fact, frozen=True):
     """When it did not end well: why, for people."""
     unknown: bool = False
     """The effect may have happened."""
+    asked: InputAsked | None = None
+    """What the target wants answered before there is a result."""

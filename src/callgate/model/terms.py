@@ -87,6 +87,8 @@ class Outcome(enum.StrEnum):
     PROTOCOL_ERROR = "protocol_error"
     NOT_SENT = "not_sent"
     TOO_LARGE = "too_large"
+    INPUT_REQUIRED = "input_required"
+    """The target wants something answered before it gives a result (2026-07-28)."""
 
 
 class HoldState(enum.StrEnum):

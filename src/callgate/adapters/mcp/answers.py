@@ -74,7 +74,8 @@ def evidenced(answer: Served, server: bytes | None, *, cacheable: bool = False) 
         theirs = _meta.decode(seen.meta) or {} if seen.meta else {}
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return "bad_result"
-    if seen.resultType and bytes(seen.resultType) != b'"complete"':
+    wanted = modern and answer.asked is not None
+    if seen.resultType and bytes(seen.resultType) != b'"complete"' and not wanted:
         return "not_governed"
     ours = encode({META_CALL: answer.call_id, META_EVENTS: answer.events})[1:-1]
     if answer.receipt:
@@ -82,7 +83,7 @@ def evidenced(answer: Served, server: bytes | None, *, cacheable: bool = False) 
     if server is not None and SERVER_INFO not in theirs:
         ours = b"".join((ours, _SERVER, server))
     kind = _COMPLETE if modern and not seen.resultType else b""
-    if modern and cacheable:
+    if modern and cacheable and not wanted:
         kind += b'"cacheScope":"private",' + (b"" if seen.ttlMs else b'"ttlMs":0,')
         if seen.cacheScope:
             members = _members.decode(result)

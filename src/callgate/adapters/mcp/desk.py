@@ -3,8 +3,9 @@
 from callgate.adapters.mcp.answers import answer_json
 from callgate.adapters.mcp.control import RESERVED, ControlTools
 from callgate.adapters.mcp.http import HttpReply
-from callgate.adapters.mcp.method_answers import method_answer
+from callgate.adapters.mcp.method_answers import method_answer, misses_capability
 from callgate.adapters.mcp.parse import ClaimReader, ClientMessage, ToolCall
+from callgate.adapters.mcp.rounds import is_no_round
 from callgate.adapters.mcp.turn import Turn
 from callgate.adapters.mcp.wire import METHOD, PARAMS, error, result
 from callgate.core.loglevels import LEVELS, severity
@@ -101,11 +102,13 @@ class CallDesk:
                     log_level=turn.log_level,
                     asks=turn.asks,
                     inquire=turn.inquire,
+                    continued=turn.continued,
                 ),
                 stream.relay,
             )
-            if method == TOOLS_CALL:
+            if method == TOOLS_CALL and not is_no_round(answer):
                 body, is_error = answer_json(answer, server)
+                status = 400 if is_error and server is not None and misses_capability(body) else 200
             else:
                 body, is_error, status = method_answer(answer, server)
         stream.check()

@@ -9,7 +9,7 @@ from callgate.adapters.mcp.desk import LISTS, CallDesk, confirmed_list, not_gove
 from callgate.adapters.mcp.guard import Admitted
 from callgate.adapters.mcp.headers import VERSION
 from callgate.adapters.mcp.http import HttpReply
-from callgate.adapters.mcp.parse import ClientAnswer, ClientMessage, parse_method_call, parse_tool_call
+from callgate.adapters.mcp.parse import ROUND, ClientAnswer, ClientMessage, parse_method_call, parse_tool_call
 from callgate.adapters.mcp.shown import ShownListing
 from callgate.adapters.mcp.stream import ClientStream, Stop, StreamPhase
 from callgate.adapters.mcp.turn import Methods, Turn
@@ -164,6 +164,9 @@ class HandshakeEra:
         if isinstance(call, HttpReply):
             return call
         assert message.id is not None
+        if not ROUND.isdisjoint(message.params):
+            said = "In this version a call is not continued by another one."
+            return message.refuse(400, PARAMS, said, {"reason": "not_governed"})
         turn.log_level = self._levels.get(turn.sealed, "")
         key = (turn.sealed, message.id)
         if key in self._running:

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from callgate.adapters.mcp.answers import evidenced, told
-from callgate.adapters.mcp.wire import INVALID, METHOD, PARAMS, PARSE, encode, problem
+from callgate.adapters.mcp.rounds import is_no_round
+from callgate.adapters.mcp.wire import INVALID, METHOD, MISSING_CAPABILITY, PARAMS, PARSE, encode, problem
 from callgate.model.answer import Answer, Failed, Pending, Refused, Served
 from callgate.model.call import RESOURCES_LIST, RESOURCES_READ
 
@@ -17,7 +18,7 @@ REFUSED, HELD, FAILED, UNKNOWN = 403, 423, 502, 504
 """Codes of our own, outside the range that JSON-RPC reserves, named after the HTTP statuses that mean the same."""
 
 _CACHEABLE = frozenset((RESOURCES_LIST, RESOURCES_READ))
-_STATUS = {PARSE: 400, INVALID: 400, PARAMS: 400, METHOD: 404}
+_STATUS = {PARSE: 400, INVALID: 400, PARAMS: 400, METHOD: 404, MISSING_CAPABILITY: 400}
 """HTTP statuses of 2026-07-28 by error code; every other one is 200."""
 
 
@@ -62,9 +63,14 @@ def as_tool_result(answer: Served, server: bytes | None) -> bytes:
     return whole
 
 
+def misses_capability(error: bytes) -> bool:
+    """The server would have to ask the client for something that it cannot be asked; HTTP 400 in 2026-07-28."""
+    return _code_of(error) == MISSING_CAPABILITY
+
+
 def _own_code(answer: Refused | Pending | Failed) -> int:
     if isinstance(answer, Refused):
-        return PARAMS if answer.correctable else REFUSED
+        return PARAMS if answer.correctable or is_no_round(answer) else REFUSED
     if isinstance(answer, Pending):
         return HELD
     return UNKNOWN if answer.unknown else FAILED

@@ -8,10 +8,12 @@ from callgate.adapters.mcp.guard import Admitted
 from callgate.adapters.mcp.headers import VERSION, parameter_mismatch, routing_mismatch
 from callgate.adapters.mcp.http import HeaderFields, HttpReply
 from callgate.adapters.mcp.parse import ClientMessage, ToolCall, parse_method_call, parse_tool_call
+from callgate.adapters.mcp.rounds import parse_round
 from callgate.adapters.mcp.shown import ShownListing
 from callgate.adapters.mcp.stream import ClientStream
 from callgate.adapters.mcp.turn import Methods, Turn
 from callgate.adapters.mcp.wire import HEADER_MISMATCH, INVALID, PARAMS, UNSUPPORTED_VERSION, result
+from callgate.core.asks import declared as declared_words
 from callgate.core.loglevels import LEVELS, severity
 from callgate.model.call import GOVERNED, TOOLS_CALL
 
@@ -61,6 +63,12 @@ class ModernEra:
         if isinstance(call, HttpReply):
             return call
         declared = turn.shown.headers.get(call.name)
+        continued = parse_round(message)
+        if isinstance(continued, HttpReply):
+            return continued
+        turn.continued = continued
+        if turn.shown.listing.asks:
+            turn.asks = declared_words(message.meta[CAPABILITIES_META], turn.shown.listing.asks)
         wrong = parameter_mismatch(turn.admitted.fields, declared, call.arguments) if declared else ""
         if wrong:
             return message.refuse(400, HEADER_MISMATCH, wrong)

@@ -14,6 +14,9 @@ _MAX_ID = 256
 _MAX_WORD = 128
 _CACHED = 256
 _SAFE = 2**53 - 1
+ROUND = frozenset(("inputResponses", "requestState"))
+"""Params of a call that goes on with another (2026-07-28)."""
+BESIDE = ROUND | {"_meta"}
 _NOT_JSON = frozenset(("not_utf8", "not_json", "surrogate"))
 _members = frozenset(("jsonrpc", "id", "method", "params"))
 _trace = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
@@ -112,10 +115,9 @@ def parse_tool_call(message: ClientMessage) -> ToolCall | HttpReply:
 
 
 def _round_refused(message: ClientMessage) -> HttpReply | None:
-    for name in ("inputResponses", "requestState", "task"):
-        if name in message.params:
-            said = f"params.{name} is not taken yet: the gate has no rules for it."
-            return message.refuse(400, PARAMS, said, {"reason": "not_governed"})
+    if "task" in message.params:
+        said = "params.task is not taken yet: the gate has no rules for it."
+        return message.refuse(400, PARAMS, said, {"reason": "not_governed"})
     return None
 
 
@@ -130,7 +132,7 @@ def parse_method_call(message: ClientMessage) -> ToolCall | HttpReply:
     """Params and progress token of another governed method, named like the method; or HTTP 400 with -32602. Whether
     the params are what the method takes is judged with the call.
     """
-    arguments = {key: value for key, value in message.params.items() if key != "_meta"}
+    arguments = {key: value for key, value in message.params.items() if key not in BESIDE}
     token = _round_refused(message) or _token(message)
     return token if isinstance(token, HttpReply) else ToolCall(message.method, arguments, token)
 

@@ -7,7 +7,7 @@ from callgate.adapters.mcp.http import HttpReply
 from callgate.adapters.mcp.parse import ClientMessage
 from callgate.adapters.mcp.shown import ShownListing
 from callgate.adapters.mcp.stream import ClientStream
-from callgate.model.inquiry import Inquire
+from callgate.model.inquiry import Continued, Inquire
 
 
 class Turn:
@@ -18,6 +18,7 @@ class Turn:
     __slots__ = (
         "admitted",
         "asks",
+        "continued",
         "inquire",
         "log_level",
         "message",
@@ -48,6 +49,7 @@ class Turn:
         gets none, in handshake eras it gets what the server sends.
         """
         self.log_level = log_level
+        self.continued: Continued | None = None
         self.asks = asks
         self.inquire = inquire
         self.admitted = admitted

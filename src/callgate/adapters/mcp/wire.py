@@ -12,6 +12,7 @@ METHOD = -32601
 PARAMS = -32602
 INTERNAL = -32603
 HEADER_MISMATCH = -32020
+MISSING_CAPABILITY = -32021
 UNSUPPORTED_VERSION = -32022
 BUSY = 429
 """Outside the range that JSON-RPC reserves, as MCP asks of codes of one's own."""

@@ -180,7 +180,7 @@ class HttpExchange:
                     opened = await self._channel.own()
                 self._protocol, self.session = opened.protocol, opened.session
             if self._protocol == wire.STATELESS:
-                params = wire.with_stateless_meta(params)
+                params = wire.with_stateless_meta(params, request.capabilities)
                 lines = self._channel.stateless_headers(request)
             else:
                 lines = self._channel.headers(self._protocol, self.session)

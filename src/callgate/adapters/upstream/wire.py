@@ -20,9 +20,10 @@ MAX_MESSAGE = 10 * 1024 * 1024
 CLIENT = {"name": "callgate", "version": callgate.__version__}
 INITIALIZE = msgspec.json.encode({"protocolVersion": HANDSHAKE[0], "capabilities": {}, "clientInfo": CLIENT})
 
-_META = {
+_CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
+_META: dict[str, object] = {
     "io.modelcontextprotocol/protocolVersion": STATELESS,
-    "io.modelcontextprotocol/clientCapabilities": {},
+    _CAPABILITIES: {},
     "io.modelcontextprotocol/clientInfo": CLIENT,
 }
 _META_MEMBER = b'"_meta":' + msgspec.json.encode(_META)
@@ -64,15 +65,22 @@ def agreed_version(result: bytes) -> str:
     return version
 
 
-def with_stateless_meta(params: bytes) -> bytes:
-    """Add the members that every 2026-07-28 request carries in ``params._meta``; what stands there stays."""
+def with_stateless_meta(params: bytes, capabilities: bytes = b"") -> bytes:
+    """Add the members that every 2026-07-28 request carries in ``params._meta``; what stands there stays.
+
+    ``capabilities``: JSON of what the client behind the gate can be asked; empty: nothing.
+    """
+    said, member = _META, _META_MEMBER
+    if capabilities:
+        said = {**_META, _CAPABILITIES: msgspec.Raw(capabilities)}
+        member = b'"_meta":' + msgspec.json.encode(said)
     if not params or params == b"{}":
-        return b"{" + _META_MEMBER + b"}"
+        return b"{" + member + b"}"
     if b'"_meta"' not in params and params.startswith(b'{"'):
-        return b"{" + _META_MEMBER + b"," + params[1:]
+        return b"{" + member + b"," + params[1:]
     members = _object.decode(params)
     meta = _object.decode(members.get("_meta", msgspec.Raw(b"{}")))
-    merged = {**meta, **{key: msgspec.Raw(msgspec.json.encode(value)) for key, value in _META.items()}}
+    merged = {**meta, **{key: msgspec.Raw(msgspec.json.encode(value)) for key, value in said.items()}}
     return msgspec.json.encode({**members, "_meta": merged})
 
 

@@ -11,6 +11,7 @@ _KINDS = {
     "calls": ("calls_used_up", "This task has used all its calls; ask its owner for a new task."),
     "holds": ("too_many_waiting", "Too many calls already wait for an answer; have those answered first."),
 }
+_KINDS["round"] = ("round_used", "These answers were sent already; call again without them.")
 _OTHER = ("limit_reached", "A limit of this gate is reached.")
 
 

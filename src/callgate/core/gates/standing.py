@@ -29,11 +29,20 @@ _TASK = {
 }
 
 
+_ROUND = {
+    "round_unknown": "The state that came with this call was not given for it; call again without it.",
+    "round_over": "The time to answer the server is over; call again without state and answers.",
+    "round_limit": "The server has asked too often for one call.",
+}
+ROUND_CODES = frozenset((*_ROUND, "round_used"))
+"""Codes of a call that cannot be a next round."""
+
+
 def judge(facts: Facts, bundle: str) -> tuple[Finding, ...]:
     """``bundle``: digest of the rules that judge; they must be the live ones."""
     if not (facts.credential_problem or facts.contract_problem or facts.task_problem) and facts.bundle == bundle:
-        return ()
-    found = []
+        return () if not facts.round_problem else (_no_round(facts.round_problem),)
+    found = [_no_round(facts.round_problem)] if facts.round_problem else []
     if facts.credential_problem:
         said = _CREDENTIAL.get(facts.credential_problem, "This sign-in cannot be used.")
         found.append(_deny(f"credential_{facts.credential_problem}", said))
@@ -45,6 +54,10 @@ def judge(facts: Facts, bundle: str) -> tuple[Finding, ...]:
     if facts.bundle != bundle:
         found.append(_deny("stale_bundle", "The policies changed while this call was judged; send it again."))
     return tuple(found)
+
+
+def _no_round(problem: str) -> Finding:
+    return _deny(problem, _ROUND.get(problem, "This is no next round of a call."))
 
 
 def _deny(code: str, reason: str) -> Finding:
