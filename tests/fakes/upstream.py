@@ -121,6 +121,9 @@ class FakeUpstream:
         self.instructions = instructions
         self.server = server
         self.state = "ready"
+        self.offers: tuple[str, ...] = ("tools",)
+        self.prompts: list[dict[str, Any]] = []
+        self.templates: list[dict[str, Any]] = []
         self.stderr_tail = b""
         self.sent: list[Outbound] = []
         self.exchanges: list[FakeExchange] = []
@@ -160,6 +163,10 @@ class FakeUpstream:
             instructions=self.instructions,
             eras=self.eras,
             tools=tuple(msgspec.json.encode(tool) for tool in self.tools),
+            offers=self.offers,
+            offers_modern=self.offers,
+            prompts=tuple(msgspec.json.encode(prompt) for prompt in self.prompts),
+            templates=tuple(msgspec.json.encode(template) for template in self.templates),
         )
 
     async def close(self) -> None:
