@@ -5,6 +5,7 @@ from contextlib import suppress
 
 import pytest
 
+from callgate.flow.recover import settle
 from callgate.model.answer import Failed, Pending, Refused, Served
 from callgate.model.errors import InputError, OutcomeUnknown, StoreError
 from callgate.model.event import Decided, Finished
@@ -57,6 +58,7 @@ async def in_a_task(house):
 
 SCENES = (a_read, a_change, a_refusal, a_lost_change, an_approval, a_denial, in_a_task)
 MOST_COMMITS = 8
+KINDS = ("decided", "finished", "unknown")
 
 
 async def prepared(store=None, clock=None):
@@ -227,5 +229,63 @@ def test_replayed_state_is_live_state():
         for name, value in before.items():
             assert getattr(house.live, name) == value, name
         assert pending.hold in house.live.holds
+
+    run(check())
+
+
+@pytest.mark.parametrize("kind", ["memory", "disk"])
+@pytest.mark.parametrize("how", ["fail", "lose"])
+@pytest.mark.parametrize("number", [0, 1])
+def test_what_could_not_be_recorded_is_settled_when_the_store_writes_again(number, how, kind, tmp_path):
+    """The ledger learns without a restart how each call ended: sent and in doubt, not sent, or as it is there."""
+
+    async def check():
+        clock = StillClock()
+        house = await open_house(disk_store(tmp_path / "s", clock) if kind == "disk" else None, clock=clock)
+        commit = len(house.store.units) + number
+        setattr(house.store, how, {commit})
+        answer = await house.branch()
+        assert isinstance(answer, Failed)
+        assert answer.unknown is (number == 1)
+        house.store.fail = set(range(commit, commit + 10))
+        await settle(house.rooms.tenancy)
+        house.store.fail, house.store.lose = set(), set()
+        for _ in range(2):
+            await settle(house.rooms.tenancy)
+        doubts = house.doubts()
+        kinds = {
+            (0, "fail"): [],
+            (0, "lose"): ["decided", "finished"],
+            (1, "fail"): ["decided", "unknown"],
+            (1, "lose"): ["decided", "finished"],
+        }[number, how]
+        leaves = await house.store.leaves(0, (await house.store.head()).size)
+        assert [leaf.kind for leaf in leaves if leaf.kind in KINDS] == kinds
+        assert doubts == ({answer.call_id} if (number, how) == (1, "fail") else set())
+        assert len(house.sent("git_create_branch")) == number
+        await check_rules(house)
+        assert await house.crash() == 0
+        assert house.doubts() == doubts
+        await house.store.close()
+
+    run(check())
+
+
+@pytest.mark.parametrize("how", ["fail", "lose"])
+def test_an_approval_whose_outcome_was_not_recorded_is_settled_too(how):
+    async def check():
+        house = await open_house()
+        pending = await house.commit()
+        setattr(house.store, how, {len(house.store.units) + 2})
+        await house.approve(pending.hold)
+        house.store.fail, house.store.lose = set(), set()
+        await settle(house.rooms.tenancy)
+        found = await house.hold(pending.hold)
+        assert (found.state, found.ended) == (HoldState.EXECUTED, "in_doubt" if how == "fail" else "")
+        assert house.doubts() == ({pending.call_id} if how == "fail" else set())
+        answer = await house.rooms.holds.answer(pending.hold)
+        assert isinstance(answer, Failed if how == "fail" else Served)
+        assert await house.crash() == 0
+        await check_rules(house)
 
     run(check())

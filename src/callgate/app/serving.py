@@ -36,7 +36,7 @@ from callgate.core.rounds import RoundSealer
 from callgate.core.sessions import SessionSealer
 from callgate.flow.connect import look_for_drift, reconnect
 from callgate.flow.gatehouse import Gatehouse
-from callgate.flow.recover import recover, resume_holds
+from callgate.flow.recover import recover, resume_holds, settle
 from callgate.flow.rows import put
 from callgate.model.config import Config
 from callgate.model.errors import CallgateError, ConfigError, IntegrityError, StoreError
@@ -294,6 +294,7 @@ class RunningGate:
 
     async def _tick(self, tenant: str) -> None:
         house = self._built[tenant].house
+        await settle(house.tenancy)
         await house.holds.expire()
         house.redeemer.sweep()
         house.sessions.sweep()

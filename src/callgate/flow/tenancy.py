@@ -38,6 +38,8 @@ class Tenancy:
         self._named: set[str] = set()
         self.known_callers: dict[tuple[str, str], tuple[Principal, PrincipalRef]] = {}
         """Pseudonyms by (credential, integration), as long as their names are known to be stored."""
+        self.unsettled: set[str] = set()
+        """Calls whose opening or closing could not be written, or of which nobody knows whether it was."""
         self.observer = Observer(self.tenant, self.clock, self.live)
 
     def new_id(self, prefix: str) -> str:
@@ -58,6 +60,7 @@ class Tenancy:
         except (StoreError, IntegrityError) as fault:
             self.observer.store_failed(fault.code)
             self.forget_names()
+            self.unsettled.update(unit.closed, (call.call_id for call in unit.opened))
             raise
         if isinstance(outcome, Committed):
             self.observer.store_fault = ""
