@@ -10,7 +10,14 @@ from pathlib import Path
 from tests.e2e.harness import ROOT, Gate, free_port, gate_in
 
 INTEGRATION = "everything"
+ASKS = ["elicitation", "sampling", "roots"]
 STOP_S = 20
+DOMAIN = f"""
+[everything]
+title = "The server under test"
+owner = "ana"
+targets = ["mcp.resource:{INTEGRATION}/*", "mcp.prompt:{INTEGRATION}/*"]
+"""
 CONTRACT = f"""
 name = "everyday"
 objective = "Run the conformance suite."
@@ -18,7 +25,7 @@ team = "home"
 owner = "ana"
 everyday = true
 max_tier = "execute"
-domains = ["local-work"]
+domains = ["local-work", "everything"]
 
 [[scopes]]
 integration = "{INTEGRATION}"
@@ -61,11 +68,12 @@ def through_gate(upstream: str, folder: Path) -> Iterator[tuple[str, Gate]]:
         gate.config = f'allowed_hosts = ["127.0.0.1:{port}"]\nallowed_origins = ["http://127.0.0.1:{port}"]'
         gate.contracts["everyday.toml"] = CONTRACT
         gate.files = {name: text for name, text in gate.files.items() if not name.startswith("cases/")}
+        gate.files["domains.toml"] += DOMAIN
         gate.files["rules.toml"] = _open_rules(gate.files["rules.toml"])
         gate.files["guards.cedar"] = _without(gate.files["guards.cedar"], "unverified-manifest")
 
     with gate_in(folder, prepare=prepare) as gate:
-        gate.add(INTEGRATION, url=upstream, allow_private=True, manifest="none")
+        gate.add(INTEGRATION, url=upstream, allow_private=True, manifest="none", asks=ASKS)
         with _process("tests.conformance.shim", str(port), str(gate.port), said=gate.token()):
             yield f"http://127.0.0.1:{port}/mcp/{INTEGRATION}", gate
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -105,7 +106,7 @@ def asking(message: str, properties: dict[str, Any], required: tuple[str, ...], 
     async def ask(ctx: Context, params: Params) -> types.CallToolResult:
         text = message or str((params.arguments or {})["message"])
         answer = await ctx.session.elicit_form(text, schema, related_request_id=ctx.request_id)
-        return said(f"{label}: action={answer.action}, content={answer.content}")
+        return said(f"{label}: action={answer.action}, content={json.dumps(answer.content, sort_keys=True)}")
 
     return ask
 
@@ -224,6 +225,9 @@ TOOLS: dict[str, tuple[dict[str, Any], Handler]] = {
     "test_input_required_result_multi_round": (NOTHING, rounds.two_steps),
     "test_input_required_result_capabilities": (NOTHING, rounds.as_declared),
     # The scenarios of the tasks extension call these; a server without tasks answers at once.
+    "confirm_delete": (one("filename"), plain),
+    "multi_input": (NOTHING, plain),
+    "test_tool_with_task": (NOTHING, rounds.name),
     "greet": (one("name"), greet),
     "slow_compute": (COMPUTING, plain),
     "failing_job": (NOTHING, failing),
