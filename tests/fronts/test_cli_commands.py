@@ -45,7 +45,9 @@ TASK_KEYS = (
     "id title contract contract_name initiator runtime state opened_ms deadline_ms calls max_calls parent closed_ms"
 )
 TOOL_KEYS = "integration tool tier say manifest pinned drifted irreversible shown kept_away method"
-INTEGRATION_KEYS = "name kind where actor state tools confirmed_ms stage manifest confined drifted asks prompts templates due"
+INTEGRATION_KEYS = (
+    "name kind where actor state tools confirmed_ms stage manifest confined drifted asks prompts templates due"
+)
 EVENT_KEYS = "index id at_ms kind summary call who what effect event"
 
 PINNED: list[tuple[tuple[str, ...], str, str, int]] = [
@@ -91,8 +93,10 @@ PINNED: list[tuple[tuple[str, ...], str, str, int]] = [
     (
         ("integrations", "refresh", "git"),
         "",
-        "integration digest server_name server_version instructions eras tools confined changes warnings confirmed offers "
-        "prompts templates",
+        (
+            "integration digest server_name server_version instructions eras tools confined changes warnings confirmed offers "
+            "prompts templates"
+        ),
         1,
     ),
 ]

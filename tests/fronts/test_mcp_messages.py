@@ -75,7 +75,6 @@ CALLS: list[tuple[dict[str, Any], str]] = [
     ({"name": "git_status", "arguments": "x"}, "shape"),
     ({"name": "git_status", "_meta": {"progressToken": {}}}, "shape"),
     ({"name": "git_status", "_meta": {"progressToken": True}}, "shape"),
-    ({"name": "git_status", "task": {"ttl": 1}}, "not_governed"),
 ]
 
 
@@ -87,6 +86,15 @@ def test_bad_parameters_of_a_call_in_both_eras(params: dict[str, Any], reason: s
         refused(await ask(front, message, headers=session), -32602, reason, serving)
         full = modern(message)
         refused(await ask(front, full, headers=routing(full)), -32602, reason, serving)
+
+    run(test)
+
+
+def test_a_wish_for_a_task_goes_nowhere() -> None:
+    async def test(front: McpFront, serving: FakeServing) -> None:
+        params = {"name": "git_status", "arguments": {"path": "."}, "task": {"ttl": 1}}
+        assert (await ask(front, request("tools/call", params), headers=await begin(front))).status == 200
+        assert serving.requests[0].arguments == {"path": "."}
 
     run(test)
 

@@ -185,7 +185,17 @@ def test_what_the_server_does_not_offer_is_no_method(era: str, method: str) -> N
 
 
 @METHODS
-@pytest.mark.parametrize("name", ["inputResponses", "requestState", "task"])
+def test_a_wish_for_a_task_goes_nowhere(method: str) -> None:
+    async def test(front: McpFront, serving: FakeServing) -> None:
+        serving.script = answering(served(RESULTS[method], method=method))
+        await ask(front, request(method, {**PARAMS[method], "task": {}}), headers=await begin(front))
+        assert serving.requests[0].arguments == PARAMS[method]
+
+    run(test, listing(**SHOWN))
+
+
+@METHODS
+@pytest.mark.parametrize("name", ["inputResponses", "requestState"])
 def test_rounds_are_not_taken_where_nothing_asked(method: str, name: str) -> None:
     async def test(front: McpFront, serving: FakeServing) -> None:
         seen = await ask(front, request(method, {**PARAMS[method], name: {}}), headers=await begin(front))

@@ -16,7 +16,10 @@ _CACHED = 256
 _SAFE = 2**53 - 1
 ROUND = frozenset(("inputResponses", "requestState"))
 """Params of a call that goes on with another (2026-07-28)."""
-BESIDE = ROUND | {"_meta"}
+BESIDE = ROUND | {"_meta", "task"}
+"""Params that are no argument. A server without tasks takes no notice of ``task`` (MCP 2025-11-25, tasks), so it goes
+nowhere.
+"""
 _NOT_JSON = frozenset(("not_utf8", "not_json", "surrogate"))
 _members = frozenset(("jsonrpc", "id", "method", "params"))
 _trace = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
@@ -110,15 +113,8 @@ def parse_tool_call(message: ClientMessage) -> ToolCall | HttpReply:
         arguments = {}
     elif not isinstance(arguments, dict):
         return message.refuse(400, PARAMS, "params.arguments must be an object.", {"reason": "shape"})
-    token = _round_refused(message) or _token(message)
+    token = _token(message)
     return token if isinstance(token, HttpReply) else ToolCall(name, arguments, token)
-
-
-def _round_refused(message: ClientMessage) -> HttpReply | None:
-    if "task" in message.params:
-        said = "params.task is not taken yet: the gate has no rules for it."
-        return message.refuse(400, PARAMS, said, {"reason": "not_governed"})
-    return None
 
 
 def _token(message: ClientMessage) -> int | str | HttpReply | None:
@@ -133,7 +129,7 @@ def parse_method_call(message: ClientMessage) -> ToolCall | HttpReply:
     the params are what the method takes is judged with the call.
     """
     arguments = {key: value for key, value in message.params.items() if key not in BESIDE}
-    token = _round_refused(message) or _token(message)
+    token = _token(message)
     return token if isinstance(token, HttpReply) else ToolCall(message.method, arguments, token)
 
 
