@@ -41,6 +41,10 @@ def test_only_our_headers_go_out_and_the_credential_by_reference(monkeypatch, tm
                 call(protocol="2026-07-28", parameters=(("Mcp-Param-Region", "eu"), ("Mcp-Param-Name", " ü"))),
             ):
                 assert "ok" in await outcome(upstream, request)
+            traced = "00-" + "1" * 32 + "-" + "2" * 16 + "-01"
+            for version in ("2025-11-25", "2026-07-28"):
+                assert "ok" in await outcome(upstream, call(protocol=version, traceparent=traced))
+            assert [one.headers.get("traceparent") for one in server.heard] == [None, None, traced, traced]
             base = {"host", "accept", "accept-encoding", "user-agent", "content-type", "content-length"}
             base |= {"authorization", "x-api-key", "mcp-protocol-version"}
             assert set(server.heard[0].headers) == base | {"mcp-session-id"}

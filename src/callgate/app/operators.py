@@ -1,21 +1,25 @@
 """What operators watch: health pages, metrics, one log line per call, traces; built once, settled when the gate serves."""
 
 import asyncio
+import importlib
 import logging
 import shutil
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from callgate import __version__
 from callgate.adapters.home.place import Home
 from callgate.adapters.identity.keyring import Keyring
 from callgate.adapters.telemetry.metrics import MetricsText, Sources
 from callgate.adapters.telemetry.pages import OperatorPages
+from callgate.adapters.telemetry.relay import RelayTracer
 from callgate.app.system import SystemClock, SystemEntropy
 from callgate.app.web import QuietServer, WebServer, bind, plain_http
 from callgate.core.settings import host_and_port
 from callgate.core.tally import Counts
 from callgate.flow.gatehouse import Gatehouse
+from callgate.flow.ports import Tracer
 from callgate.flow.readiness import Readiness
 from callgate.flow.tenancy import Tenancy
 from callgate.model.config import Config, Log
@@ -37,6 +41,8 @@ class Operators:
         self._listener: QuietServer | None = None
         self._link: socket.socket | None = None
         self._task: asyncio.Task[None] | None = None
+        self._provider: Any = None
+        """OpenTelemetry's, when spans are made."""
         self.readiness = Readiness(
             tenancies,
             SystemClock(),
@@ -60,6 +66,24 @@ class Operators:
             except ConfigError as fault:
                 raise ConfigError(fault.message, key="metrics.listen", hint="Choose another port.") from fault
 
+    def trace(self) -> None:
+        """ConfigError: spans are wanted and the extra is not installed."""
+        config = self._config.telemetry
+        tracer: Tracer | None = RelayTracer(frozenset(config.relay_to)) if config.relay_to else None
+        if config.otlp_endpoint:
+            try:
+                tracing = importlib.import_module("callgate.adapters.telemetry.tracing")
+            except ModuleNotFoundError as fault:
+                raise ConfigError(
+                    "Spans need a package that is not installed.",
+                    key="telemetry.otlp_endpoint",
+                    hint="pip install 'callgate[otel]'",
+                ) from fault
+            self._provider = tracing.provider_of(config, __version__)
+            tracer = tracing.SpanTracer(self._provider, __version__)
+        for tenancy in self._tenancies:
+            tenancy.observer.tracer = tracer
+
     async def start(self) -> None:
         if self._link is None:
             return
@@ -69,6 +93,9 @@ class Operators:
         self._task = asyncio.create_task(self._listener.serve(sockets=[self._link]))
 
     async def stop(self) -> None:
+        if self._provider is not None:
+            # What is left is sent, for as long as the exporter tries.
+            await asyncio.to_thread(self._provider.shutdown)
         if self._listener is not None and self._task is not None:
             self._listener.should_exit = True
             await self._task

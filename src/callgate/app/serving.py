@@ -164,6 +164,7 @@ class RunningGate:
 
     async def run(self, link: socket.socket) -> int:
         self._operators.bind()
+        self._operators.trace()
         for built in self._built.values():
             await self._start(built)
         server = web_server(

@@ -23,6 +23,9 @@ class Claims(Fact, frozen=True):
     """``_meta.callId`` (Codex) or ``claudecode/toolUseId``."""
     protocol: str = ""
     traceparent: str = ""
+    """W3C Trace Context, version and ids valid by their form; empty: none, or none that is."""
+    tracestate: str = ""
+    """Of the same place, at most 512 characters."""
 
 
 class Call(Fact, frozen=True):

@@ -22,7 +22,10 @@ nowhere.
 """
 _NOT_JSON = frozenset(("not_utf8", "not_json", "surrogate"))
 _members = frozenset(("jsonrpc", "id", "method", "params"))
-_trace = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
+_trace = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}\Z")
+_state_member = r"[a-z0-9][a-z0-9_*/@-]{0,255}=[!-+\--<>-~]{1,256}"
+_state = re.compile(rf"{_state_member}(?:[ \t]*,[ \t]*{_state_member}){{0,31}}\Z")
+_MAX_STATE = 512
 _agent = re.compile(rb"([A-Za-z0-9._-]{1,64})/([A-Za-z0-9._+-]{1,32})")
 
 
@@ -147,13 +150,14 @@ class ClaimReader:
             client, version = _word(info.get("name")), _word(info.get("version"))
         if not client:
             client, version = self._agent(fields.get(b"user-agent") or b"")
-        trace = meta.get("traceparent") or fields.text(b"traceparent")
+        trace, state = _traced(meta, fields)
         return Claims(
             client=client,
             client_version=version,
             tool_use=_word(meta.get("callId")) or _word(meta.get("claudecode/toolUseId")),
             protocol=protocol,
-            traceparent=trace if isinstance(trace, str) and _trace.match(trace) else "",
+            traceparent=trace,
+            tracestate=state,
         )
 
     def _agent(self, header: bytes) -> tuple[str, str]:
@@ -165,6 +169,20 @@ class ClaimReader:
             if len(self._agents) < _CACHED and len(header) <= _MAX_ID:
                 self._agents[header] = known
         return known
+
+
+def _traced(meta: dict[str, Any], fields: HeaderFields) -> tuple[str, str]:
+    """Traceparent and tracestate from ``_meta`` (SEP-414), else from the headers; never one from each."""
+    trace, state = meta.get("traceparent"), meta.get("tracestate")
+    if not trace:
+        trace = fields.text(b"traceparent")
+        if trace is None:
+            return "", ""
+        state = fields.text(b"tracestate")
+    if not isinstance(trace, str) or _trace.match(trace) is None:
+        return "", ""
+    good = isinstance(state, str) and len(state) <= _MAX_STATE and _state.match(state) is not None
+    return trace, state if good and isinstance(state, str) else ""
 
 
 def _word(value: object) -> str:

@@ -184,6 +184,8 @@ class HttpExchange:
                 lines = self._channel.stateless_headers(request)
             else:
                 lines = self._channel.headers(self._protocol, self.session)
+            if request.traceparent:
+                lines += b"Traceparent: %b\r\n" % wire.header_value(request.traceparent).encode("ascii")
         body = wire.encode_request(self._number, request.method, params)
         sending = self._sending = HttpRequest(self._channel.head(b"POST", lines, len(body)), body, self._permitted)
         connection = client.kept()
