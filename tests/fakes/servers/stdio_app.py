@@ -8,7 +8,14 @@ import threading
 import time
 
 NAMES = "add steps fail forever die twice wrong_id garbage too_large too_large_tail ask ping changed stderr pid env"
-NAMES += " orphan flood split silent deaf"
+NAMES += " orphan flood split silent deaf log levels"
+OFFERS = {name: {} for name in ("tools", "prompts", "resources", "completions", "logging")}
+LISTS = {
+    "prompts/list": {"prompts": [{"name": "review", "arguments": [{"name": "file", "required": True}]}]},
+    "resources/list": {"resources": [{"uri": "wiki://home", "name": "home"}]},
+    "resources/templates/list": {"resourceTemplates": [{"uriTemplate": "wiki://{page}", "name": "page"}]},
+}
+"""With FAKE_LIBRARY set, it offers more than tools."""
 
 
 lock = threading.Lock()
@@ -132,6 +139,36 @@ def silent(number, params):
     os.close(1)
 
 
+set_levels = []
+
+
+def log(number, params):
+    for level in params["arguments"].get("say", ["debug", "error"]):
+        put({"method": "notifications/message", "params": {"level": level, "logger": "rough", "data": "said"}})
+    text(number, "logged")
+
+
+def levels(number, params):
+    text(number, json.dumps(set_levels))
+
+
+def library(number, method, params):
+    if method in LISTS:
+        put({"id": number, "result": LISTS[method]})
+    elif method == "resources/read":
+        put({"id": number, "result": {"contents": [{"uri": params["uri"], "text": f"text of {params['uri']}"}]}})
+    elif method == "prompts/get":
+        said = {"type": "text", "text": json.dumps(params)}
+        put({"id": number, "result": {"messages": [{"role": "user", "content": said}]}})
+    elif method == "completion/complete":
+        put({"id": number, "result": {"completion": {"values": [params["argument"]["value"] + "!"]}}})
+    elif method == "logging/setLevel":
+        set_levels.append(params["level"])
+        put({"id": number, "result": {}})
+    else:
+        put({"id": number, "error": {"code": -32601, "message": "Method not found"}})
+
+
 def deaf(number, params):
     time.sleep(600)
 
@@ -145,7 +182,7 @@ def main():
             version = os.environ.get("FAKE_VERSION", "2025-11-25")
             info = {
                 "protocolVersion": version,
-                "capabilities": {"tools": {}},
+                "capabilities": OFFERS if "FAKE_LIBRARY" in os.environ else {"tools": {}},
                 "serverInfo": {"name": "rough", "version": "1"},
             }
             put({"id": number, "result": {**info, "instructions": "Only for tests."}})
@@ -162,6 +199,8 @@ def main():
             threading.Thread(target=handler, args=(number, message["params"]), daemon=True).start()
         elif method is None and number in waiting:
             text(waiting.pop(number), json.dumps(message))
+        elif method is not None and number is not None:
+            library(number, method, message["params"])
 
 
 if __name__ == "__main__":
