@@ -7,9 +7,20 @@ import time
 
 import pytest
 
-from callgate.adapters.telemetry.log import CUT, RedactingFormatter, configure, cut
+from callgate.adapters.telemetry.log import (
+    CUT,
+    PLACES,
+    REPEATS,
+    WINDOW_S,
+    RedactingFormatter,
+    RepeatLimit,
+    configure,
+    cut,
+    flush_repeats,
+)
 from callgate.model.config import Log, LogFormat, LogLevel
-from callgate.model.errors import AuthError
+from callgate.model.errors import AuthError, OutcomeUnknown
+from tests.fakes.house import open_house, run
 from tests.fakes.identity import Company
 
 TOKEN = Company().token()
@@ -155,3 +166,94 @@ def test_long_and_hostile_lines_are_cheap():
 def test_the_formatter_is_usable_alone():
     record = logging.LogRecord("callgate", logging.INFO, "file.py", 1, "said %s", ("x",), None)
     assert RedactingFormatter(LogFormat.PLAIN).format(record).endswith("info    callgate: said x")
+
+
+def lines_of(stream):
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+@pytest.fixture
+def moments(monkeypatch):
+    """The time of the records that follow; moved by hand."""
+    now = [1_800_000_000.0]
+    plain = logging.getLogRecordFactory()
+
+    def make(*args, **more):
+        record = plain(*args, **more)
+        record.created = now[0]
+        return record
+
+    logging.setLogRecordFactory(make)
+    yield now
+    logging.setLogRecordFactory(plain)
+
+
+def fault(log, code="store_failed", integration="git", level=logging.WARNING, **more):
+    log.log(level, "call_without_answer", extra={"code": code, "integration": integration, **more})
+
+
+def test_a_fault_that_repeats_is_written_a_few_times_and_then_counted(logged, moments):
+    log, stream = logged(format=LogFormat.JSON)
+    for number in range(1000):
+        fault(log, call=f"call-{number}")
+    assert len(lines_of(stream)) == REPEATS
+    fault(log, code="timeout")
+    fault(log, integration="mail")
+    fault(log, level=logging.INFO)
+    assert len(lines_of(stream)) == REPEATS + 3, "another code, place or level is another fault"
+    moments[0] += WINDOW_S
+    fault(log, call="call-last")
+    assert lines_of(stream)[-1] | {"call": "call-last", "repeated": 1000 - REPEATS} == lines_of(stream)[-1]
+    fault(log, call="call-next")
+    assert "repeated" not in lines_of(stream)[-1]
+
+
+def test_what_repeated_and_then_stopped_is_counted_too(logged, moments):
+    log, stream = logged(format=LogFormat.JSON)
+    for number in range(REPEATS + 7):
+        fault(log, call=f"call-{number}", token="s3cret-planted")
+    flush_repeats(moments[0] + WINDOW_S - 1)
+    assert len(lines_of(stream)) == REPEATS
+    flush_repeats(moments[0] + WINDOW_S)
+    flush_repeats(moments[0] + 10 * WINDOW_S)
+    assert len(lines_of(stream)) == REPEATS + 1
+    last = lines_of(stream)[-1]
+    assert (last["repeated"], last["call"]) == (7, f"call-{REPEATS + 6}")
+    assert "s3cret-planted" not in stream.getvalue()
+
+
+def test_a_flood_of_different_faults_is_bounded(logged, moments):
+    log, _ = logged(format=LogFormat.JSON)
+    for number in range(PLACES + 100):
+        fault(log, code=f"code-{number}")
+    limit = next(one for one in logging.getLogger().handlers[-1].filters if isinstance(one, RepeatLimit))
+    assert len(limit._places) == PLACES
+
+
+def test_the_lines_of_a_call_say_where_it_stood_and_nothing_that_was_planted(logged):
+    async def steps():
+        log, stream = logged(format=LogFormat.JSON)
+        planted = "s3cret-planted"
+
+        def lost(_):
+            raise OutcomeUnknown(f"lost {planted}", code="lost")
+
+        house = await open_house(answer=lost)
+        tenancy = house.rooms.tenancy
+        tenancy.log = lambda event, fields: log.warning(event, extra=fields)
+        tenancy.observer.report = lambda fields: log.info("call", extra=fields)
+        in_doubt = await house.call("git_status", {"repo_path": f"/{planted}"})
+        house.store.fail_from_now(0)
+        await house.branch(planted)
+        fault_line, call_line, store_line, refused_line = lines_of(stream)
+        assert fault_line["message"] == "call_without_answer"
+        assert (fault_line["code"], fault_line["step"], fault_line["integration"]) == ("lost", "upstream", "git")
+        assert fault_line["call"] == call_line["call"] == in_doubt.call_id
+        assert fault_line["decision"] == call_line["decision"]
+        assert (call_line["answer"], call_line["outcome"], call_line["effect"]) == ("unknown", "unknown", "allow")
+        assert (store_line["message"], store_line["step"]) == ("call_refused_store", "commit_decided")
+        assert store_line["call"] == refused_line["call"] != call_line["call"]
+        for word in (planted, "ana", "codex"):
+            assert word not in stream.getvalue()
+
+    run(steps())

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,7 @@ from callgate.adapters.identity.issuer import TokenIssuer
 from callgate.adapters.identity.keyring import Keyring
 from callgate.adapters.identity.tokens import TokenVerifier, company_issuers, own_issuer, reserved_prefixes
 from callgate.adapters.store.lock import HomeLock
-from callgate.adapters.telemetry.log import configure
+from callgate.adapters.telemetry.log import WINDOW_S, configure, flush_repeats
 from callgate.adapters.upstream.confine import harden_self
 from callgate.app.banner import banner
 from callgate.app.build import Built, build_tenant, issuer_of, socket_of
@@ -188,6 +189,7 @@ class RunningGate:
             self._every("drift", DRIFT_EVERY_S, partial(_drift, built), at_once=True)
             self._every("changed", DRIFT_AT_MOST_EVERY_S, partial(_changed, built))
         self._every("keys", 1.0, self._verifier.run, at_once=True)
+        self._every("log", WINDOW_S, _count_repeats)
         await self._operators.start()
         _settle_memory()
         print(self._banner(), flush=True)
@@ -300,6 +302,10 @@ class RunningGate:
         house.redeemer.sweep()
         house.sessions.sweep()
         await self._admins[tenant].close_overdue()
+
+
+async def _count_repeats() -> None:
+    flush_repeats(time.time())
 
 
 async def _drift(built: Built) -> None:

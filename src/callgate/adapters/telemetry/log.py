@@ -3,11 +3,15 @@
 The first line of defence is that no code logs arguments, results, tokens or secrets. The second is here: whatever
 looks like a credential is cut out of every line, fields with telling names lose their value, and of an exception only
 its type and places are written, because foreign messages quote their input. Ours (CallgateError) are kept.
+
+A fault that comes again and again fills no disk: see RepeatLimit.
 """
 
+import copy
 import logging
 import re
 import sys
+import threading
 import traceback
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -19,6 +23,10 @@ from callgate.model.errors import CallgateError
 
 CUT = "[cut]"
 MAX_TEXT = 4_096
+REPEATS = 5
+WINDOW_S = 10.0
+PLACES = 256
+"""Different faults that are watched at one time."""
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 _TELLING = re.compile(
     r"(?:^|[_-])(?:authorization|cookie|token|secret|password|passphrase|passwd|api_?key|arguments|result"
@@ -80,6 +88,69 @@ class RedactingFormatter(logging.Formatter):
         return self._line(fields)
 
 
+class _Place:
+    """One fault at one place, since the window began."""
+
+    def __init__(self, since: float) -> None:
+        self.since = since
+        self.seen = 0
+        self.held: logging.LogRecord | None = None
+        """The newest one that was not written."""
+
+
+class RepeatLimit(logging.Filter):
+    """Of warnings and worse that say the same at the same place, with the same ``code`` and ``integration``, the first
+    REPEATS within WINDOW_S are written. The rest is counted: the line that follows says ``repeated``.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._places: dict[tuple[object, ...], _Place] = {}
+        self._lock = threading.Lock()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING:
+            return True
+        said = (str(record.msg), getattr(record, "code", ""), getattr(record, "integration", ""))
+        key = (record.name, record.pathname, record.lineno, *said)
+        with self._lock:
+            place = self._places.get(key)
+            if place is None or record.created - place.since >= WINDOW_S:
+                if place is not None and place.held is not None:
+                    record.repeated = place.seen - REPEATS
+                self._places.pop(key, None)
+                if len(self._places) >= PLACES:
+                    del self._places[next(iter(self._places))]
+                place = self._places[key] = _Place(record.created)
+            place.seen += 1
+            if place.seen > REPEATS:
+                place.held = record
+                return False
+            return True
+
+    def due(self, now: float) -> list[logging.LogRecord]:
+        """What was held back in windows that are over at ``now`` (seconds since 1970), one record each."""
+        with self._lock:
+            over = [key for key, place in self._places.items() if now - place.since >= WINDOW_S]
+            places = [self._places.pop(key) for key in over]
+        found: list[logging.LogRecord] = []
+        for place in places:
+            if place.held is not None:
+                last = copy.copy(place.held)
+                last.repeated = place.seen - REPEATS
+                found.append(last)
+        return found
+
+
+def flush_repeats(now: float) -> None:
+    """Write what repeated and then stopped."""
+    for handler in logging.getLogger().handlers:
+        for one in handler.filters:
+            if isinstance(one, RepeatLimit):
+                for record in one.due(now):
+                    handler.emit(record)
+
+
 def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
@@ -122,6 +193,7 @@ def configure(config: Log, stream: TextIO | None = None) -> None:
     """The root logger writes to ``stream`` (standard error) alone; libraries below warning stay quiet."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(RedactingFormatter(config.format))
+    handler.addFilter(RepeatLimit())
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)

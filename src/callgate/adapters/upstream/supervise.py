@@ -221,7 +221,8 @@ class Supervisor:
             except (UpstreamError, OSError, TimeoutError) as fault:
                 self._failures += 1
                 self._why = UpstreamError("The server does not start; nothing was sent.", code="not_sent")
-                self._log.warning("Integration %s did not start: %s", self._name, type(fault).__name__)
+                said = {"integration": self._name, "code": type(fault).__name__}
+                self._log.warning("Integration %s did not start: %s", self._name, type(fault).__name__, extra=said)
             if self._clock.monotonic_us() - began >= STABLE_US:
                 backoff = FIRST_BACKOFF
             if self._stop.is_set():
@@ -243,7 +244,8 @@ class Supervisor:
             self._set("ready")
             await self._first_of(child, self._stopped())
             if not self._stop.is_set():
-                self._log.warning("Integration %s ended by itself and is started again.", self._name)
+                said = {"integration": self._name}
+                self._log.warning("Integration %s ended by itself and is started again.", self._name, extra=said)
         finally:
             self._child = None
             self._set("down" if self._stop.is_set() else "backoff")
