@@ -120,6 +120,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.conformance")
     parser.add_argument("folder", type=Path, help="with nodejs/bin/node and node_modules")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="the same JSON in a file, beside the table")
     parser.add_argument("--only", default="", metavar="SCENARIO", help="show only this one")
     parser.add_argument("--show", action="store_true", help="say what differs")
     options = parser.parse_args()
@@ -128,11 +129,17 @@ def main() -> int:
     if options.only:
         expected = {key: reason for key, reason in expected.items() if key[1] == options.only}
     wrong = judge(rows, expected)
+    said = json.dumps({"rows": rows, "wrong": wrong}, indent=1)
+    if options.keep:
+        options.keep.parent.mkdir(parents=True, exist_ok=True)
+        options.keep.write_text(said)
     if options.json:
-        print(json.dumps({"rows": rows, "wrong": wrong}, indent=1))
+        print(said)
     else:
         draw(rows, expected, show=options.show)
-        print("\n".join(wrong) or "The gate is like the bare server in every scenario but the expected ones.")
+        print(
+            "\n".join(wrong) or f"The gate is like the bare server in every scenario but {len(expected)} expected ones."
+        )
     return 1 if wrong else 0
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,13 @@ def test_the_shim_adds_one_header_and_nothing_else():
 
     assert asyncio.run(check_it()) == b"HTTP/1.1 200 OK\r\n\r\nraw \xff bytes"
     assert bytes(seen) == wanted
+
+
+def test_the_gate_is_like_the_bare_server():
+    """Judges the run that CI kept, so that the tests' own summary tells of it; without one: make conformance."""
+    kept = os.environ.get("CALLGATE_CONFORMANCE")
+    if not kept:
+        pytest.skip("CALLGATE_CONFORMANCE names no kept run; make conformance makes one")
+    run = json.loads(Path(kept).read_text())
+    assert len(run["rows"]) > 100
+    assert run["wrong"] == []
