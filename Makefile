@@ -4,16 +4,20 @@ PYTHON ?= python3
 VENV := .venv
 GIT_VENV := .venv-git
 NODE_VENV := .venv-conformance
+PEER_VENVS := .venv-peers
 BIN := $(VENV)/bin
 QUIET := --quiet --disable-pip-version-check --no-input
 
-.PHONY: run test check types lint imports bench conformance docs clean help
+.PHONY: run test check types lint imports bench bench-peers bench-all peers conformance docs clean help
 
 help:
 	@echo "make run     set up and start a gate on http://127.0.0.1:8700 (Ctrl-C stops it)"
 	@echo "make test    lint, types, imports and every test that needs only Python"
 	@echo "make check   lint, types, imports"
 	@echo "make bench   the benchmarks, side by side in one run (about 3 minutes)"
+	@echo "make peers   install other gateways to compare with, each in an environment of its own (about 1.5 GB)"
+	@echo "make bench-peers  make bench with those of them that are installed"
+	@echo "make bench-all  every benchmark, written to benchmarks/results.txt (about 40 minutes)"
 	@echo "make conformance  the public MCP suites, bare and through the gate, (Node comes along; half a minute)"
 	@echo "make docs    write the generated reference again"
 
@@ -39,6 +43,21 @@ imports: $(VENV)/.dev
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.calls
 
+bench-peers: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.calls --peers
+
+bench-all: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.all
+
+# By version, without hashes: the hashed locks would be larger than all others together, and nothing of them is shipped.
+peers: $(foreach peer,fastmcp litellm contextforge,$(PEER_VENVS)/$(peer)/.ready)
+
+$(PEER_VENVS)/%/.ready: requirements/peer-%.txt
+	@$(PYTHON) -m venv $(PEER_VENVS)/$* || { rm -rf $(PEER_VENVS)/$*; echo "Python's venv is missing: apt install python3-venv"; exit 2; }
+	@echo "Installing $* …"
+	@$(PEER_VENVS)/$*/bin/pip install $(QUIET) -r requirements/peer-$*.txt
+	@touch $@
+
 conformance: $(VENV)/.dev $(NODE_VENV)/.ready
 	@$(BIN)/python -m tests.conformance $(NODE_VENV) $(CONFORMANCE)
 
@@ -46,7 +65,7 @@ docs: $(VENV)/.dev
 	@$(BIN)/python tools/generate.py
 
 clean:
-	rm -rf $(VENV) $(GIT_VENV) $(NODE_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(GIT_VENV) $(NODE_VENV) $(PEER_VENVS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # A virtual environment with the hashed lock; -I keeps the caller's own packages out.
 $(VENV)/bin/python:

@@ -1,216 +1,97 @@
 """Calls per second and added latency, side by side: direct, a plain hop, the SDK's proxy, Callgate warm, 90 % and cold.
 
-    python -m benchmarks.calls [--seconds 4] [--only direct,warm] [--many 1,16,64] [--cores 0,1]
+    python -m benchmarks.calls [--seconds 4] [--only direct,warm] [--many 1,16,64] [--cores 0,1] [--peers]
 
 The path under test is pinned to one core, load client and upstream share the other. Each line is one run of
 ``--seconds`` after a warm-up; ratios are taken inside this one run. Raw figures go to benchmarks/raw/.
 """
 
 import argparse
-import json
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
-import time
-import urllib.request
-from pathlib import Path
 
-from benchmarks.upstream import TOOL
+from benchmarks.machine import command, line
+from benchmarks.paths import KNOWN, Started, direct
+from benchmarks.peers import PEERS, NotStarted
+from benchmarks.ratios import ratios
+from benchmarks.running import Bench, among, options, progress, resident_mib
 
-HERE = Path(__file__).parent
-CALL = {
-    "jsonrpc": "2.0",
-    "id": 10_000_000,
-    "method": "tools/call",
-    "params": {"name": TOOL["name"], "arguments": {"path": "/srv/app/README.md", "note": "n" * 230, "count": 3}},
-}
-MANY = (1, 16, 64)
+OURS = ("direct", *KNOWN)
+PEER_GRACE_S = 30
+"""How long after the end of a figure a peer may take to answer what is under way."""
+HEAD = f"{'path':14}{'in flight':>10}{'calls/s':>10}{'p50 ms':>9}{'p99 ms':>9}{'added p50':>11}{'CPU us':>8}  notes"
 
 
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as link:
-        link.bind(("127.0.0.1", 0))
-        return link.getsockname()[1]
+def row_of(name: str, many: int, found: dict, direct_p50: float | None) -> dict:
+    added = None if direct_p50 is None or not found["calls"] else found["p50"] - direct_p50
+    return {"path": name, "many": many, "added_p50": added, **found}
 
 
-class Processes:
-    def __init__(self) -> None:
-        self.running: list[subprocess.Popen] = []
-
-    def start(self, core: int, *arguments: str, environ=None) -> subprocess.Popen:
-        command = ["taskset", "-c", str(core), sys.executable, *arguments]
-        one = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=sys.stderr, env=environ)
-        self.running.append(one)
-        return one
-
-    def stop(self, one: subprocess.Popen) -> None:
-        one.terminate()
-        try:
-            one.wait(20)
-        except subprocess.TimeoutExpired:
-            one.kill()
-        self.running.remove(one)
-
-    def stop_all(self) -> None:
-        for one in self.running[:]:
-            self.stop(one)
+def text_of(row: dict, facts: dict) -> str:
+    added = "-" if row["added_p50"] is None else f"{row['added_p50']:.2f}"
+    notes = [f"{key} {value:.2f}" if isinstance(value, float) else f"{key} {value}" for key, value in facts.items()]
+    if row["failed"]:
+        notes.append(f"{row['failed']} failed")
+    rate = f"{row['rate']:.0f}" if row["rate"] >= 100 else f"{row['rate']:.1f}"
+    figures = f"{rate:>10}{row['p50']:9.2f}{row['p99']:9.2f}{added:>11}{row['cpu_us']:8.0f}"
+    return f"{row['path']:14}{row['many']:10}{figures}  {'  '.join(notes)}".rstrip()
 
 
-def wait_for(port: int, limit: float = 30) -> float:
-    started = time.perf_counter()
-    while time.perf_counter() - started < limit:
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=1)
-        except urllib.error.HTTPError:
-            return time.perf_counter() - started
-        except OSError:
-            time.sleep(0.02)
-        else:
-            return time.perf_counter() - started
-    raise SystemExit(f"nothing answers on {port}")
+def run(bench: Bench, name: str, started: Started, direct_p50: dict[int, float]) -> list[dict]:
+    """One path: a warm-up, then a figure for each number in flight."""
+    asked, many_all = bench.asked, among(bench.asked)
+    peer = name in PEERS
+    at = (started.process.pid, started.port, started.path, started.headers)
+    load = {"message": started.message, "may_fail": peer, "grace": PEER_GRACE_S if peer else 10}
+    bench.measure(*at, min(many_all) if peer else 16, asked.warm, **load)
+    rows = []
+    for many in many_all:
+        found = bench.measure(*at, many, asked.seconds, **load)
+        if name == "direct":
+            direct_p50[many] = found["p50"]
+        rows.append(row_of(name, many, found, direct_p50.get(many)))
+        if many == many_all[0]:
+            rows[-1] |= started.facts
+        print(text_of(rows[-1], started.facts if many == many_all[0] else {}), flush=True)
+    rows[-1]["loaded_mib"] = resident_mib(started.process.pid)
+    return rows
 
 
-def cpu_us(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") * 1e6
-
-
-def resident_mib(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) / 1024
-    return 0.0
-
-
-def measure(core: int, pid: int, port: int, path: str, headers: dict, many: int, seconds: float) -> dict:
-    asked = {
-        "port": port,
-        "path": path,
-        "headers": headers,
-        "body": json.dumps(CALL, separators=(",", ":")),
-        "many": many,
-        "seconds": seconds,
-    }
-    before = cpu_us(pid)
-    done = subprocess.run(
-        ["taskset", "-c", str(core), sys.executable, str(HERE / "load.py"), json.dumps(asked)],
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode or not done.stdout:
-        raise SystemExit(done.stderr)
-    found = json.loads(done.stdout)
-    found["cpu_us"] = (cpu_us(pid) - before) / max(1, found["calls"])
-    if found["failed"]:
-        raise SystemExit(f"{found['failed']} calls failed: {done.stderr[:2000]}")
-    return found
-
-
-def session(port: int, path: str, headers: dict) -> dict:
-    """Initialize by hand; returns the headers of later requests."""
-    body = {
-        "jsonrpc": "2.0",
-        "id": 0,
-        "method": "initialize",
-        "params": {
-            "protocolVersion": "2025-11-25",
-            "capabilities": {},
-            "clientInfo": {"name": "bench", "version": "1"},
-        },
-    }
-    base = {**headers, "content-type": "application/json", "accept": "application/json, text/event-stream"}
-    answer = urllib.request.urlopen(
-        urllib.request.Request(f"http://127.0.0.1:{port}{path}", json.dumps(body).encode(), base)
-    )
-    found = {**headers, "mcp-protocol-version": "2025-11-25"}
-    if answer.headers.get("mcp-session-id"):
-        found["mcp-session-id"] = answer.headers["mcp-session-id"]
-    note = {"jsonrpc": "2.0", "method": "notifications/initialized"}
-    urllib.request.urlopen(
-        urllib.request.Request(f"http://127.0.0.1:{port}{path}", json.dumps(note).encode(), {**base, **found})
-    )
-    return found
-
-
-def paths(processes: Processes, core: int, upstream: int, folder: Path):
-    """(name, start) pairs; start returns (process, port, path, headers, facts)."""
-
-    def hop():
-        port = free_port()
-        one = processes.start(core, "-m", "benchmarks.hop", str(port), str(upstream))
-        return one, port, "/mcp", {}, {"ready_s": wait_for(port)}
-
-    def sdk():
-        port = free_port()
-        one = processes.start(core, "-m", "benchmarks.sdk_proxy", str(port), str(upstream))
-        ready = wait_for(port)
-        return one, port, "/mcp", session(port, "/mcp", {}), {"ready_s": ready}
-
-    def gate(mode: str):
-        def start():
-            from benchmarks.gate import make
-
-            home, port = folder / mode, free_port()
-            token = make(home, upstream, port)
-            one = processes.start(core, "-m", "benchmarks.gate", str(home), str(port), mode)
-            ready = wait_for(port)
-            headers = session(port, "/mcp/bench", {"authorization": f"Bearer {token}"})
-            return one, port, "/mcp/bench", headers, {"ready_s": ready, "idle_mib": resident_mib(one.pid)}
-
-        return start
-
-    return {"hop": hop, "sdk": sdk, "warm": gate("warm"), "90": gate("90"), "cold": gate("cold")}
+def begin(bench: Bench, name: str, bare: Started) -> Started | None:
+    if name == "direct":
+        return bare
+    progress(f"calls: {name}")
+    if name not in PEERS:
+        return KNOWN[name](bench, bare.port)
+    before = bench.processes.running[:]
+    try:
+        return PEERS[name](bench, bare.port)
+    except NotStarted as why:
+        for one in [one for one in bench.processes.running if one not in before]:
+            bench.processes.stop(one)
+        print(f"{name:14} skipped: {why}", flush=True)
+        return None
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=float, default=4)
-    parser.add_argument("--only", default="direct,hop,sdk,warm,90,cold")
-    parser.add_argument("--many", default=",".join(map(str, MANY)))
-    parser.add_argument("--cores", default="0,1")
-    parser.add_argument("--warm", type=float, default=1.0, help="seconds before each path")
-    parser.add_argument("--raw", type=Path, default=HERE / "raw", help="folder for the raw figures")
-    asked = parser.parse_args()
-    tested, other = (int(core) for core in asked.cores.split(","))
-    folder, processes = Path(tempfile.mkdtemp(prefix="callgate-bench-")), Processes()
-    rows, direct = [], {}
-    try:
-        upstream = free_port()
-        bare = processes.start(other, "-m", "benchmarks.upstream", str(upstream))
-        wait_for(upstream)
-        known = paths(processes, tested, upstream, folder)
-        print(
-            f"{'path':8}{'in flight':>10}{'calls/s':>10}{'p50 ms':>9}{'p99 ms':>9}{'added p50':>11}{'CPU us':>8}  notes"
-        )
-        for name in asked.only.split(","):
-            if name == "direct":
-                one, port, path, headers, facts = bare, upstream, "/mcp", {}, {}
-            else:
-                one, port, path, headers, facts = known[name]()
-            measure(other, one.pid, port, path, headers, 16, asked.warm)
-            for many in map(int, asked.many.split(",")):
-                found = measure(other, one.pid, port, path, headers, many, asked.seconds)
-                if name == "direct":
-                    direct[many] = found["p50"]
-                added = found["p50"] - direct.get(many, 0)
-                notes = "  ".join(f"{key} {value:.2f}" for key, value in facts.items()) if many == MANY[0] else ""
-                print(
-                    f"{name:8}{many:10}{found['rate']:10.0f}{found['p50']:9.2f}{found['p99']:9.2f}{added:11.2f}{found['cpu_us']:8.0f}  {notes}",
-                    flush=True,
-                )
-                rows.append({"path": name, "many": many, "added_p50": added, **found, **facts})
+    parser = options(__doc__)
+    parser.add_argument("--only", default="", help=f"paths, of {','.join([*OURS, *PEERS])}")
+    parser.add_argument("--peers", action="store_true", help="with other products, as far as `make peers` was run")
+    asked: argparse.Namespace = parser.parse_args()
+    names = asked.only.split(",") if asked.only else [*OURS, *(PEERS if asked.peers else ())]
+    rows: list[dict] = []
+    direct_p50: dict[int, float] = {}
+    print(line(command(), asked.folder), end="\n\n", flush=True)
+    with Bench(asked) as bench:
+        bare = direct(bench, *bench.upstream())
+        print(HEAD)
+        for name in names:
+            started = begin(bench, name, bare)
+            if started is None:
+                continue
+            rows += run(bench, name, started, direct_p50)
             if name != "direct":
-                rows[-1]["loaded_mib"] = resident_mib(one.pid)
-                processes.stop(one)
-    finally:
-        processes.stop_all()
-        shutil.rmtree(folder, ignore_errors=True)
-    asked.raw.mkdir(exist_ok=True)
-    (asked.raw / "calls.json").write_text(json.dumps(rows, indent=1) + "\n")
+                bench.processes.stop(started.process)
+        print("\n" + ratios(rows))
+        bench.keep("peers" if asked.peers else "calls", rows)
 
 
 if __name__ == "__main__":

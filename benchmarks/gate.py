@@ -1,11 +1,13 @@
-"""A gate for the benchmark: a home of its own, one HTTP upstream, 15 policies, memo as asked (warm, 90 or cold)."""
+"""A gate for the benchmark: a home of its own, one upstream, 15 policies, memo as asked (warm, 90 or cold)."""
 
 import random
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import uvloop
 
+from benchmarks.upstream import many_tools
 from callgate.adapters.home.place import Home
 from callgate.adapters.identity.issuer import TokenIssuer
 from callgate.adapters.identity.keyring import Keyring
@@ -26,13 +28,14 @@ verified_against = "benchmarks/upstream.py"
 verified_on = "2026-11-22"
 stateful = false
 per_person = false
-
+"""
+TOOL = """
 [[tools]]
-name = "look"
+name = "{name}"
 tier = "read"
-say = "Look at {path}"
+say = "Look at {{path}}"
 idempotent = true
-targets = [{ kind = "fs.path", path = "path", normalise = "posix_path" }]
+targets = [{{ kind = "fs.path", path = "path", normalise = "posix_path" }}]
 """
 POLICY = """
 @id("extra-{n}")
@@ -53,14 +56,19 @@ integration = "bench"
 """
 
 
-def make(home: Path, upstream: int, port: int) -> str:
-    """Returns a token for the bench."""
+def make(home: Path, upstream: int, port: int, *, command: Sequence[str] = (), tools: int = 1) -> str:
+    """Returns a token for the bench. ``command``: of an upstream over stdio, instead of the port of one over HTTP."""
     making.init(home, account="ana", passphrase="correct horse battery", profile="solo")
     place = Home(home)
-    return uvloop.run(_fill(place, upstream, port))
+    reached = {"url": f"http://127.0.0.1:{upstream}/mcp", "allow_private": True}
+    if command:
+        # Confinement costs a call nothing, and would need to name this Python's folders.
+        reached = {"command": tuple(command), "confined": False}
+    integration = Integration(name="bench", actor="bench", manifest="bench", **reached)
+    return uvloop.run(_fill(place, integration, port, tools))
 
 
-async def _fill(place: Home, upstream: int, port: int) -> str:
+async def _fill(place: Home, integration: Integration, port: int, tools: int) -> str:
     config = with_port(Settings(place, None, port).read().config, port)
     keys = Keyring.open(place.keys, config.tenants, SystemEntropy(), create=False)
     rules = place.policies / "rules.toml"
@@ -73,7 +81,9 @@ async def _fill(place: Home, upstream: int, port: int) -> str:
     domains.write_text(domains.read_text().replace("targets = [", 'targets = ["fs.path:/srv/*", '))
     (place.policies / "extra.cedar").write_text("".join(POLICY.format(n=n, risk=200 + n) for n in range(9)))
     (place.manifests / "bench").mkdir()
-    (place.manifests / "bench" / "manifest.toml").write_text(MANIFEST)
+    (place.manifests / "bench" / "manifest.toml").write_text(
+        MANIFEST + "".join(TOOL.format(name=tool["name"]) for tool in many_tools(tools))
+    )
     built = await build_tenant(place, config, keys, "main")
     issuer = TokenIssuer(config.resource, config.resource, keys.issuer, SystemEntropy())
     admin = administration(place, config, built, issuer, same_host=True)
@@ -81,9 +91,6 @@ async def _fill(place: Home, upstream: int, port: int) -> str:
     proposal = await admin.propose_policy(by)
     await admin.approve_policy(by, proposal.digest)
     await admin.add_contract(by, ContractText(text=CONTRACT))
-    integration = Integration(
-        name="bench", actor="bench", url=f"http://127.0.0.1:{upstream}/mcp", allow_private=True, manifest="bench"
-    )
     found = await admin.add_integration(by, integration)
     await admin.confirm_integration(by, "bench", found.digest)
     token = await admin.issue_token(by, TokenRequest(runtime="codex"))
