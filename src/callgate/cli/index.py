@@ -29,6 +29,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("login", "access", "Sign in and keep a token for an assistant runtime."),
             ("logout", "access", "Revoke a runtime's token and forget it."),
             ("token", "token", "Print a runtime's token, or the headers for it."),
+            ("stdio", "stdio", "Speak MCP on stdin and stdout with the running gate, for assistants without HTTP."),
             ("call", "call", "Call a tool through the gate, as any client would."),
             ("add", "integrations", "Connect an integration and confirm its tools."),
             ("tools", "integrations", "List tools with their tiers."),

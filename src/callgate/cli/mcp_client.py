@@ -6,15 +6,14 @@ assistant does, with a token; nothing here knows the gate's insides.
 
 import http.client
 import json
-from collections.abc import Iterator
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
 from callgate import __version__
+from callgate.cli.event_stream import MAX_BYTES, sent_events
 from callgate.cli.outcome import CommandError, Exit
 
 PROTOCOL = "2025-06-18"
-MAX_BYTES = 16 << 20
 _CLIENT = {"name": "callgate-cli", "version": __version__}
 
 
@@ -104,9 +103,9 @@ def _response(reply: http.client.HTTPResponse, wanted: int | None) -> dict[str, 
         reply.read(MAX_BYTES)
         return None
     if (reply.getheader("content-type") or "").startswith("text/event-stream"):
-        messages = _events(reply)
+        messages = (event.data for event in sent_events(reply))
     else:
-        messages = iter([reply.read(MAX_BYTES)])
+        messages = (raw for raw in [reply.read(MAX_BYTES)])
     for raw in messages:
         found = _message(raw, reply.status)
         if found.get("id") == wanted or ("error" in found and found.get("id") is None):
@@ -133,21 +132,3 @@ def _reason(body: bytes) -> str:
         return "no reason given"
     error = found.get("error") if isinstance(found, dict) else None
     return str(error.get("message", "")) if isinstance(error, dict) else str(found)[:200]
-
-
-def _events(reply: http.client.HTTPResponse) -> Iterator[bytes]:
-    """Data of server-sent events, as they come (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
-    data: list[bytes] = []
-    size = 0
-    for line in reply:
-        text = line.rstrip(b"\r\n")
-        if text.startswith(b"data:"):
-            data.append(text[5:].removeprefix(b" "))
-            size += len(text)
-        elif not text and data:
-            yield b"\n".join(data)
-            data, size = [], 0
-        if size > MAX_BYTES:
-            raise CommandError("The answer is larger than 16 MiB.")
-    if data:
-        yield b"\n".join(data)

@@ -1,13 +1,14 @@
-"""The two commands that must not load Typer, read by hand in their plain form.
+"""The commands that must not load Typer, read by hand in their plain form.
 
-``token`` answers an assistant's header helper, and ``serve`` becomes the gate: Typer brings pydantic, which costs
-0.15 s and 20 MiB. Any other form (help, a typo) is None: then Typer reads it, and says what is wrong.
+``token`` answers an assistant's header helper, ``stdio`` is an assistant's server, and ``serve`` becomes the gate:
+Typer brings pydantic, which costs 0.15 s and 20 MiB. Any other form (help, a typo) is None: then Typer reads it, and says what is wrong.
 """
 
 import json
 import sys
 from collections.abc import Sequence
 
+from callgate.cli.lazy import load
 from callgate.cli.machinery import serve
 from callgate.cli.token_store import OWN_RUNTIME, kept
 
@@ -34,6 +35,8 @@ def run(argv: Sequence[str]) -> int | None:
         return _token(argv[1:])
     if argv[:1] == ["serve"]:
         return _serve(argv[1:])
+    if argv[:1] == ["stdio"]:
+        return _stdio(argv[1:])
     return None
 
 
@@ -44,12 +47,32 @@ def print_token(runtime: str, *, headers: bool) -> None:
     sys.stdout.flush()
 
 
+def stdio(integration: str, runtime: str, task: str, token_file: str, endpoint: str) -> int:
+    """Until stdin ends; the exit code."""
+    code: int = load("callgate.cli.stdio_run").run(integration, runtime, task, token_file, endpoint)
+    return code
+
+
 def _token(argv: Sequence[str]) -> int | None:
     found = options(argv, frozenset({"--runtime"}), frozenset({"--headers"}))
     if found is None:
         return None
     print_token(found.get("--runtime", OWN_RUNTIME), headers="--headers" in found)
     return 0
+
+
+def _stdio(argv: Sequence[str]) -> int | None:
+    named = bool(argv) and not argv[0].startswith("-")
+    found = options(argv[1:] if named else argv, frozenset({"--runtime", "--task", "--token-file", "--endpoint"}))
+    if found is None or (named and not argv[0]):
+        return None
+    return stdio(
+        argv[0] if named else "",
+        found.get("--runtime", OWN_RUNTIME),
+        found.get("--task", ""),
+        found.get("--token-file", ""),
+        found.get("--endpoint", ""),
+    )
 
 
 def _serve(argv: Sequence[str]) -> int | None:
