@@ -101,6 +101,7 @@ class Gate:
         self.profile = profile
         self.account = account
         self.stderr = folder / "stderr"
+        self.program = [str(CALLGATE)]
         self.process: subprocess.Popen[bytes] | None = None
         self.environment = {
             "PATH": os.environ["PATH"],
@@ -150,7 +151,7 @@ class Gate:
         self.environment |= environment
         with self.stderr.open("ab") as errors:
             self.process = subprocess.Popen(
-                [str(CALLGATE), "serve"],
+                [*self.program, "serve"],
                 env=self.environment,
                 stdout=subprocess.PIPE,
                 stderr=errors,

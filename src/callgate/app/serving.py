@@ -31,7 +31,7 @@ from callgate.app.desk import administration
 from callgate.app.operators import Operators
 from callgate.app.reload import Reloader, Settings, with_port
 from callgate.app.system import SystemClock, SystemEntropy, has_terminal
-from callgate.app.web import DRAIN_S, WebServer, bind, web_server
+from callgate.app.web import WebServer, bind, web_server
 from callgate.core.identity import Runtimes
 from callgate.core.rounds import RoundSealer
 from callgate.core.sessions import SessionSealer
@@ -45,6 +45,10 @@ from callgate.model.event import GateStarted, GateStopped
 from callgate.model.record import Setting
 from callgate.model.store import Unit
 
+DRAIN_S = 30.0
+"""How long calls under way may go on after SIGTERM."""
+STOP_S = 5.0
+"""How long they take to end once they are not waited for any more."""
 DRIFT_EVERY_S = 300
 STARTED = "started"
 """Name of the setting that says that this log has seen a start."""
@@ -130,6 +134,8 @@ class RunningGate:
             first = build_api(self._admins[config.tenants[0]])
             self._apis.append(LocalApi(first, Path(config.local.path), peers=frozenset(config.local.peers)))
         self._loops: list[asyncio.Task[None]] = []
+        self._hurry = asyncio.Event()
+        """Asked to stop a second time."""
         self._acts: set[asyncio.Task[None]] = set()
         """Reloads asked for by signal."""
         self._started: set[str] = set()
@@ -192,7 +198,9 @@ class RunningGate:
         self._every("log", WINDOW_S, _count_repeats)
         await self._operators.start()
         _settle_memory()
-        print(self._banner(), flush=True)
+        with contextlib.suppress(OSError):
+            # Whoever was to read it is gone: the gate serves all the same.
+            print(self._banner(), flush=True)
         await server.serve(sockets=[link])
         return 0
 
@@ -204,10 +212,11 @@ class RunningGate:
         await asyncio.gather(*self._loops, return_exceptions=True)
         for api in self._apis:
             await api.stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_S):
+                await self._idle()
         for built in self._built.values():
             house = built.house
-            await house.runner.drain()
-            await house.redeemer.drain()
             try:
                 await house.runner.flush()
                 if house.tenancy.tenant in self._started:
@@ -246,18 +255,34 @@ class RunningGate:
 
     def _stop(self, server: WebServer) -> None:
         if self._gatehouse.closing:
-            server.should_exit = True
+            self._hurry.set()
             return
         self._gatehouse.closing = True
         self._loops.append(asyncio.create_task(self._drain(server)))
 
     async def _drain(self, server: WebServer) -> None:
-        """The port stays open while calls end, so that whoever asks hears that the gate lives and is not ready."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN_S):
-                for built in self._built.values():
-                    await built.house.runner.drain()
+        """The port stays open while calls end, so that whoever asks hears that the gate lives and is not ready. What has
+        not ended in time is given up: its target is told, its outcome recorded, its caller answered.
+        """
+        for built in self._built.values():
+            built.house.holds.stop()
+        idle, hurry = asyncio.create_task(self._idle()), asyncio.create_task(self._hurried())
+        await asyncio.wait((idle, hurry), timeout=DRAIN_S, return_when=asyncio.FIRST_COMPLETED)
+        if not idle.done():
+            await asyncio.gather(*(built.house.executor.stop() for built in self._built.values()))
+            await asyncio.wait((idle,), timeout=STOP_S)
+        for task in (idle, hurry):
+            task.cancel()
         server.should_exit = True
+
+    async def _hurried(self) -> None:
+        await self._hurry.wait()
+
+    async def _idle(self) -> None:
+        """Until nothing is under way."""
+        for built in self._built.values():
+            await built.house.runner.drain()
+            await built.house.redeemer.drain()
 
     async def _start(self, built: Built) -> None:
         tenancy = built.house.tenancy

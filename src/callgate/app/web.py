@@ -21,7 +21,8 @@ from callgate.model.errors import ConfigError
 
 BACKLOG = 2048
 KEEP_ALIVE_S = 75
-DRAIN_S = 30
+ANSWERS_S = 5
+"""For the last answers to leave, once nothing is under way any more."""
 _JSON = (b"content-type", b"application/json")
 
 
@@ -142,7 +143,7 @@ def web_server(
         date_header=False,
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=DRAIN_S,
+        timeout_graceful_shutdown=ANSWERS_S,
     )
     return WebServer(settings, front, pages)
 

@@ -12,8 +12,8 @@ from callgate.core.asks import allowed, capabilities_of
 from callgate.core.jsonrpc import Message
 from callgate.core.rounds import read_asked
 from callgate.core.toolbox import ToolProfile
-from callgate.flow.methods import ASKED, meta_of, name_of, outcome_of, params_of
 from callgate.flow.asking import Asking, ClientBehind
+from callgate.flow.methods import ASKED, meta_of, name_of, outcome_of, params_of
 from callgate.flow.ports import Exchange, Outbound, Permitted, Relay, always
 from callgate.flow.prepare import is_idempotent
 from callgate.flow.scribe import Scribe
@@ -84,6 +84,8 @@ class Flight:
         self.asking: Asking | None = None
         """Made with the first request of the server."""
         self.cancelled = False
+        self.closing = False
+        """The gate ends and waits for it no longer."""
 
 
 class Executor:
@@ -93,9 +95,21 @@ class Executor:
         self._tenancy = tenancy
         self._sessions = sessions
         self._clock = tenancy.clock
+        self._flying: set[Flight] = set()
+        self._reads: set[Exchange] = set()
+        self._stopped = False
 
     async def run(self, flight: Flight, relay: Relay) -> Served | Failed:
         """Send, and record how it ended. Never raises for what the target did."""
+        if self._stopped:
+            flight.cancelled = flight.closing = True
+        self._flying.add(flight)
+        try:
+            return await self._run(flight, relay)
+        finally:
+            self._flying.remove(flight)
+
+    async def _run(self, flight: Flight, relay: Relay) -> Served | Failed:
         watch = flight.watch
         watch.decision_id = flight.decided[-1]
         watch.sent_us = self._clock.monotonic_us()
@@ -103,7 +117,8 @@ class Executor:
             response = await self._attempts(flight, relay)
         except OutcomeUnknown as fault:
             self._came(flight, fault.code)
-            return await self._unknown(flight, "cancelled" if flight.cancelled else fault.code)
+            reason = "closing" if flight.closing else "cancelled" if flight.cancelled else fault.code
+            return await self._unknown(flight, reason)
         except UpstreamError as fault:
             outcome = _ANSWERED.get(fault.code, Outcome.NOT_SENT)
             return await self._failed(flight, outcome, fault, self._came(flight, fault.code))
@@ -118,7 +133,7 @@ class Executor:
         """Microseconds since the send began."""
         watch = flight.watch
         watch.call, watch.fault, watch.answered_us = flight.call, fault, self._clock.monotonic_us()
-        if fault and not flight.cancelled:
+        if fault and (flight.closing or not flight.cancelled):
             self._tenancy.log("call_without_answer", watch.where(fault))
         return watch.answered_us - watch.sent_us
 
@@ -126,11 +141,17 @@ class Executor:
         """The client gave up. Before the send nothing is executed; after it the target is told and given 2 s."""
         flight.cancelled = True
         if flight.exchange is not None:
-            try:
-                async with asyncio.timeout(CANCEL_GRACE_S):
-                    await flight.exchange.cancel()
-            except (TimeoutError, UpstreamError):
-                return
+            await _give_up(flight.exchange)
+
+    async def stop(self) -> None:
+        """Wait no longer for what runs: as if every client gave up, and so is what comes after. Takes 2 s at most; each
+        call then ends within 2 s more.
+        """
+        self._stopped = True
+        for flight in self._flying:
+            flight.closing = True
+        ending = [self.cancel(flight) for flight in self._flying]
+        await asyncio.gather(*ending, *(_give_up(exchange) for exchange in self._reads))
 
     async def read(self, call: Call, tool: ToolProfile) -> str:
         """Keyed digest of the tool's state_pin reads; empty when it has none. UpstreamError: could not be read."""
@@ -154,6 +175,8 @@ class Executor:
         send = self._exchange if flight.protocol else self._in_own_session
         attempt = 1
         while True:
+            if flight.closing:
+                raise UpstreamError("The gate is stopping.", code="closing")
             if flight.cancelled:
                 raise UpstreamError("The client cancelled before anything was sent.", code="cancelled")
             if not flight.permitted():
@@ -209,9 +232,12 @@ class Executor:
             flight.exchange = exchange
             if flight.cancelled:
                 await self.cancel(flight)
+        else:
+            self._reads.add(exchange)
         try:
             return await self._until_answered(exchange, flight, relay)
         finally:
+            self._reads.discard(exchange)
             if flight is not None and flight.asking is not None:
                 await flight.asking.close()
 
@@ -396,6 +422,14 @@ def _next(flight: Flight, code: str, *, sent: bool) -> str:
     return (
         "The call was sent; its answer could not be delivered." if sent else "Nothing was sent. It may be tried again."
     )
+
+
+async def _give_up(exchange: Exchange) -> None:
+    try:
+        async with asyncio.timeout(CANCEL_GRACE_S):
+            await exchange.cancel()
+    except (TimeoutError, UpstreamError):
+        return
 
 
 def _drop(_: bytes) -> None:

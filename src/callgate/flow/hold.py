@@ -57,6 +57,7 @@ class Holds:
         self._tenancy = tenancy
         self._executor = executor
         self._changed: dict[str, asyncio.Event] = {}
+        self._closing = False
 
     async def open(
         self,
@@ -216,7 +217,15 @@ class Holds:
         if changed is not None:
             changed.set()
 
+    def stop(self) -> None:
+        """The gate ends: nobody is kept waiting for people. What waits for them stays as it is."""
+        self._closing = True
+        for hold_id in tuple(self._changed):
+            self.wake(hold_id)
+
     async def _wait(self, hold_id: str, wait_ms: int) -> None:
+        if self._closing:
+            return
         changed = self._changed.setdefault(hold_id, asyncio.Event())
         try:
             async with asyncio.timeout(wait_ms / 1000):

@@ -151,7 +151,7 @@ class Finished(Body, frozen=True, tag="finished"):
 
 class CallUnknown(Body, frozen=True, tag="unknown"):
     reason: str
-    """``crash``, ``lost``, ``timeout``, ``cancelled``, ``not_recorded``."""
+    """``crash``, ``lost``, ``timeout``, ``cancelled``, ``not_recorded``, ``closing``."""
 
 
 class Attached(Body, frozen=True, tag="attached"):

@@ -1,0 +1,122 @@
+"""A gate in a process of its own whose clock, disk and limits a test bends while it runs."""
+
+import json
+import resource
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.harness import ROOT, Gate
+
+EVERYDAY = """
+name = "everyday"
+objective = "Work with everything here."
+team = "home"
+owner = "ana"
+everyday = true
+max_tier = "execute"
+domains = ["local-work"]
+call_timeout_ms = {call_timeout_ms}
+"""
+SCOPE = '[[scopes]]\nintegration = "{name}"\ntools = ["*"]\n'
+BOUND_S = 20.0
+REPOSITORY = "/srv/app"
+
+
+class BentGate(Gate):
+    """See bent_gate.py. ``integrations``: names that the rules let through."""
+
+    def __init__(
+        self, folder: Path, *, integrations: tuple[str, ...] = ("git",), call_timeout_ms: int = 60_000
+    ) -> None:
+        super().__init__(folder)
+        self.bent = folder / "bent"
+        self.bent.mkdir()
+        (self.bent / "clock").write_bytes(bytes(8))
+        (self.bent / "disk").write_text("")
+        (self.bent / "limits").write_text("")
+        self.program = [str(ROOT / ".venv/bin/python"), "-m", "tests.e2e.bent_gate", str(self.bent)]
+        self.environment["PYTHONPATH"] = str(ROOT)
+        stages = "".join(f'{name} = "production"\n' for name in integrations if name not in ("git", "filesystem"))
+        self.files["rules.toml"] = self.files["rules.toml"].replace("[stages]\n", f"[stages]\n{stages}", 1)
+        scopes = "".join(SCOPE.format(name=name) for name in integrations)
+        self.contracts["everyday.toml"] = EVERYDAY.format(call_timeout_ms=call_timeout_ms) + scopes
+
+    def set_limit(self, place: str, value: object) -> None:
+        """Before the start: ``module NAME``."""
+        with (self.bent / "limits").open("a") as file:
+            file.write(f"{place} {json.dumps(value)}\n")
+
+    def move_clock(self, milliseconds: int) -> None:
+        """The wall clock is this much off from now on."""
+        with (self.bent / "clock").open("r+b") as file:
+            file.write(milliseconds.to_bytes(8, "little", signed=True))
+
+    def disk(self, order: str = "") -> None:
+        """``fail COMMIT ledger.db`` and the like; empty: all is well."""
+        waits = self.bent / "waits"
+        waits.unlink(missing_ok=True)
+        fresh = self.bent / "disk.new"
+        fresh.write_text(order)
+        fresh.replace(self.bent / "disk")
+
+    def until_it_waits(self) -> None:
+        self.until((self.bent / "waits").exists)
+
+    def until(self, true: Callable[[], Any]) -> Any:
+        ends = time.monotonic() + BOUND_S
+        while not (found := true()):
+            assert time.monotonic() < ends, "it did not happen"
+            time.sleep(0.005)
+        return found
+
+    def room(self, size: int | None) -> None:
+        """Bytes to which any file of the gate may grow; None: no limit."""
+        assert self.process is not None
+        most = resource.RLIM_INFINITY if size is None else size
+        resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+
+    # What is asked again and again.
+
+    def branch(self, name: str, *, token: str, integration: str = "git", **more: Any) -> dict[str, Any]:
+        """The result of one call that changes something."""
+        arguments = {"repo_path": REPOSITORY, "branch_name": name}
+        return self.call("git_create_branch", arguments, token=token, integration=integration, **more).result
+
+    def life(self, call: str) -> list[dict[str, Any]]:
+        """Bodies of a call's events, oldest first."""
+        return [event["event"]["data"]["body"] for event in self.events() if event["call"] == call]
+
+    def doubts(self) -> set[str]:
+        return {doubt["call"] for doubt in self.get("status")["doubts"]}
+
+    def health(self) -> tuple[int, dict[str, str]]:
+        """Status of /readyz, and what each check says."""
+        found = self.send(b"", method="GET", path="/readyz")
+        return found.status, {check["name"]: check["state"] for check in json.loads(found.body)["checks"]}
+
+
+def call_of(result: dict[str, Any]) -> str:
+    """The call's id, whether it was served or not."""
+    return result.get("_meta", {}).get("io.callgate/call") or result.get("structuredContent", {}).get("call_id", "")
+
+
+def told(result: dict[str, Any]) -> tuple[str, str]:
+    """(status, code) of what the gate says itself; ("served", "") of an answer of the target."""
+    facts = result.get("structuredContent", {})
+    return (facts.get("status", "served"), facts.get("code", "")) if result.get("isError") else ("served", "")
+
+
+@contextmanager
+def bent_gate_in(folder: Path, *, limits: dict[str, object] | None = None, **more: Any) -> Iterator[BentGate]:
+    gate = BentGate(folder, **more)
+    for place, value in (limits or {}).items():
+        gate.set_limit(place, value)
+    try:
+        gate.init()
+        gate.start()
+        yield gate
+    finally:
+        gate.kill()
