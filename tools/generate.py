@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT))
 
 from tools.codes import errors_page  # noqa: E402 - the path above makes the folder importable for a script
 from tools.generate_cli import render as cli_page  # noqa: E402
+from tools.generate_config import config_page  # noqa: E402
 
 
 def _event_schema() -> str:
@@ -25,6 +26,7 @@ FILES: dict[str, Callable[[], str]] = {
     "docs/reference/event-schema.json": _event_schema,
     "docs/reference/errors.md": errors_page,
     "docs/reference/cli.md": cli_page,
+    "docs/reference/config.md": config_page,
 }
 """Path from the root of the checkout -> its text."""
 

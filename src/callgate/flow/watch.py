@@ -9,14 +9,15 @@ from callgate.model.answer import Answer, Failed, Pending, Refused, Request, Ser
 from callgate.model.call import Call
 from callgate.model.decision import Decision, Finding
 from callgate.model.event import HoldEnded, NewEvent
-from callgate.model.terms import Effect
+from callgate.model.terms import Effect, Tier
 
 STEPS = ("auth", "judge", "commit_decided", "upstream", "commit_outcome", "whole")
 """Where a call's time goes: its token; the verdict; the verdict's commit; the target; the outcome's commit; all of it
 from the front's handing it over to its answer.
 """
 _KINDS: dict[type, str] = {Served: "served", Refused: "refused", Pending: "pending", Failed: "failed"}
-_EFFECTS = {effect: effect.name.lower() for effect in Effect}
+_EFFECTS = tuple(effect.name.lower() for effect in sorted(Effect))
+_TIERS = ("", *(tier.name.lower() for tier in sorted(Tier)))
 _HARMLESS = frozenset(("bad_unit", "store_closed"))
 """Codes of StoreError that say nothing about the disk."""
 
@@ -199,7 +200,7 @@ def deciding(decision: Decision) -> Finding | None:
 
 
 def _tier(call: Call | None) -> str:
-    return "" if call is None else call.tier.name.lower()
+    return "" if call is None else _TIERS[call.tier]
 
 
 def _kind(answer: Answer | None) -> str:

@@ -47,7 +47,10 @@ class Algorithm(enum.StrEnum):
 
 
 class Listen(Fact, frozen=True):
+    """Where assistants reach the gate. Beyond this host it needs ``base_url`` and a TLS proxy in front."""
+
     host: str = "127.0.0.1"
+    """An address or name; ``0.0.0.0`` for all."""
     port: Port = 8700
 
 
@@ -88,6 +91,7 @@ class Telemetry(Fact, frozen=True):
     otlp_endpoint: str = ""
     """URL that takes spans by OTLP over HTTP, such as ``http://127.0.0.1:4318/v1/traces``; empty: no spans are made."""
     service_name: str = "callgate"
+    """``service.name`` of the spans."""
     sample: Annotated[float, Meta(ge=0, le=1)] = 1.0
     """Share of calls that get a span. What a client says of its own sampling changes nothing."""
     relay_to: tuple[str, ...] = ()
@@ -116,6 +120,7 @@ class IssuerConfig(Fact, frozen=True):
     jwks_file: str = ""
     """Path; a relative one starts at the home folder."""
     jwks_url: str = ""
+    """Where its keys are fetched."""
     allow_http: bool = False
     """``jwks_url`` may be ``http`` on a loopback address; anywhere else it must be ``https``."""
     algorithms: Annotated[tuple[Algorithm, ...], Meta(min_length=1)] = (Algorithm.RS256, Algorithm.ES256)
