@@ -27,7 +27,7 @@ def test_the_starter_is_read_from_the_package():
     assert made.profile is Profile.SOLO
     assert [p.name for p in made.policies] == ["guards.cedar", "permits.cedar"]
     assert [(d.name, d.owner, d.targets) for d in made.domains] == [
-        ("local-work", "ana", ("fs.path:*", "git.repository:*"))
+        ("local-work", "ana", ("fs.path:*", "git.repository:*", "mcp.prompt:*"))
     ]
     assert [(d.tier, d.approval) for d in made.duties] == [
         (Tier.READ, None),

@@ -17,7 +17,7 @@ from callgate.core.strict import StrictReader, read_toml
 from callgate.core.toolbox import ToolProfile, compile_toolbox
 from callgate.model.base import Fact
 from callgate.model.bundle import Bundle
-from callgate.model.call import Call
+from callgate.model.call import GOVERNED, Call
 from callgate.model.contract import Contract, Scope, Task
 from callgate.model.decision import Decision, Finding
 from callgate.model.errors import ConfigError
@@ -257,9 +257,12 @@ def _tool(row: _CaseRow, domains: DomainMap) -> ToolProfile:
         digest=_PIN,
         origin="case",
     )
-    return compile_toolbox(
-        Integration(name=call.integration, actor="local"), pin, _manifest(row) if said.manifest else None, domains
-    ).tools[call.tool]
+    manifest = _manifest(row) if said.manifest else None
+    made = compile_toolbox(Integration(name=call.integration, actor="local"), pin, manifest, domains).tools[call.tool]
+    if call.tool in GOVERNED:
+        # No server's tool has this name: it stands for the method.
+        made.quarantine = ""
+    return made
 
 
 def _manifest(row: _CaseRow) -> Manifest:
