@@ -16,8 +16,10 @@ from callgate.flow.sessions import IDLE_MS, MOST
 from callgate.model.answer import Failed, Pending, Refused, Served
 from callgate.model.errors import OutcomeUnknown, UpstreamError
 from callgate.model.event import Decided, Finished
+from callgate.model.inquiry import Continued
 from callgate.model.terms import Outcome
 from callgate.model.tool import Integration
+from tests.fakes.asking import FORM
 from tests.fakes.catalog import definitions
 from tests.fakes.house import ALL_ROLES, OTHER_UID, House, git_answers, open_house, run
 from tests.fakes.upstream import FakeUpstream
@@ -42,12 +44,12 @@ def rules(*integrations: str, everyday: bool = True, name: str = "wide", more: s
 
 
 async def connected(
-    house: House, name: str, *, eras: tuple[str, ...] = HANDSHAKE, tools: Any = None, manifest: str = "git"
+    house: House, name: str, *, eras: tuple[str, ...] = HANDSHAKE, tools: Any = None, manifest: str = "git", **more: Any
 ) -> FakeUpstream:
     """Another integration over HTTP, with the tools of git and its manifest."""
     upstream = FakeUpstream(definitions("git") if tools is None else tools, git_answers, eras=eras)
     house.rooms.tenancy.upstreams.made[name] = upstream
-    wanted = Integration(name=name, actor="local", url="https://web.example/mcp", manifest=manifest)
+    wanted = Integration(name=name, actor="local", url="https://web.example/mcp", manifest=manifest, **more)
     found = await house.admin.add_integration(house.presence(roles=ALL_ROLES), wanted)
     await house.admin.confirm_integration(house.presence(roles=ALL_ROLES), name, found.digest)
     upstream.opened.clear()
@@ -237,6 +239,47 @@ def test_what_is_sent_is_named_as_the_server_knows_it() -> None:
         assert msgspec.json.decode(sent.params)["name"] == sent.name == "git_status"
         assert (sent.session, sent.protocol) == ("session-1", "2025-11-25")
         assert not house.upstream.sent
+
+    run(test())
+
+
+def test_other_methods_reach_nothing_there() -> None:
+    async def test() -> None:
+        house, web = await wide_house()
+        for name in ("git__git_status", "resources/read"):
+            assert isinstance(await everywhere(house, name, method="resources/read"), Failed)
+        assert not web.sent
+
+    run(test())
+
+
+def test_a_call_may_go_on_in_rounds() -> None:
+    asks = {"method": "elicitation/create", "params": {"message": "Who?", "requestedSchema": FORM}}
+
+    def answer(request: Any) -> Any:
+        if "inputResponses" in msgspec.json.decode(request.params):
+            return git_answers(request)
+        return {"resultType": "input_required", "inputRequests": {"who": asks}, "requestState": "s"}
+
+    async def test() -> None:
+        house = await open_house()
+        new = await connected(house, "new", eras=("2026-07-28",), asks=("elicitation",))
+        await consented(house, rules("git", "new"))
+        listing = house.gatehouse.listing(house.credential(), EVERYTHING)
+        assert listing is not None
+        assert listing.asks == ("elicitation",)
+        new.answer = answer
+        words = ("elicitation.form",)
+        first = await everywhere(house, "new__git_status", asks=words)
+        assert isinstance(first, Served)
+        state = json.loads(first.result)["requestState"]
+        told = Continued(answers={"who": {"action": "accept", "content": {"name": "Ana"}}}, sealed=state)
+        last = await everywhere(house, "new__git_status", asks=words, continued=told)
+        assert isinstance(last, Served)
+        assert [sent.protocol for sent in new.sent] == ["2026-07-28", "2026-07-28"]
+        assert json.loads(new.sent[0].capabilities) == {"elicitation": {"form": {}}}
+        assert isinstance(await everywhere(house, "git__git_status", asks=words), Served)
+        assert not house.upstream.sent[-1].capabilities
 
     run(test())
 

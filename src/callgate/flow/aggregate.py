@@ -8,12 +8,15 @@ from typing import Any
 import msgspec
 
 from callgate import __version__
+from callgate.core.asks import allowed
 from callgate.core.name_table import NameTable, build_names
 from callgate.core.toolbox import Toolbox, ToolProfile
 from callgate.flow.connect import ALL_ERAS
 from callgate.flow.prepare import everyday
 from callgate.flow.serving import EVERYTHING, Listing
 from callgate.flow.tenancy import Tenancy
+from callgate.model.answer import Request
+from callgate.model.call import TOOLS_CALL
 from callgate.model.contract import Contract
 from callgate.model.identity import Credential
 
@@ -50,12 +53,17 @@ class Aggregate:
                 self._make(found)
         return self._table
 
-    def find(self, credential: Credential, name: str) -> tuple[str, str] | None:
-        """(integration, tool) behind a public name; None: no such name for this login."""
-        found = self.table().tools.get(name)
-        if found is None or (credential.integrations and found[0] not in credential.integrations):
+    def meant(self, request: Request) -> Request | None:
+        """The request as it would come to the integration's own endpoint, but in the gate's own session; None: this
+        login has no tool of that name.
+        """
+        found = self.table().tools.get(request.tool)
+        narrowed = request.credential.integrations
+        if found is None or request.method != TOOLS_CALL or (narrowed and found[0] not in narrowed):
             return None
-        return found
+        integration, tool = found
+        asks = allowed(request.asks, self._tenancy.live.connected[integration].listing.asks) if request.asks else ()
+        return msgspec.structs.replace(request, integration=integration, tool=tool, protocol="", asks=asks)
 
     def listing(self, credential: Credential) -> Listing:
         """The tools of every integration that this login and some rules for its person and runtime name.
@@ -118,6 +126,7 @@ class Aggregate:
         )
 
     def _listed(self, names: tuple[str, ...]) -> Listing:
+        live = self._tenancy.live
         boxes = [box for box in self._of if box.integration.name in names]
         headers = [
             (shown, tool.headers)
@@ -138,6 +147,7 @@ class Aggregate:
             eras=ALL_ERAS,
             bridged=True,
             headers=tuple(headers),
+            asks=tuple(sorted({word for name in names for word in live.connected[name].listing.asks})),
         )
 
 

@@ -210,17 +210,8 @@ class Executor:
 
     async def _in_own_session(self, call: Call, outbound: Outbound, flight: Flight | None, relay: Relay) -> Message:
         """As ``_exchange``, in the gate's own session for this caller."""
-        held = await self._sessions.take(call, outbound.session)
-        left = max(1, call.deadline_ms - self._clock.now_ms())
-        mine = msgspec.structs.replace(outbound, session=held.session, protocol=held.protocol, deadline_ms=left)
-        try:
+        async with self._sessions.lent(call, outbound) as mine:
             return await self._exchange(call, mine, flight, relay)
-        except UpstreamError as fault:
-            if fault.code == "session_gone":
-                self._sessions.forget(held)
-            raise
-        finally:
-            self._sessions.give(held)
 
     async def _exchange(self, call: Call, outbound: Outbound, flight: Flight | None, relay: Relay) -> Message:
         integration = self._tenancy.live.integrations.get(call.integration)

@@ -120,10 +120,10 @@ class Gatehouse:
             request = msgspec.structs.replace(request, same_host=True)
         rooms = self._rooms(request.credential)
         if request.integration == EVERYTHING:
-            found = rooms.aggregate.find(request.credential, request.tool)
-            if found is None:
+            meant = rooms.aggregate.meant(request)
+            if meant is None:
                 return _NO_SUCH_TOOL
-            request = msgspec.structs.replace(request, integration=found[0], tool=found[1], protocol="")
+            request = meant
         if request.continued is not None:
             request = self._rounds.opened(request)
         observer = rooms.tenancy.observer

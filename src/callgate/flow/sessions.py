@@ -5,7 +5,8 @@ an approval is bound to. A server that may keep state never sees two principals,
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ import msgspec
 from callgate import __version__
 from callgate.flow.connect import ALL_ERAS, HANDSHAKE_ERAS
 from callgate.flow.live import Connected
-from callgate.flow.ports import Upstream
+from callgate.flow.ports import Outbound, Upstream
 from callgate.flow.tenancy import Tenancy
 from callgate.model.call import Call
 from callgate.model.errors import OutcomeUnknown, UpstreamError
@@ -79,6 +80,20 @@ class GateSessions:
         held.users += 1
         held.call, held.used_ms = call, self._tenancy.clock.now_ms()
         return held
+
+    @asynccontextmanager
+    async def lent(self, call: Call, outbound: Outbound) -> AsyncIterator[Outbound]:
+        """The request as it goes in this caller's session, with the time that is left. UpstreamError as ``take``."""
+        held = await self.take(call, outbound.session)
+        left = max(1, call.deadline_ms - self._tenancy.clock.now_ms())
+        try:
+            yield msgspec.structs.replace(outbound, session=held.session, protocol=held.protocol, deadline_ms=left)
+        except UpstreamError as fault:
+            if fault.code == "session_gone":
+                self.forget(held)
+            raise
+        finally:
+            self.give(held)
 
     def give(self, held: HeldSession) -> None:
         held.users -= 1
