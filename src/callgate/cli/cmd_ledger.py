@@ -49,6 +49,8 @@ def verify(
         screens.say(f"{screens.count(found.events, 'event')} verified ({found.consistency}). Root {found.root}")
     else:
         screens.say(f"The ledger does not verify: {_place(found)}{found.problem}")
+        if note:
+            screens.say("Was a backup restored since? Then this is what it looks like: callgate events --kind restored")
     if not found.ok:
         raise typer.Exit(Exit.NO)
 

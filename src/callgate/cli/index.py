@@ -18,6 +18,8 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("init", "gate", "Make a home: config, keys, first account, starter policies."),
             ("serve", "gate", "Run the gate until Ctrl-C."),
             ("reload", "operate", "Make the settings of config.toml live, all of them or none."),
+            ("backup", "operate", "Write the home into one file, while the gate runs."),
+            ("restore", "operate", "Make a home from a backup."),
             ("status", "condition", "What runs, what waits, what is in doubt."),
             ("doctor", "condition", "Check the gate and say what to do."),
             ("metrics", "condition", "Print what Prometheus would scrape."),

@@ -1,10 +1,12 @@
 """Running the gate itself: the one door from the command to the composition root, opened only when it is used."""
 
 import os
+from collections.abc import Callable
+from pathlib import Path
 
 from callgate.adapters.home.place import Home, locate
 from callgate.cli.lazy import load
-from callgate.flow.views import InitReport, VerifyEnd
+from callgate.flow.views import BackupView, InitReport, RestoreView, VerifyEnd
 
 
 def place(home: str) -> Home:
@@ -28,3 +30,27 @@ def verify(home: str, note: str) -> VerifyEnd:
     """The ledger of a home on which no gate runs."""
     end: VerifyEnd = load("callgate.app").verify(place(home).root, note)
     return end
+
+
+def backup(
+    home: str, file: Path, *, passphrase: str | None, force: bool, progress: Callable[[int, int], None]
+) -> BackupView:
+    view: BackupView = load("callgate.app").backup(
+        place(home).root, file, passphrase=passphrase, force=force, progress=progress
+    )
+    return view
+
+
+def restore(
+    home: str,
+    file: Path,
+    *,
+    passphrase: Callable[[], str],
+    keys: Path | None,
+    end_logins: bool,
+    progress: Callable[[int, int], None],
+) -> RestoreView:
+    view: RestoreView = load("callgate.app").restore(
+        file, place(home).root, passphrase=passphrase, keys=keys, end_logins=end_logins, progress=progress
+    )
+    return view

@@ -415,6 +415,32 @@ class CheckView(Fact, frozen=True):
     todo: str = ""
 
 
+class KeptLog(Fact, frozen=True):
+    """A tenant's ledger in a backup, and its checkpoint: to be kept elsewhere."""
+
+    tenant: str
+    size: int
+    root: str
+    note: str
+
+
+class BackupView(Fact, frozen=True):
+    file: str
+    bytes: int
+    with_keys: bool
+    logs: tuple[KeptLog, ...]
+    left_out: tuple[str, ...] = ()
+    """Files of the home that are no plain files."""
+
+
+class RestoreView(Fact, frozen=True):
+    home: str
+    taken_ms: int
+    logs: tuple[KeptLog, ...]
+    voided: int
+    """Approved holds that were ended because their call may have run after the backup."""
+
+
 class InitReport(Fact, frozen=True):
     """What ``init`` made, for the person to read."""
 

@@ -149,6 +149,7 @@ async def _summary(
             if fault.code != "rejected" or (capability in offered and method != "resources/templates/list"):
                 raise
             return ()
+
     return Discovered(
         name=server.name[:256],
         version=server.version[:256],

@@ -1,0 +1,259 @@
+"""A backup of a running gate, and a home made of it: all of it, or nothing and the reason."""
+
+import concurrent.futures
+import http.client
+import os
+import resource
+import shutil
+import signal
+import sqlite3
+import subprocess
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from tests.e2e.harness import CALLGATE, Gate, effects_in, gate_in
+
+pytestmark = pytest.mark.e2e
+WAIT_S = 20.0
+SECRET = "a passphrase of the backup"
+HERE = {"repo_path": "/srv/app"}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A gate with an account, a login, calls in every state, and a backup with keys of it; later killed."""
+    folder = tmp_path_factory.mktemp("world")
+    with effects_in(folder) as effects, gate_in(folder) as gate:
+        gate.add("git", url=effects.url, allow_private=True)
+        gate.effects = effects
+        gate.kept = gate.token()
+        gate.revoked = gate.act("tokens", act={"runtime": "codex"})
+        yield gate
+
+
+def load(gate, stop, made):
+    number = 0
+    while not stop.is_set():
+        number += 1
+        try:
+            made.append(gate.call("git_create_branch", {**HERE, "branch_name": f"b-{number}"}, token=gate.kept).result)
+        except (OSError, http.client.HTTPException):
+            return
+
+
+def put_back(gate, file, home, *more, passphrase=SECRET):
+    return gate.command("restore", str(file), "--home", str(home), "--passphrase-fd", "0", *more, stdin=passphrase)
+
+
+def checkpoint(text):
+    return text.split("Checkpoint:\n")[1]
+
+
+def until(true):
+    ends = time.monotonic() + WAIT_S
+    while not true():
+        assert time.monotonic() < ends
+        threading.Event().wait(0.02)
+
+
+def test_a_gate_under_load_comes_back_whole(world, tmp_path):
+    gate, file, home = world, tmp_path / "backup", tmp_path / "h2"
+    held = gate.call("git_commit", {**HERE, "message": "waits"}, token=gate.kept).facts["approval_id"]
+    doubted = threading.Thread(target=unanswered, args=(gate,))
+    doubted.start()
+    until(lambda: any(one.get("branch") == "never-1" for one in gate.effects.seen()))
+    stop, made = threading.Event(), []
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        flights = [pool.submit(load, gate, stop, made) for _ in range(4)]
+        until(lambda: len(made) >= 50)
+        before = gate.get("status")["events"]
+        done = gate.command("backup", str(file), "--with-keys", "--passphrase-fd", "0", stdin=SECRET)
+        assert done.returncode == 0, done.stderr
+        at = len(made)
+        until(lambda: len(made) >= at + 20)
+        stop.set()
+        for flight in flights:
+            flight.result()
+    assert file.stat().st_mode & 0o777 == 0o600 and not list(tmp_path.glob(".*"))
+    gate.api.post("tokens", "revoke", body={"credential": gate.revoked["credential"]})
+    newer = gate.get("ledger", "checkpoint")
+    gate.kill()
+    doubted.join(20)
+
+    said = put_back(gate, file, home)
+    assert said.returncode == 0, said.stderr
+    size = int(said.stdout.split("Tenant main: ")[1].split(" ")[0])
+    assert before <= size < newer["size"]
+    assert checkpoint(said.stdout) == checkpoint(done.stdout)
+
+    with running(gate, home, tmp_path) as again:
+        comes_back(again, gate, held, size, checkpoint(done.stdout), newer)
+
+
+@contextmanager
+def running(gate, home, folder):
+    """The restored home, on the address of the first gate, which stops meanwhile."""
+    gate.kill()
+    again = Gate(folder)
+    again.home, again.port = home, gate.port
+    again.environment["CALLGATE_HOME"] = str(home)
+    again.start()
+    try:
+        yield again
+    finally:
+        again.kill()
+        gate.start()
+
+
+def unanswered(gate):
+    try:
+        gate.call("git_create_branch", {**HERE, "branch_name": "never-1"}, token=gate.kept)
+    except (OSError, http.client.HTTPException):
+        return
+
+
+def comes_back(again, gate, held, size, note, newer):
+    assert again.verify()["ok"] and again.verify(note)["ok"]
+    assert not again.verify(newer["note"])["ok"]  # whoever kept a newer checkpoint sees that this is an older copy
+    events = again.events()
+    (restored,) = [one for one in events if one["kind"] == "restored"]
+    assert restored["index"] == size and restored["event"]["data"]["body"]["size"] == size
+    assert [doubt["call"] for doubt in again.get("status")["doubts"]]
+    decided = {one["call"] for one in events[:size] if one["kind"] == "decided"}
+    for call in decided:
+        assert again.get("explain", call)["findings"], "its key is not there"
+    assert again.call("git_status", HERE, token=gate.kept).result["content"]
+    assert again.token()
+    shown = again.get("holds", held)
+    assert [one["value"] for one in shown["arguments"] if one["path"] == "message"] == ['"waits"']
+    again.approve(held)
+    assert "committed" in again.await_approval(held, token=gate.kept).text
+    assert again.call("git_status", HERE, token=gate.revoked["token"]).status == 200  # as the page of backups says
+
+
+def test_logins_can_be_ended(world, tmp_path):
+    gate, file, home = world, tmp_path / "backup", tmp_path / "h2"
+    assert gate.command("backup", str(file), "--with-keys", "--passphrase-fd", "0", stdin=SECRET).returncode == 0
+    assert put_back(gate, file, home, "--end-logins").returncode == 0
+    with running(gate, home, tmp_path) as again:
+        assert again.call("git_status", HERE, token=gate.kept).status == 401
+        assert again.call("git_status", HERE, token=again.token()).status == 200
+
+
+def test_without_keys_a_restore_needs_the_very_keys(world, tmp_path):
+    gate, file, home = world, tmp_path / "backup", tmp_path / "h2"
+    keys = gate.home / "keys"
+    assert gate.command("backup", str(file)).returncode == 0
+    data = file.read_bytes()
+    for path in keys.rglob("*.key"):
+        assert path.read_bytes() not in data, path
+    assert "no keys in it" in put_back(gate, file, home).stderr
+    other = tmp_path / "other"
+    shutil.copytree(keys, other)
+    (other / "tenants" / "main" / "kek.key").write_bytes(os.urandom(32))
+    said = put_back(gate, file, home, "--keys", str(other))
+    assert said.returncode == 2 and "tenants/main/kek.key" in said.stderr and not home.exists()
+    assert put_back(gate, file, home, "--keys", str(keys)).returncode == 0
+    assert {path.name for path in home.rglob("*.key")} == {path.name for path in keys.rglob("*.key")}
+    assert all(path.stat().st_mode & 0o077 == 0 for path in (home, *home.rglob("*")))
+
+
+def test_what_stands_in_the_way_is_said(world, tmp_path):
+    gate, file = world, tmp_path / "backup"
+    assert gate.command("backup", str(file)).returncode == 0
+    again = gate.command("backup", str(file))
+    assert again.returncode == 2 and "--force" in again.stderr
+    assert gate.command("backup", str(file), "--force").returncode == 0
+    inside = gate.command("backup", str(gate.home / "b"))
+    assert inside.returncode == 2 and "outside the home" in inside.stderr
+    keys = ("--keys", str(gate.home / "keys"))
+    used = put_back(gate, file, gate.home, *keys)
+    assert used.returncode == 2 and "another gate already runs" in used.stderr
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "x").touch()
+    said = put_back(gate, file, full, *keys)
+    assert said.returncode == 2 and "not empty" in said.stderr and [one.name for one in full.iterdir()] == ["x"]
+    empty = tmp_path / "empty"
+    empty.mkdir(mode=0o700)
+    assert put_back(gate, file, empty, *keys).returncode == 0
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_wrong_passphrase_and_a_cut_file(world, tmp_path):
+    gate, file, home = world, tmp_path / "backup", tmp_path / "h2"
+    assert gate.command("backup", str(file), "--with-keys", "--passphrase-fd", "0", stdin=SECRET).returncode == 0
+    assert "The passphrase is wrong" in put_back(gate, file, home, passphrase="another passphrase").stderr
+    data = file.read_bytes()
+    cut = tmp_path / "cut"
+    cut.write_bytes(data[: len(data) // 2])
+    said = put_back(gate, cut, home)
+    assert said.returncode == 2 and "cut off" in said.stderr and len(said.stderr.splitlines()) == 1
+    assert not home.exists() and not list(tmp_path.glob(".*"))
+
+
+def test_a_full_disk_leaves_the_former_backup(world, tmp_path):
+    gate, file = world, tmp_path / "backup"
+    assert gate.command("backup", str(file)).returncode == 0
+    former = file.read_bytes()
+    for limit in (40_000, len(former) - 100):
+        done = limited(gate, limit, "backup", str(file), "--force")
+        assert done.returncode == 2 and len(done.stderr.splitlines()) == 1, (limit, done.stderr)
+        assert "cannot be written" in done.stderr
+        assert file.read_bytes() == former and not list(tmp_path.glob(".*"))
+    done = limited(
+        gate, 40_000, "restore", str(file), "--home", str(tmp_path / "h2"), "--keys", str(gate.home / "keys")
+    )
+    assert done.returncode == 2 and not (tmp_path / "h2").exists() and not list(tmp_path.glob(".*"))
+    assert gate.call("git_status", HERE, token=gate.kept).status == 200
+
+
+def limited(gate, size, *words):
+    return subprocess.run(
+        [str(CALLGATE), *words],
+        env=gate.environment,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_killed_backup_leaves_nothing_that_counts(world, tmp_path):
+    gate, file = world, tmp_path / "backup"
+    part = tmp_path / ".backup.part"
+    process = subprocess.Popen([str(CALLGATE), "backup", str(file)], env=gate.environment, stdout=subprocess.DEVNULL)
+    until(lambda: part.exists() or process.poll() is not None)
+    process.send_signal(signal.SIGKILL)
+    process.wait(20)
+    assert not list(tmp_path.glob(".callgate-copy-*"))
+    assert gate.call("git_status", HERE, token=gate.kept).status == 200
+    assert gate.command("backup", str(file), "--force").returncode == 0
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["backup"]
+
+
+def test_what_was_approved_is_not_run_a_second_time(world, tmp_path):
+    gate, file = world, tmp_path / "backup"
+    gate.call("git_commit", {**HERE, "message": "approved"}, token=gate.kept)
+    gate.stop()
+    with sqlite3.connect(gate.home / "data" / "main" / "ledger.db") as ledger:
+        changed = "UPDATE rows SET state = 'approved', body = CAST(json_set(body, '$.state', 'approved') AS BLOB)"
+        assert ledger.execute(f"{changed} WHERE kind = 'hold' AND state = 'open'").rowcount >= 1
+    ledger.close()
+    try:
+        found = gate.ask("backup", str(file))
+        assert found["logs"][0]["note"]
+        assert found["with_keys"] is False
+        said = put_back(gate, file, tmp_path / "h2", "--keys", str(gate.home / "keys"))
+        assert said.returncode == 0, said.stderr
+        assert "Approved calls that may have run since, and were ended: " in said.stdout
+    finally:
+        gate.start()
+    with running(gate, tmp_path / "h2", tmp_path) as again:
+        ended = [one["event"]["data"]["body"] for one in again.events(kind="hold_ended")]
+        assert {(one["state"], one["reason"]) for one in ended[-1:]} == {("void", "restored")}
+        assert not [one for one in again.get("holds")["holds"] if one["state"] == "approved"]
