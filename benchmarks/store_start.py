@@ -6,9 +6,11 @@ The events are written by large batches without the writer's thread, then the fi
 """
 
 import argparse
+import itertools
 import os
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import uvloop
@@ -22,6 +24,7 @@ from callgate.model.event import Finished, NewEvent
 from callgate.model.store import Unit
 
 KEY = Ed25519PrivateKey.generate()
+META = {"tenant": "acme", "origin": "bench/acme"}
 
 
 class Clock:
@@ -32,22 +35,28 @@ class Clock:
         return time.monotonic_ns() // 1_000
 
 
+CLOCK = Clock()
+
+
 def one(number: int) -> Unit:
     body = Finished("ok", 1234, "23" * 32, 510)
     return Unit(events=(NewEvent(f"ev-{number:026}", 1_800_000_000_000 + number, body, f"call-{number // 2:026}"),))
 
 
-def build(folder: Path, events: int, per_batch: int = 20_000) -> None:
-    files = StoreFiles(folder)
+def build(folder: Path, units: Iterable[Unit], meta: dict[str, str] = META, per_batch: int = 20_000) -> None:
+    """Append the units to a store that nobody has open, or to a new one, as a writer of their own."""
+    files, units = StoreFiles(folder), iter(units)
     disk = Disk(files, connect)
-    disk.start(*files.prepare({"tenant": "acme", "origin": "bench/acme"}, connect, create=True))
-    for start in range(0, events, per_batch):
+    disk.start(*files.prepare(meta, connect, create=True))
+    writer = f"builder-{disk.tail.frontier.size}"
+    while chunk := list(itertools.islice(units, per_batch)):
         last = disk.tail
-        batch = Batch(disk, tenant="acme", writer="builder", size=last.frontier.size, seq=last.seq, now_ms=1)
-        for number in range(start, min(start + per_batch, events)):
-            batch.add(one(number))
+        seq, now_ms = last.seq if last.writer == writer else 0, max(last.at_ms, CLOCK.now_ms())
+        batch = Batch(disk, tenant=meta["tenant"], writer=writer, size=last.frontier.size, seq=seq, now_ms=now_ms)
+        for unit in chunk:
+            batch.add(unit)
         frontier, tiles = last.frontier.append(batch.hashes)
-        disk.write(batch, Tail(last.batch + 1, frontier, "builder", batch.seq, 1), tiles, None)
+        disk.write(batch, Tail(last.batch + 1, frontier, writer, batch.seq, now_ms), tiles, None)
         disk.restart_log()
     disk.close()
 
@@ -66,7 +75,7 @@ async def measure(folder: Path, events: int) -> None:
         sign=KEY.sign,
         origin="bench/acme",
         public_key=KEY.public_key().public_bytes_raw(),
-        clock=Clock(),
+        clock=CLOCK,
     )
     lap("open")
     await store.commit(one(events))
@@ -96,7 +105,7 @@ if __name__ == "__main__":
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=asked.folder) as made:
         begun = time.perf_counter()
-        build(Path(made) / "store", asked.events)
+        build(Path(made) / "store", map(one, range(asked.events)))
         size = (Path(made) / "store" / "ledger.db").stat().st_size >> 20
         print(f"built {asked.events} events, {size} MiB, in {time.perf_counter() - begun:.0f} s")
         uvloop.run(measure(Path(made) / "store", asked.events))
