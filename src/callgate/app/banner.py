@@ -42,6 +42,9 @@ def _sign_in(config: Config, name: str, home: Path, command: str, helpers: str, 
    Claude Code, in .mcp.json:
      {{"mcpServers": {{"{name}": {{"type": "http", "url": "{url}",
        "headersHelper": "{helpers}/claude-code"}}}}}}
+
+   All integrations at once, tools named <integration>__<tool>: {config.resource}/mcp
+   An assistant that starts programs instead: callgate stdio {name}
 """
 
 
