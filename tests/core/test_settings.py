@@ -2,8 +2,16 @@
 
 import pytest
 
-from callgate.core.settings import LIVE_KEYS, changed_keys, check_config, check_live, check_url, is_loopback
-from callgate.model.config import Config, IssuerConfig, Limits, Listen, LocalSocket, Log, LogLevel
+from callgate.core.settings import (
+    LIVE_KEYS,
+    changed_keys,
+    check_config,
+    check_live,
+    check_url,
+    host_and_port,
+    is_loopback,
+)
+from callgate.model.config import Config, IssuerConfig, Limits, Listen, LocalSocket, Log, LogLevel, Metrics, Telemetry
 from callgate.model.errors import ConfigError
 from callgate.model.terms import Profile
 
@@ -20,6 +28,24 @@ def key_of(config):
     assert caught.value.file == "config.toml"
     assert str(caught.value).startswith("config.toml: ")
     return caught.value.key
+
+
+@pytest.mark.parametrize(
+    "listen",
+    ["0.0.0.0:9464", "10.0.0.7:9464", "gate.example:9464", "127.0.0.1", ":1", "::1", "127.0.0.1:70000", "127.0.0.1:x"],
+)
+def test_metrics_are_for_this_host_alone(listen):
+    assert key_of(Config(metrics=Metrics(listen=listen))) == "metrics.listen"
+
+
+def test_metrics_and_spans_on_this_host_are_fine():
+    for listen in ("127.0.0.1:9464", "[::1]:9464", "localhost:0"):
+        check_config(Config(metrics=Metrics(listen=listen)), "config.toml")
+    assert host_and_port("[::1]:9464") == ("::1", 9464)
+    for url in ("http://127.0.0.1:4318/v1/traces", "https://collector.example/v1/traces"):
+        check_config(Config(telemetry=Telemetry(otlp_endpoint=url)), "config.toml")
+    for url in ("http://collector.example/v1/traces", "collector:4318", "https://ana:word@collector.example/"):
+        assert key_of(Config(telemetry=Telemetry(otlp_endpoint=url))) == "telemetry.otlp_endpoint"
 
 
 def test_the_default_is_fine():
@@ -113,6 +139,8 @@ OTHER = {
     "tenants": ("main", "other"),
     "limits": Limits(calls=7),
     "log": Log(level=LogLevel.DEBUG),
+    "metrics": Metrics(listen="127.0.0.1:9464"),
+    "telemetry": Telemetry(relay_to=("git",)),
     "local": LocalSocket(peers=(1000,), path="/run/callgate/gate.sock"),
     "issuers": (issuer(),),
 }

@@ -1,6 +1,8 @@
 """Health pages and metrics, over a house whose store can be made to fail."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,7 +33,7 @@ class Pages:
         )
         sources = Sources(
             "0",
-            [house.rooms.tenancy],
+            [house.rooms],
             house.gatehouse,
             lambda: self.refused,
             lambda: {"http_requests_in_flight": 3, "http_streams_open": 2, "http_connections_open": 5},
@@ -262,6 +264,13 @@ def test_every_family_is_exposed_under_a_conventional_name():
         assert "python_gc" not in text, "the library's global registry stays out"
 
     run(steps())
+
+
+def test_a_gate_that_nobody_scrapes_loads_none_of_it():
+    code = "import callgate.app.serving, sys; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "callgate" in loaded
+    assert not {"prometheus_client", "opentelemetry", "requests"} & set(loaded)
 
 
 def test_buckets_are_cumulative_and_inclusive():

@@ -19,6 +19,7 @@ from callgate.app.web import QuietServer, WebServer, bind, plain_http
 from callgate.core.settings import host_and_port
 from callgate.core.tally import Counts
 from callgate.flow.gatehouse import Gatehouse
+from callgate.flow.house import Rooms
 from callgate.flow.ports import Tracer
 from callgate.flow.readiness import Readiness
 from callgate.flow.tenancy import Tenancy
@@ -34,9 +35,9 @@ class Operators:
     listener of its own says that the gate lives and is not ready.
     """
 
-    def __init__(self, home: Home, config: Config, tenancies: Sequence[Tenancy], gatehouse: Gatehouse) -> None:
+    def __init__(self, home: Home, config: Config, houses: Sequence[Rooms], gatehouse: Gatehouse) -> None:
         self._config = config
-        self._tenancies = tenancies
+        self._tenancies = tenancies = [house.tenancy for house in houses]
         self._server: WebServer | None = None
         self._listener: QuietServer | None = None
         self._link: socket.socket | None = None
@@ -50,7 +51,7 @@ class Operators:
             keys=_readable_keys(home, config),
             free=lambda: shutil.disk_usage(home.root).free,
         )
-        sources = Sources(__version__, tenancies, gatehouse, self._refused, self._open_now)
+        sources = Sources(__version__, houses, gatehouse, self._refused, self._open_now)
         self.metrics = MetricsText(sources)
 
     def settle(self, server: WebServer) -> None:

@@ -114,7 +114,7 @@ class RunningGate:
         self._verifier = verifier
         self._issuers = issuers
         self._reloader = reloader
-        self._operators = Operators(home, config, [one.house.tenancy for one in built.values()], gatehouse)
+        self._operators = Operators(home, config, [one.house for one in built.values()], gatehouse)
         self._admins = {
             tenant: administration(
                 home,

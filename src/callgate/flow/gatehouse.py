@@ -122,6 +122,7 @@ class Gatehouse:
         if request.integration == EVERYTHING:
             meant = rooms.aggregate.meant(request)
             if meant is None:
+                rooms.tenancy.observer.turned_away(request, "unknown_tool")
                 return _NO_SUCH_TOOL
             request = meant
         if request.continued is not None:

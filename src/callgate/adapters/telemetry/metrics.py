@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from callgate.core.tally import Counts, Spread
 from callgate.flow.gatehouse import Gatehouse
+from callgate.flow.house import Rooms
 from callgate.flow.ports import StoreFigures
 from callgate.flow.tenancy import Tenancy
 from callgate.flow.watch import STEPS
@@ -50,6 +51,7 @@ FAMILIES = (
     Family("holds_oldest_age_seconds", "gauge", ("tenant", "ask"), "Age of the oldest of them; 0: none waits."),
     Family("holds_ended", "counter", ("tenant", "state"), "Holds that ended, by how."),
     Family("upstream_state", "gauge", ("tenant", "integration", "state"), "1 for the state the target is in, else 0."),
+    Family("upstream_sessions_open", "gauge", ("tenant",), "Sessions of the gate's own with targets."),
     Family("ledger_writable", "gauge", ("tenant",), "1: the ledger agrees with itself and is written."),
     Family("ledger_events", "gauge", ("tenant",), "Events in the ledger."),
     Family("ledger_bytes", "gauge", ("tenant",), "What the store takes on disk, logs included."),
@@ -74,14 +76,14 @@ class Sources:
     def __init__(
         self,
         version: str,
-        tenancies: Sequence[Tenancy],
+        houses: Sequence[Rooms],
         gatehouse: Gatehouse,
         refused: Callable[[], Counts],
         open_now: Callable[[], Mapping[str, int]],
     ) -> None:
         """``open_now``: values of ``http_requests_in_flight``, ``http_streams_open``, ``http_connections_open``."""
         self._version = version
-        self._tenancies = tenancies
+        self._houses = houses
         self._gatehouse = gatehouse
         self._refused = refused
         self._open_now = open_now
@@ -100,7 +102,9 @@ class Sources:
             yield name, ((), value)
         yield from _counted("http_requests_refused", self._refused())
         yield from _counted("tokens_refused", self._gatehouse.tokens_refused)
-        for tenancy in self._tenancies:
+        for house in self._houses:
+            tenancy = house.tenancy
+            yield "upstream_sessions_open", ((tenancy.tenant,), len(house.sessions))
             yield from _observed(tenancy)
             yield from _holds(tenancy)
             yield from _upstreams(tenancy)

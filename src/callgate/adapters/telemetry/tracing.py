@@ -79,8 +79,10 @@ class SpanTracer:
             "network.transport": "tcp",
             "network.protocol.name": "http",
         }
-        if request.protocol:
-            attributes["mcp.protocol.version"] = request.protocol
+        # What this client speaks: the target may be spoken to in another version.
+        spoken = request.claims.protocol or request.protocol
+        if spoken:
+            attributes["mcp.protocol.version"] = spoken
         names = _names(request.method, tool)
         span = self._tracer.start_span(
             _title(request.method, tool),
