@@ -36,6 +36,9 @@ def done(text: str) -> types.CallToolResult:
 
 
 async def name(ctx: Context, params: Asking) -> types.CallToolResult | types.InputRequiredResult:
+    answer = (params.input_responses or {}).get("user_name")
+    if isinstance(answer, types.ElicitResult) and answer.action != "accept":
+        return done(f"Nobody said a name: {answer.action}.")
     given = filled(params, "user_name", "name")
     return done(f"Hello, {given}!") if given else ask(user_name=form("What is your name?", "name"))
 

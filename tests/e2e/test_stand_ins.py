@@ -18,6 +18,7 @@ from callgate.adapters.identity.issuer import TokenIssuer
 from callgate.adapters.identity.keyring import Keyring
 from callgate.app.system import SystemEntropy
 from callgate.model.identity import Account
+from tests.conformance.columns import bare, through_gate
 from tests.e2e.harness import MODERN, PASSPHRASE, Gate, effects_in, gate_in, git_server
 from tests.e2e.stand_ins import configs
 from tests.e2e.stand_ins.claude_code import ClaudeCode
@@ -251,6 +252,37 @@ def test_claude_code_opens_its_stream_or_goes_on_without(gate):
     with Seat(gate, "claude-code, falling back").assistant() as claude:
         assert claude.protocol == "2025-11-25"
         assert claude.session
+
+
+# Servers that ask back.
+
+
+@pytest.fixture(scope="module")
+def asking(tmp_path_factory):
+    with bare() as url, through_gate(url, tmp_path_factory.mktemp("asking")) as (_, gate):
+        yield gate
+        assert gate.stop() == 0
+
+
+def test_codex_without_a_person_declines_what_a_server_asks(asking):
+    configured = Configured(asking.url("everything"), bearing(asking, "codex"), approval="approve")
+    with Codex(configured) as codex:
+        seen = codex.call("test_elicitation", {"message": "Who are you?"})
+        assert "action=decline" in seen
+        assert [one["params"]["message"] for one in codex.asked] == ["Who are you?"]
+        assert "LLM response" not in codex.call("test_sampling", {"prompt": "Say it."}), "it cannot be asked for that"
+        assert len(codex.asked) == 1
+
+
+def test_claude_code_without_a_person_cancels_what_a_server_asks(asking):
+    with ClaudeCode(Configured(asking.url("everything"), bearing(asking, "claude-code"))) as claude:
+        seen = claude.call("test_input_required_result_elicitation", {})
+        assert seen == "Nobody said a name: cancel."
+        assert [one["method"] for one in claude.asked] == ["elicitation/create"]
+
+
+def bearing(gate: Gate, runtime: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {gate.token(runtime)}"}
 
 
 # Their configuration, as the gate prints it.
