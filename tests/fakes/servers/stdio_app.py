@@ -156,6 +156,9 @@ def library(number, method, params):
     if method in LISTS:
         put({"id": number, "result": LISTS[method]})
     elif method == "resources/read":
+        if params["uri"] == "wiki://loud":
+            for level in ("debug", "error"):
+                put({"method": "notifications/message", "params": {"level": level, "data": "reading"}})
         put({"id": number, "result": {"contents": [{"uri": params["uri"], "text": f"text of {params['uri']}"}]}})
     elif method == "prompts/get":
         said = {"type": "text", "text": json.dumps(params)}
