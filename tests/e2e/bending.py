@@ -1,7 +1,9 @@
 """A gate in a process of its own whose clock, disk and limits a test bends while it runs."""
 
 import json
+import os
 import resource
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,8 +39,8 @@ class BentGate(Gate):
         (self.bent / "clock").write_bytes(bytes(8))
         (self.bent / "disk").write_text("")
         (self.bent / "limits").write_text("")
-        self.program = [str(ROOT / ".venv/bin/python"), "-m", "tests.e2e.bent_gate", str(self.bent)]
-        self.environment["PYTHONPATH"] = str(ROOT)
+        self.program = [sys.executable, "-m", "tests.e2e.bent_gate", str(self.bent)]
+        self.environment["PYTHONPATH"] = os.pathsep.join((str(ROOT), os.environ.get("PYTHONPATH", "")))
         stages = "".join(f'{name} = "production"\n' for name in integrations if name not in ("git", "filesystem"))
         self.files["rules.toml"] = self.files["rules.toml"].replace("[stages]\n", f"[stages]\n{stages}", 1)
         scopes = "".join(SCOPE.format(name=name) for name in integrations)

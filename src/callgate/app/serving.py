@@ -30,8 +30,8 @@ from callgate.app.build import Built, build_tenant, issuer_of, socket_of
 from callgate.app.desk import administration
 from callgate.app.operators import Operators
 from callgate.app.reload import Reloader, Settings, with_port
-from callgate.app.system import SystemClock, SystemEntropy, has_terminal
-from callgate.app.web import WebServer, bind, web_server
+from callgate.app.system import SystemClock, SystemEntropy, has_terminal, say, settle_descriptors
+from callgate.app.web import WebServer, bind, bound_connections, web_server
 from callgate.core.identity import Runtimes
 from callgate.core.rounds import RoundSealer
 from callgate.core.sessions import SessionSealer
@@ -58,6 +58,7 @@ _log = logging.getLogger("callgate.gate")
 
 def serve(home: Path, *, host: str | None = None, port: int | None = None) -> int:
     """Run until SIGINT or SIGTERM. Returns the exit code: 0, or 2 when the gate cannot start (said on stderr)."""
+    bound_connections(settle_descriptors())
     try:
         return uvloop.run(_serve(Home(home), host, port))
     except ConfigError as fault:
@@ -198,9 +199,7 @@ class RunningGate:
         self._every("log", WINDOW_S, _count_repeats)
         await self._operators.start()
         _settle_memory()
-        with contextlib.suppress(OSError):
-            # Whoever was to read it is gone: the gate serves all the same.
-            print(self._banner(), flush=True)
+        say(self._banner())
         await server.serve(sockets=[link])
         return 0
 

@@ -1,6 +1,7 @@
 """The machine's clock, randomness and files, behind the ports."""
 
 import os
+import resource
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from callgate.model.errors import ConfigError, InputError
 
 MAX_POLICY_BYTES = 1 << 20
 RANDOM_PAGE = 16 << 10
+MOST_DESCRIPTORS = 65_536
 
 
 class SystemClock:
@@ -70,6 +72,33 @@ def write_export(folder: str, files: Mapping[str, bytes]) -> None:
                 file.write(data)
     except OSError as fault:
         raise InputError(f"The folder cannot be written: {fault.strerror}.", code="bad_folder") from fault
+
+
+def settle_descriptors() -> int:
+    """Open what is missing of the three standard ones, so that no file of ours ever gets their numbers, and allow for
+    as many as the system lets us; returns how many.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
+    if soft == resource.RLIM_INFINITY or soft >= most:
+        return most
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return most
+
+
+def say(text: str) -> None:
+    """To standard output, if anybody is there."""
+    try:
+        print(text, flush=True)
+    except OSError:
+        nobody = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nobody, 1)
+        os.close(nobody)
 
 
 def has_terminal() -> bool:

@@ -21,6 +21,8 @@ from callgate.model.errors import ConfigError
 
 BACKLOG = 2048
 KEEP_ALIVE_S = 75
+KEPT_DESCRIPTORS = 512
+"""For the store, the targets and the local API, whatever clients do."""
 ANSWERS_S = 5
 """For the last answers to leave, once nothing is under way any more."""
 _JSON = (b"content-type", b"application/json")
@@ -52,6 +54,11 @@ class WebApp:
         headers = [_JSON, (b"content-length", str(len(body)).encode()), (b"cache-control", b"max-age=300")]
         await send({"type": "http.response.start", "status": 200 if allowed else 405, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+def bound_connections(descriptors: int) -> None:
+    """``descriptors``: as many may be open at once."""
+    GateProtocol.CONNECTIONS = min(GateProtocol.CONNECTIONS, max(descriptors - KEPT_DESCRIPTORS, descriptors // 2))
 
 
 class QuietServer(uvicorn.Server):

@@ -17,6 +17,8 @@ class GateProtocol(HttpToolsProtocol):
     HEAD_BYTES: ClassVar[int] = 64 << 10
     MESSAGE_BYTES: ClassVar[int] = 16 << 20
     """Head, body, chunk framing and trailers together."""
+    CONNECTIONS: ClassVar[int] = 16_384
+    """Open at once, of one server."""
 
     def __init__(self, *args: Any, **keywords: Any) -> None:
         super().__init__(*args, **keywords)
@@ -29,6 +31,16 @@ class GateProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._look = self.loop.call_later(self.HEAD_S, self._late)
+        if len(self.connections) > self.CONNECTIONS:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Close one on which nothing is under way, or this one: the store and the targets need descriptors too."""
+        for other in self.connections:
+            if other is not self and _idle(other):
+                other.transport.close()
+                return
+        self._end(b"503 Service Unavailable")
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._look is not None:
@@ -66,3 +78,8 @@ class GateProtocol(HttpToolsProtocol):
         if self.cycle is None or self.cycle.response_complete:
             self.transport.write(b"HTTP/1.1 %b\r\ncontent-length: 0\r\nconnection: close\r\n\r\n" % status)
         self.transport.close()
+
+
+def _idle(connection: Any) -> bool:
+    cycle = connection.cycle
+    return not connection.transport.is_closing() and (cycle is None or cycle.response_complete)

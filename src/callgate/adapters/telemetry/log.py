@@ -10,7 +10,6 @@ A fault that comes again and again fills no disk: see RepeatLimit.
 import copy
 import logging
 import re
-import sys
 import threading
 import traceback
 from datetime import UTC, datetime
@@ -18,11 +17,13 @@ from typing import Any, TextIO
 
 import msgspec
 
+from callgate.adapters.telemetry.outlet import Outlet
 from callgate.model.config import Log, LogFormat
 from callgate.model.errors import CallgateError
 
 CUT = "[cut]"
 MAX_TEXT = 4_096
+STDERR = 2
 REPEATS = 5
 WINDOW_S = 10.0
 PLACES = 256
@@ -115,7 +116,8 @@ class RepeatLimit(logging.Filter):
         key = (record.name, record.pathname, record.lineno, *said)
         with self._lock:
             place = self._places.get(key)
-            if place is None or record.created - place.since >= WINDOW_S:
+            # The clock may have been set back since.
+            if place is None or not 0 <= record.created - place.since < WINDOW_S:
                 if place is not None and place.held is not None:
                     record.repeated = place.seen - REPEATS
                 self._places.pop(key, None)
@@ -131,7 +133,7 @@ class RepeatLimit(logging.Filter):
     def due(self, now: float) -> list[logging.LogRecord]:
         """What was held back in windows that are over at ``now`` (seconds since 1970), one record each."""
         with self._lock:
-            over = [key for key, place in self._places.items() if now - place.since >= WINDOW_S]
+            over = [key for key, place in self._places.items() if not 0 <= now - place.since < WINDOW_S]
             places = [self._places.pop(key) for key in over]
         found: list[logging.LogRecord] = []
         for place in places:
@@ -190,13 +192,17 @@ def _plain_line(fields: dict[str, Any]) -> str:
 
 
 def configure(config: Log, stream: TextIO | None = None) -> None:
-    """The root logger writes to ``stream`` (standard error) alone; libraries below warning stay quiet."""
-    handler = logging.StreamHandler(stream or sys.stderr)
+    """The root logger writes to ``stream`` (standard error, through an Outlet) alone; libraries below warning stay
+    quiet.
+    """
+    handler = Outlet(STDERR) if stream is None else logging.StreamHandler(stream)
     handler.setFormatter(RedactingFormatter(config.format))
     handler.addFilter(RepeatLimit())
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)
+        if isinstance(old, Outlet):
+            old.close()
     root.addHandler(handler)
     root.setLevel(logging.WARNING)
     logging.getLogger("callgate").setLevel(config.level.upper())
