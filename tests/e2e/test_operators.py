@@ -159,3 +159,27 @@ def test_a_metrics_address_that_is_taken_stops_the_start(tmp_path):
             done = gate.command("serve")
             assert done.returncode == 2
             assert "metrics.listen" in done.stderr
+
+
+def test_a_store_whose_files_go_is_not_ready_and_says_what_to_do(tmp_path):
+    with effects_in(tmp_path) as effects, gate_in(tmp_path) as gate:
+        gate.add("git", url=effects.url, allow_private=True)
+        token = gate.token()
+        assert states(gate.port)[0] == 200
+        ledger = next((gate.home / "data").rglob("ledger.db"))
+        ledger.rename(ledger.with_name("away.db"))
+        refused = gate.call("git_status", {"repo_path": REPOSITORY}, token=token)
+        assert refused.result["isError"] is True
+        until(lambda: states(gate.port)[0] == 503)
+        status, body = ask(gate.port, "/readyz")
+        told = json.loads(body)
+        assert told["status"] == "not_ready"
+        broken = [one for one in told["checks"] if one["state"] == "fail"]
+        assert broken and all(one["todo"] for one in broken)
+        assert str(tmp_path) not in body.decode(), "no path of the machine"
+        text = gate.command("metrics").stdout
+        assert of(figures(text), "callgate_ledger_writable", tenant="main") == 0
+        assert of(figures(text), "callgate_store_errors_total") >= 1
+        assert ask(gate.port, "/livez")[0] == 200
+        lines = gate.stderr.read_text()
+        assert "call_refused" in lines or "outcome_not_recorded" in lines

@@ -82,7 +82,9 @@ def test_spans_hold_no_value_and_no_person():
         text = "".join(span.to_json() for span in exporter.get_finished_spans())
         for word in ("secret words", "/srv/app", "ana", "secret_tool_name", "nonsense"):
             assert word not in text
-        assert any(span.name == "tools/call" for span in exporter.get_finished_spans()), "what is not pinned has no name"
+        assert any(span.name == "tools/call" for span in exporter.get_finished_spans()), (
+            "what is not pinned has no name"
+        )
 
     run(steps())
 
@@ -126,6 +128,24 @@ def test_refusals_and_holds_are_told_apart():
         assert "error.type" not in held.attributes
         assert held.attributes["callgate.answer"] == "pending"
         assert not [span for span in exporter.get_finished_spans() if span.kind is SpanKind.CLIENT]
+
+    run(steps())
+
+
+def test_an_approved_call_has_a_span_of_its_own_in_the_trace_of_who_asked():
+    async def steps():
+        house, exporter = await traced()
+        held = await house.commit(claims=Claims(traceparent=CLAIM))
+        await house.approve(held.hold)
+        asked, redeemed = [span for span in exporter.get_finished_spans() if span.kind is SpanKind.SERVER]
+        assert asked.attributes["callgate.answer"] == "pending"
+        assert redeemed.attributes["callgate.answer"] == "served"
+        assert redeemed.attributes["callgate.effect"] == "allow"
+        assert redeemed.attributes["callgate.call_id"] == asked.attributes["callgate.call_id"]
+        assert f"{redeemed.context.trace_id:032x}" == TRACE
+        client = next(span for span in exporter.get_finished_spans() if span.kind is SpanKind.CLIENT)
+        assert client.parent.span_id == redeemed.context.span_id
+        assert f"{client.context.span_id:016x}" in house.upstream.sent[-1].traceparent
 
     run(steps())
 

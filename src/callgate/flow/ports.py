@@ -9,8 +9,8 @@ from typing import Protocol
 from callgate.core.jsonrpc import Message
 from callgate.core.ledger.tree import Frontier
 from callgate.core.tally import Spread
-from callgate.model.answer import Request
 from callgate.model.base import Fact
+from callgate.model.call import Claims
 from callgate.model.identity import Account, Credential
 from callgate.model.store import (
     CheckpointRow,
@@ -247,6 +247,20 @@ class Tokens(Protocol):
         """
 
 
+class SpanStart(Fact, frozen=True):
+    """A call that begins, or an approved one that runs."""
+
+    tenant: str
+    method: str
+    """JSON-RPC method."""
+    tool: str
+    """Empty: its name is not pinned."""
+    runtime: str
+    claims: Claims
+    """What the client says of its trace gives the span its parent, and nothing else."""
+    at_us: int
+
+
 class SpanFacts(Fact, frozen=True):
     """A call that ended, as a span tells it: ids, codes and times, never a value. Words as in the ledger; empty: none."""
 
@@ -279,10 +293,7 @@ class CallSpan(Protocol):
 
 
 class Tracer(Protocol):
-    def begin(self, tenant: str, request: Request, tool: str, at_us: int) -> CallSpan | None:
-        """``tool``: its name when it is pinned, else empty. What the client says of its trace is a claim: it gives the
-        span its parent, and nothing else.
-        """
+    def begin(self, start: SpanStart) -> CallSpan | None: ...
 
 
 Relay = Callable[[bytes], None]

@@ -221,9 +221,11 @@ class Redeemer:
             protocol=MODERN if call.asks else "",
             permitted=lambda: still(self._tenancy, prepared, epoch, min(call.deadline_ms, hold.expires_ms), approval),
             epilogue=epilogue,
+            watch=self._tenancy.observer.redeem(call, decision),
         )
         flight.cancelled = live.epoch != epoch and bool(live.halts_for(call) or self._revoked(call))
-        await self._executor.run(flight, _nobody)
+        answer = await self._executor.run(flight, _nobody)
+        self._tenancy.observer.redeemed(flight.watch, answer)
         self._holds.wake(hold.id)
         return None
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from callgate.core.tally import Counts, Spread
 from callgate.flow.live import Live
-from callgate.flow.ports import CallSpan, Clock, SpanFacts, Tracer
+from callgate.flow.ports import CallSpan, Clock, SpanFacts, SpanStart, Tracer
 from callgate.model.answer import Answer, Failed, Pending, Refused, Request, Served
 from callgate.model.call import Call
 from callgate.model.decision import Decision, Finding
@@ -63,7 +63,8 @@ class Watch:
         if self.judged_us:
             found.append(("judge", self.began_us, self.judged_us))
         if self.sent_us:
-            found.append(("commit_decided", self.judged_us or self.sent_us, self.sent_us))
+            if self.judged_us:
+                found.append(("commit_decided", self.judged_us, self.sent_us))
             if self.answered_us:
                 found.append(("upstream", self.sent_us, self.answered_us))
                 found.append(("commit_outcome", self.answered_us, self.recorded_us or ended_us))
@@ -107,8 +108,39 @@ class Observer:
         if self.tracer is not None:
             connected = self._live.connected.get(request.integration)
             known = connected is not None and request.tool in connected.toolbox.tools
-            watch.span = self.tracer.begin(self._tenant, request, request.tool if known else "", watch.began_us)
+            watch.span = self.tracer.begin(
+                SpanStart(
+                    tenant=self._tenant,
+                    method=request.method,
+                    tool=request.tool if known else "",
+                    runtime=request.credential.runtime.id,
+                    claims=request.claims,
+                    at_us=watch.began_us,
+                )
+            )
         return watch
+
+    def redeem(self, call: Call, decision: Decision) -> Watch:
+        """An approved call runs; who asked for it may be long gone."""
+        watch = Watch(self._clock.monotonic_us())
+        watch.call, watch.decision = call, decision
+        if self.tracer is not None:
+            watch.span = self.tracer.begin(
+                SpanStart(
+                    tenant=self._tenant,
+                    method=call.method,
+                    tool=call.tool,
+                    runtime=call.principal.runtime.id,
+                    claims=call.claims,
+                    at_us=watch.began_us,
+                )
+            )
+        return watch
+
+    def redeemed(self, watch: Watch, answer: Served | Failed) -> None:
+        """It is no second call: its execution is counted, and told."""
+        if watch.call is not None and (watch.span is not None or self.report is not None):
+            self._tell(watch, watch.call.integration, _kind(answer), answer, self._clock.monotonic_us())
 
     def judged(self, watch: Watch, decision: Decision) -> None:
         watch.judged_us = self._clock.monotonic_us()

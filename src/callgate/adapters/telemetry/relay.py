@@ -1,7 +1,6 @@
 """Passing a client's own ``traceparent`` on, while the gate makes no spans itself."""
 
-from callgate.flow.ports import SpanFacts
-from callgate.model.answer import Request
+from callgate.flow.ports import SpanFacts, SpanStart
 
 
 class RelayedTrace:
@@ -24,6 +23,6 @@ class RelayTracer:
     def __init__(self, to: frozenset[str]) -> None:
         self._to = to
 
-    def begin(self, tenant: str, request: Request, tool: str, at_us: int) -> RelayedTrace | None:  # noqa: ARG002 - the port's
-        known = request.claims.traceparent
+    def begin(self, start: SpanStart) -> RelayedTrace | None:
+        known = start.claims.traceparent
         return RelayedTrace(known, self._to) if known else None

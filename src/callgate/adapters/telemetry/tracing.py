@@ -28,8 +28,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from callgate.flow.ports import SpanFacts
-from callgate.model.answer import Request
+from callgate.flow.ports import SpanFacts, SpanStart
 from callgate.model.call import TOOLS_CALL, Claims
 from callgate.model.config import Telemetry
 
@@ -69,29 +68,26 @@ class SpanTracer:
     def __init__(self, provider: TracerProvider, version: str) -> None:
         self._tracer = provider.get_tracer("callgate", version)
 
-    def begin(self, tenant: str, request: Request, tool: str, at_us: int) -> "TracedCall":
+    def begin(self, start: SpanStart) -> "TracedCall":
         # Steps are measured on the monotonic clock; a span wants the wall clock.
         offset_ns = time.time_ns() - time.monotonic_ns()
         attributes: dict[str, str] = {
-            "mcp.method.name": request.method,
-            "callgate.tenant": tenant,
-            "callgate.runtime": request.credential.runtime.id,
+            "mcp.method.name": start.method,
+            "callgate.tenant": start.tenant,
+            "callgate.runtime": start.runtime,
             "network.transport": "tcp",
             "network.protocol.name": "http",
         }
-        # What this client speaks: the target may be spoken to in another version.
-        spoken = request.claims.protocol or request.protocol
-        if spoken:
-            attributes["mcp.protocol.version"] = spoken
-        names = _names(request.method, tool)
+        if start.claims.protocol:
+            attributes["mcp.protocol.version"] = start.claims.protocol
         span = self._tracer.start_span(
-            _title(request.method, tool),
-            context=_parent(request.claims),
+            _title(start.method, start.tool),
+            context=_parent(start.claims),
             kind=SpanKind.SERVER,
-            attributes={**attributes, **names},
-            start_time=at_us * 1000 + offset_ns,
+            attributes={**attributes, **_names(start.method, start.tool)},
+            start_time=start.at_us * 1000 + offset_ns,
         )
-        return TracedCall(self._tracer, span, request.method, tool, offset_ns)
+        return TracedCall(self._tracer, span, start.method, start.tool, offset_ns)
 
 
 class TracedCall:
