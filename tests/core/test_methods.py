@@ -168,5 +168,5 @@ def test_prompts_with_names_that_nobody_can_tell_apart_are_kept_away():
     names = ["re-view", "re_view", "hid\u200bden", "fine name"]
     made = box(prompts=tuple({"name": name} for name in names))
     assert [form.quarantine for form in prompt_forms(made.pin)] == ["look_alike", "look_alike", "unreadable", ""]
-    assert codes(made.tools[PROMPTS_GET].schema_findings({"name": "re-view"})) == ["quarantined"]
+    assert codes(made.tools[PROMPTS_GET].schema_findings({"name": "re-view"})) == ["prompt_kept_away"]
     assert made.tools[PROMPTS_GET].schema_findings({"name": "fine name"}) == ()

@@ -140,7 +140,8 @@ def _confirm(gate: Gate, by: Person, found: DiscoveryView, *, yes: bool) -> None
     confirmed = decode(
         gate.act("integrations", found.integration, "confirm", by=by, act={"digest": found.digest}), IntegrationView
     )
-    screens.say(f"{confirmed.name} is connected with {confirmed.tools} tools.")
+    prompts = f" and {confirmed.prompts} prompts" if confirmed.prompts else ""
+    screens.say(f"{confirmed.name} is connected with {confirmed.tools} tools{prompts}.")
 
 
 def _agreed(integration: str) -> bool:

@@ -20,6 +20,7 @@ from callgate.model.terms import Effect, Tier
 from callgate.model.tool import IntegrationPin, PromptPin, TargetRule, ToolManifest, ToolPin
 
 TEMPLATES_LIST = "resources/templates/list"
+_GATE = "schema"
 MAX_VALUE = 64 * 1024
 """Characters of one argument of a prompt."""
 _MAX_CURSOR = 8 * 1024
@@ -118,13 +119,13 @@ class PromptForm:
         """Of ``arguments``, whose values the method's schema has seen to be texts."""
         names = given.keys() if isinstance(given, dict) else frozenset()
         found = [
-            _denied("schema_required", f"The prompt's argument {name} is missing.", "arguments")
+            _deny("schema_required", f"The prompt's argument {name} is missing.", "arguments")
             for name in sorted(self.required - names)
         ]
         if not names <= self.known:
             known = ", ".join(sorted(self.known)[:MAX_NAMED])
             said = "There is an argument that the confirmed prompt does not declare."
-            found.append(_denied("undeclared", f"{said} It declares: {known}." if known else said, "arguments"))
+            found.append(_deny("undeclared", f"{said} It declares: {known}." if known else said, "arguments"))
         return tuple(found)
 
 
@@ -155,9 +156,9 @@ class MethodProfile(ToolProfile):
             return found
         prompt = self._prompts.get(named)
         if prompt is None:
-            return (_denied("unknown_prompt", "This integration has no prompt of this name that was confirmed.", ""),)
+            return (_deny("unknown_prompt", "This integration has no prompt of this name that was confirmed.", ""),)
         if prompt.quarantine:
-            return (_denied("quarantined", "The name of this prompt cannot be read for certain.", ""),)
+            return (_deny("prompt_kept_away", "The name of this prompt can be taken for another, or not be read.", ""),)
         return prompt.findings(arguments.get("arguments")) if self.method == PROMPTS_GET else ()
 
     def drift_key(self, arguments: dict[str, Any]) -> str:
@@ -243,5 +244,5 @@ def _reference(arguments: dict[str, Any]) -> dict[str, Any]:
     return reference if isinstance(reference, dict) else {}
 
 
-def _denied(code: str, reason: str, path: str) -> Finding:
-    return Finding(gate="schema", code=code, effect=Effect.DENY, path=path, reason=reason)
+def _deny(code: str, reason: str, path: str) -> Finding:
+    return Finding(gate=_GATE, code=code, effect=Effect.DENY, path=path, reason=reason)

@@ -161,7 +161,7 @@ def _of_gate(body: EventBody, names: dict[str, str]) -> str:
         case PinsConfirmed():
             return f"{names[body.by]} confirmed {body.tools} tools of {body.integration}"
         case DriftSeen():
-            return f"{body.integration} changed {len(body.tools)} confirmed tools"
+            return f"{body.integration} changed {len(body.tools)} confirmed definitions"
         case PolicyProposed():
             return f"{names[body.by]} proposed policy {body.bundle[:12]}"
         case PolicyApproved():

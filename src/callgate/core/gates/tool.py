@@ -9,7 +9,7 @@ from callgate.model.terms import Ask, Effect
 GATE = "tool"
 
 _QUARANTINE = {
-    "reserved": "Names that start with callgate_ are the gate's own.",
+    "reserved": "Names that start with callgate_, and names of methods, are the gate's own.",
     "unreadable": "Its name is too long, or has a character that cannot be seen.",
     "look_alike": "Its name can be taken for the name of another tool.",
     "shared_session": "It chooses what later calls aim at, in a session that all callers of this server share.",
@@ -42,6 +42,6 @@ _DRIFTED = Finding(
     gate=GATE,
     code="definition_changed",
     effect=Effect.HOLD,
-    reason="The server now describes this tool otherwise than it was confirmed.",
+    reason="The server now describes this otherwise than it was confirmed.",
     ask=Ask.ACCEPTABLE,
 )
