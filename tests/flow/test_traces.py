@@ -8,6 +8,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from callgate.adapters.telemetry.relay import RelayTracer
 from callgate.adapters.telemetry.tracing import SpanTracer, bare_provider
+from callgate.flow.ports import SpanFacts, SpanStart
 from callgate.model.answer import Failed, Pending, Refused, Served
 from callgate.model.call import Claims
 from callgate.model.config import Telemetry
@@ -114,6 +115,29 @@ def test_what_went_wrong_is_said_by_code(answer, kind, error):
         assert client.status.status_code is StatusCode.ERROR
 
     run(steps())
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (b'{"code":-32000,"message":"secret"}', "-32000"),
+        (b'{"code":"secret"}', "unreadable"),
+        (b'{"code":1,"data":' + b"[" * 50_000, "unreadable"),
+        (b'{"code":1e400}', "unreadable"),
+        (b'{"m":"\xff","code":5}', "5"),
+    ],
+)
+def test_an_error_of_the_target_is_its_code_whatever_else_it_says(error, kind):
+    exporter = InMemorySpanExporter()
+    provider = bare_provider(Telemetry(), "0")
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    start = SpanStart(tenant="acme", method="tools/call", tool="t", runtime="codex", claims=Claims(), at_us=1)
+    span = SpanTracer(provider, "0").begin(start)
+    words = dict.fromkeys(("call_id", "decision_id", "integration", "tier", "effect", "gate", "code", "fault"), "")
+    span.end(SpanFacts(**words, answer="served", outcome="protocol_error", error=error, steps=(), ended_us=2))
+    found = exporter.get_finished_spans()[0]
+    assert found.attributes["error.type"] == found.attributes["rpc.response.status_code"] == kind
+    assert "secret" not in found.to_json()
 
 
 def test_refusals_and_holds_are_told_apart():

@@ -240,7 +240,7 @@ def _kind(answer: Answer | None) -> str:
         return "cancelled"
     if isinstance(answer, Failed) and answer.unknown:
         return "unknown"
-    return _KINDS[type(answer)]
+    return _KINDS.get(type(answer), "other")
 
 
 def _line(facts: SpanFacts, whole_us: int) -> dict[str, object]:

@@ -182,8 +182,8 @@ def _status(facts: SpanFacts) -> str:
         return ""
     try:
         return str(_rpc_error.decode(facts.error).code)
-    except msgspec.MsgspecError:
-        return "0"
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return "unreadable"
 
 
 def _answered(facts: SpanFacts) -> str:
