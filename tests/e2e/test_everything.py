@@ -244,3 +244,27 @@ def test_no_gate_is_running(gate, tmp_path):
     assert "callgate serve" in error["message"]
     code, said = front.leave()
     assert (code, "callgate serve" in said) == (2, True)
+
+
+def test_a_login_that_is_revoked_and_renewed_while_the_client_stays(gate, repository):
+    front = Front(gate, "--runtime", "codex")
+    front.greet()
+    call = {"name": "git__git_status", "arguments": {"repo_path": repository}}
+    assert "result" in front.ask("tools/call", call)
+    assert gate.command("logout", "--runtime", "codex").returncode == 0
+    assert "callgate login --runtime codex" in front.ask("tools/call", call, 2)["error"]["message"]
+    done = gate.command("login", "--runtime", "codex", "--passphrase-fd", "0", stdin=PASSPHRASE)
+    assert done.returncode == 0, done.stderr
+    assert not front.ask("tools/call", call, 3)["result"].get("isError")
+    assert front.leave()[0] == 0
+
+
+def test_a_gate_that_restarts_while_the_client_stays(gate, repository):
+    front = Front(gate, "old", "--runtime", "codex")
+    front.greet()
+    call = {"name": "git_status", "arguments": {"repo_path": repository}}
+    assert not front.ask("tools/call", call)["result"].get("isError")
+    assert gate.stop() == 0
+    gate.start()
+    assert not front.ask("tools/call", call, 2)["result"].get("isError")
+    assert front.leave() == (0, "")

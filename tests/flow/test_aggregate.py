@@ -14,6 +14,8 @@ from callgate.flow.admin import Peer
 from callgate.flow.serving import EVERYTHING
 from callgate.flow.sessions import IDLE_MS, MOST
 from callgate.model.answer import Failed, Pending, Refused, Served
+from callgate.model.bundle import Domain
+from callgate.model.call import PROMPTS_GET
 from callgate.model.errors import OutcomeUnknown, UpstreamError
 from callgate.model.event import Decided, Finished
 from callgate.model.inquiry import Continued
@@ -158,7 +160,7 @@ def test_tools_that_look_alike_across_integrations_are_kept_away_and_told() -> N
         await consented(house, rules("git", "a", "a-b"))
         assert all(name.startswith("git__") for name in names(house))
         assert isinstance(await everywhere(house, "a__b_read"), Failed)
-        assert ("names_kept_away", {"tools": 2}) in house.logged
+        assert ("names_kept_away", {"names": 2}) in house.logged
         warnings = [one for one in (await house.admin.status()).warnings if one.code == "names_kept_away"]
         assert "a/b_read, a-b/read" in warnings[0].text
         views = await house.admin.tools("a")
@@ -182,10 +184,11 @@ def test_names_are_made_when_what_is_connected_changes_and_never_per_call(monkey
             assert isinstance(await everywhere(house, "git__git_status"), Served)
             await house.admin.halts()
             names(house)
-        assert made == [["git", "web"]]
+        both, three = [["git", "web"]] * 2, [["git", "third", "web"]] * 2  # tools and prompts
+        assert made == both
         await connected(house, "third")
         names(house)
-        assert made == [["git", "web"], ["git", "third", "web"]]
+        assert made == both + three
 
     monkeypatch.setattr("callgate.flow.aggregate.build_names", counted)
     run(test())
@@ -249,6 +252,40 @@ def test_other_methods_reach_nothing_there() -> None:
         for name in ("git__git_status", "resources/read"):
             assert isinstance(await everywhere(house, name, method="resources/read"), Failed)
         assert not web.sent
+
+    run(test())
+
+
+def test_prompts_are_there_under_public_names_too() -> None:
+    prompts = [{"name": "review", "description": "Review"}, {"name": "Review"}, {"name": "plain"}]
+    domain = Domain(name="local-work", title="Work", owner="ana", targets=("mcp.prompt:*", "git.repository:*"))
+
+    def answer(request: Any) -> Any:
+        return {"messages": []} if request.method == PROMPTS_GET else git_answers(request)
+
+    async def test() -> None:
+        house, web = await wide_house()
+        await house.use_bundle(domains=(domain,))
+        web.offers = web.offers_modern = ("tools", "prompts")
+        web.prompts, web.answer = prompts, answer
+        found = await house.admin.refresh_integration("web")
+        await house.admin.confirm_integration(house.presence(roles=ALL_ROLES), "web", found.digest)
+        listing = house.gatehouse.listing(house.credential(), EVERYTHING)
+        assert listing is not None
+        assert listing.offers == listing.offers_modern == ("prompts",)
+        assert [prompt["name"] for prompt in json.loads(listing.prompts)] == ["web__plain"]
+        decided = []
+        for integration, name in (("web", "plain"), (EVERYTHING, "web__plain")):
+            request = house.request(PROMPTS_GET, integration=integration, protocol="2025-11-25", method=PROMPTS_GET)
+            request = msgspec.structs.replace(request, arguments={"name": name})
+            assert isinstance(await house.gatehouse.call(request, lambda _: None), Served)
+            body = [one for one in await house.events() if isinstance(one, Decided)][-1]
+            decided.append(msgspec.structs.replace(body, arguments=""))
+            assert msgspec.json.decode(web.sent[-1].params) == {"name": "plain"}
+        assert decided[0] == decided[1]
+        for name in ("plain", "web__review", 3, None):
+            request = msgspec.structs.replace(request, arguments={"name": name})
+            assert isinstance(await house.gatehouse.call(request, lambda _: None), Failed)
 
     run(test())
 

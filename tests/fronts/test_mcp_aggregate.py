@@ -113,3 +113,16 @@ def test_without_a_token_the_endpoint_says_where_to_get_one() -> None:
         assert found.status == 200
 
     run(test, ALL)
+
+
+def test_prompts_are_offered_where_there_are_some() -> None:
+    prompts = listing(EVERYTHING, tools=TOOLS, offers=("prompts",), prompts=({"name": "web__plain"},))
+
+    async def test(front: McpFront, serving: FakeServing) -> None:
+        session = await begin(front, path="/mcp")
+        found = await ask(front, request("prompts/list"), path="/mcp", headers=session)
+        assert found.result == {"prompts": [{"name": "web__plain"}]}
+        await ask(front, request("prompts/get", {"name": "web__plain"}), path="/mcp", headers=session)
+
+    (asked,) = run(test, prompts).requests
+    assert (asked.integration, asked.method, asked.arguments) == (EVERYTHING, "prompts/get", {"name": "web__plain"})

@@ -29,7 +29,8 @@ def stdio(
 ) -> None:
     """Speak MCP on stdin and stdout with the running gate, for assistants without HTTP.
 
-    The token is the one that login keeps, or in CALLGATE_TOKEN, or in the file; it never stands on the command line.
+    The token is the file's, or else the one in CALLGATE_TOKEN, or else the one that login keeps; it never stands on the
+    command line.
     Exit codes, when the client leaves: 0 all is well, 1 the gate refused the token or there is none, 2 no gate is
     running or it has no such integration.
     """

@@ -1,4 +1,4 @@
-"""The endpoint for everything: all tools of the caller's integrations in one list, under public names.
+"""The endpoint for everything: all tools and prompts of the caller's integrations, under public names.
 
 Names and lists are made when what is connected changes; a call looks its name up and is then governed like any other.
 """
@@ -9,14 +9,15 @@ import msgspec
 
 from callgate import __version__
 from callgate.core.asks import allowed
-from callgate.core.name_table import NameTable, build_names
+from callgate.core.methods import PromptForm, prompt_forms
+from callgate.core.name_table import KeptAway, NameTable, build_names
 from callgate.core.toolbox import Toolbox, ToolProfile
 from callgate.flow.connect import ALL_ERAS
 from callgate.flow.prepare import everyday
 from callgate.flow.serving import EVERYTHING, Listing
 from callgate.flow.tenancy import Tenancy
 from callgate.model.answer import Request
-from callgate.model.call import TOOLS_CALL
+from callgate.model.call import PROMPTS_GET, TOOLS_CALL
 from callgate.model.contract import Contract
 from callgate.model.identity import Credential
 
@@ -39,8 +40,10 @@ class Aggregate:
         self._epoch = -1
         self._of: tuple[Toolbox, ...] = ()
         self._table = NameTable({}, ())
+        self._prompt_table = NameTable({}, ())
         self._renamed: dict[str, tuple[bytes, ...]] = {}
-        """Tool objects under their public names, by integration."""
+        """Tool objects under their public names, by integration; like ``_prompts``."""
+        self._prompts: dict[str, tuple[bytes, ...]] = {}
         self._listings: dict[tuple[str, ...], Listing] = {}
 
     def table(self) -> NameTable:
@@ -53,17 +56,29 @@ class Aggregate:
                 self._make(found)
         return self._table
 
+    def kept_away(self) -> tuple[KeptAway, ...]:
+        """Tools and prompts that are confirmed and have no public name."""
+        return (*self.table().kept_away, *self._prompt_table.kept_away)
+
     def meant(self, request: Request) -> Request | None:
         """The request as it would come to the integration's own endpoint, but in the gate's own session; None: this
-        login has no tool of that name.
+        login has no tool or prompt of that name, or the method is none of this endpoint.
         """
-        found = self.table().tools.get(request.tool)
+        table = self.table()
+        if request.method == PROMPTS_GET:
+            name = request.arguments.get("name")
+            found = self._prompt_table.tools.get(name) if isinstance(name, str) else None
+        else:
+            found = table.tools.get(request.tool) if request.method == TOOLS_CALL else None
         narrowed = request.credential.integrations
-        if found is None or request.method != TOOLS_CALL or (narrowed and found[0] not in narrowed):
+        if found is None or (narrowed and found[0] not in narrowed):
             return None
-        integration, tool = found
+        integration, name = found
         asks = allowed(request.asks, self._tenancy.live.connected[integration].listing.asks) if request.asks else ()
-        return msgspec.structs.replace(request, integration=integration, tool=tool, protocol="", asks=asks)
+        mine = msgspec.structs.replace(request, integration=integration, protocol="", asks=asks)
+        if request.method == PROMPTS_GET:
+            return msgspec.structs.replace(mine, arguments={**request.arguments, "name": name})
+        return msgspec.structs.replace(mine, tool=name)
 
     def listing(self, credential: Credential) -> Listing:
         """The tools of every integration that this login and some rules for its person and runtime name.
@@ -82,20 +97,15 @@ class Aggregate:
     def _make(self, found: tuple[Toolbox, ...]) -> None:
         self._of = found
         boxes = {box.integration.name: box for box in found if box.pin is not None}
-        former = self._table.kept_away
-        callable_ = {name: [tool.name for tool in _tools(box)] for name, box in boxes.items()}
-        self._table = build_names(callable_)
-        self._renamed = {
-            name: tuple(
-                _renamed(tool.listed, shown)
-                for tool in _tools(box)
-                if (shown := self._table.names.get((name, tool.name))) is not None
-            )
-            for name, box in boxes.items()
-        }
+        former = (*self._table.kept_away, *self._prompt_table.kept_away)
+        tools = {name: [(tool.name, tool.listed) for tool in _tools(box)] for name, box in boxes.items()}
+        prompts = {name: [(form.name, form.definition) for form in _prompts(box)] for name, box in boxes.items()}
+        self._table, self._renamed = _named(tools)
+        self._prompt_table, self._prompts = _named(prompts)
         self._listings = {}
-        if self._table.kept_away and self._table.kept_away != former:
-            self._tenancy.log("names_kept_away", {"tools": len(self._table.kept_away)})
+        kept_away = (*self._table.kept_away, *self._prompt_table.kept_away)
+        if kept_away and kept_away != former:
+            self._tenancy.log("names_kept_away", {"names": len(kept_away)})
 
     def _reach(self, credential: Credential) -> tuple[str, ...]:
         """Names of integrations, sorted."""
@@ -139,6 +149,8 @@ class Aggregate:
             for box in boxes
             if box.pin is not None and box.pin.instructions
         ]
+        prompts = [prompt for name in names for prompt in self._prompts[name]]
+        offers = ("prompts",) if prompts else ()
         return Listing(
             integration=EVERYTHING,
             tools=b"[" + b",".join(tool for name in names for tool in self._renamed[name]) + b"]",
@@ -147,6 +159,9 @@ class Aggregate:
             eras=ALL_ERAS,
             bridged=True,
             headers=tuple(headers),
+            offers=offers,
+            offers_modern=offers,
+            prompts=b"[" + b",".join(prompts) + b"]",
             asks=tuple(sorted({word for name in names for word in live.connected[name].listing.asks})),
         )
 
@@ -160,6 +175,28 @@ def _tools(box: Toolbox) -> list[ToolProfile]:
     pins = box.pin.tools if box.pin is not None else ()
     found = [tool for pin in pins if (tool := box.tools.get(pin.name)) is not None and tool.pin == pin]
     return [tool for tool in found if not tool.quarantine]
+
+
+def _prompts(box: Toolbox) -> list[PromptForm]:
+    """The usable prompts of a server that offers them."""
+    pin = box.pin
+    if pin is None or "prompts" not in {*(pin.offers or ()), *pin.offers_modern}:
+        return []
+    return [form for form in prompt_forms(pin) if not form.quarantine]
+
+
+def _named(objects: dict[str, list[tuple[str, bytes]]]) -> tuple[NameTable, dict[str, tuple[bytes, ...]]]:
+    """Public names of (name, definition) by integration, and the definitions under them."""
+    table = build_names({integration: [name for name, _ in some] for integration, some in objects.items()})
+    renamed = {
+        integration: tuple(
+            _renamed(definition, public)
+            for name, definition in some
+            if (public := table.names.get((integration, name))) is not None
+        )
+        for integration, some in objects.items()
+    }
+    return table, renamed
 
 
 def _renamed(listed: bytes, name: str) -> bytes:

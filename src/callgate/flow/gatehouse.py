@@ -32,9 +32,9 @@ _REASONS = {
 _NO_SUCH_TOOL = Failed(
     call_id="",
     code="unknown_tool",
-    reason="There is no tool of this name here.",
+    reason="There is no tool or prompt of this name here.",
     unknown=False,
-    next="Nothing was executed. List the tools again and use a name as it stands there.",
+    next="Nothing was executed. List them again and use a name as it stands there.",
 )
 
 

@@ -101,14 +101,14 @@ class Standing(Operating, Connections, Policies, Halts):
                     todo="Run the gate as a user of its own: docs/how-to/two-people.md",
                 )
             )
-        kept_away = self._rooms.aggregate.table().kept_away
+        kept_away = self._rooms.aggregate.kept_away()
         if kept_away:
             several = ", ".join(f"{visible(one.integration)}/{visible(one.tool)}" for one in kept_away[:SOME])
             more = f" and {len(kept_away) - SOME} more" if len(kept_away) > SOME else ""
             said.append(
                 WarningView(
                     code="names_kept_away",
-                    text=f"Tools whose names can be taken for one another are not on /mcp: {several}{more}.",
+                    text=f"Tools and prompts whose names can be taken for one another are not on /mcp: {several}{more}.",
                     todo="Use them at /mcp/<integration>, or connect one of the integrations under another name.",
                 )
             )
