@@ -8,7 +8,7 @@ import pytest
 from callgate.flow.connect import look_for_drift, make_pin
 from callgate.flow.rows import noun, put
 from callgate.model.answer import Failed, Pending, Refused, Served
-from callgate.model.bundle import Domain, Rates
+from callgate.model.bundle import Domain, PolicyFile, Rates
 from callgate.model.call import COMPLETE, GOVERNED, PROMPTS_GET, RESOURCES_LIST, RESOURCES_READ
 from callgate.model.errors import OutcomeUnknown, UpstreamError
 from callgate.model.event import Decided, DriftSeen
@@ -459,5 +459,25 @@ def test_a_level_is_told_to_the_servers_session():
         await house.halt(HaltScope.TENANT)
         with pytest.raises(UpstreamError):
             await house.gatehouse.set_level(house.credential(), "git", "error", "session-1", "2025-06-18")
+
+    run(check())
+
+
+FORBID = """
+@id("no-home-page")
+@reason("Nobody reads the wiki today.")
+@owner("security")
+forbid (principal, action == Callgate::Action::"read", resource == Callgate::Tool::"git/resources/read");
+"""
+
+
+def test_a_policy_names_a_method_like_a_tool():
+    async def check():
+        house = await library()
+        policies = house.live.bundle.policies
+        await house.use_bundle(policies=(*policies, PolicyFile(name="more.cedar", text=FORBID)))
+        refused = await use(house, RESOURCES_READ)
+        assert codes(refused) == {"policy_deny"}
+        assert isinstance(await use(house, RESOURCES_LIST), Served)
 
     run(check())
