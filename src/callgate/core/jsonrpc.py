@@ -32,6 +32,12 @@ class Message(Fact, frozen=True):
         return not self.method
 
 
+STREAM_ENDED = Message(raw=b"", method="stream_ended")
+"""No message of an upstream: it has ended the stream it answers on, and its answer comes on another. Known by being
+this object, so no upstream can say it.
+"""
+
+
 class _Wire(msgspec.Struct, frozen=True):
     jsonrpc: str = ""
     id: int | str | None = None
