@@ -453,6 +453,23 @@ def test_a_session_that_cannot_be_opened_means_that_nothing_was_sent(fault: Upst
     run(test())
 
 
+def test_a_session_that_does_not_open_in_time_takes_no_more_than_the_calls_own() -> None:
+    async def test() -> None:
+        house, web = await wide_house()
+
+        async def never(params: bytes, protocol: str) -> Any:
+            await asyncio.Event().wait()
+
+        web.initialize = never  # type: ignore[method-assign]
+        await consented(house, rules("git", "web", name="hasty", more="call_timeout_ms = 1000"))
+        answer = await everywhere(house, "web__git_status")
+        assert isinstance(answer, Failed)
+        assert (answer.code, answer.unknown) == ("not_sent", False)
+        assert not web.sent
+
+    run(test())
+
+
 def test_sessions_end_when_nobody_uses_them() -> None:
     async def test() -> None:
         house, web = await wide_house(people=("ana", "ben"))

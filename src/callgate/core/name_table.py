@@ -69,15 +69,14 @@ def build_names(tools: Mapping[str, Iterable[str]]) -> NameTable:
     found = {
         (integration, tool): public_name(integration, tool) for integration in tools for tool in tools[integration]
     }
-    shapes: Counter[str] = Counter()
-    for (integration, tool), name in found.items():
-        shapes.update(_shapes(integration, tool, name))
+    shapes = {key: _shapes(*key, name) for key, name in found.items()}
+    seen = Counter(shape for some in shapes.values() for shape in some)
     names, kept_away = {}, []
     for (integration, tool), name in found.items():
         reason = ""
         if look(name).startswith(RESERVED):
             reason = "reserved"
-        elif any(shapes[shape] > 1 for shape in _shapes(integration, tool, name)):
+        elif any(seen[shape] > 1 for shape in shapes[integration, tool]):
             reason = "look_alike"
         if reason:
             kept_away.append(KeptAway(integration=integration, tool=tool, reason=reason))
@@ -90,8 +89,10 @@ def look(name: str) -> str:
     """Names that are drawn nearly alike have the same look: width, case, kind and number of separators, ``0`` and
     ``o``, ``1``, ``i`` and ``l``, ``rn`` and ``m``, ``vv`` and ``w``, marks above and below letters.
     """
-    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", name).casefold())
-    bare = "".join(char for char in folded if not unicodedata.combining(char) and char.isprintable())
+    bare = name.casefold()
+    if not bare.isascii():
+        folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", name).casefold())
+        bare = "".join(char for char in folded if not unicodedata.combining(char) and char.isprintable())
     return _SEPARATORS.sub("_", bare.translate(_DRAWN_ALIKE).replace("rn", "m").replace("vv", "w"))
 
 

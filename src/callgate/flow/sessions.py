@@ -76,7 +76,14 @@ class GateSessions:
             self._drop(held)
             held = None
         if held is None:
-            held = await self._opened(key, upstream, connected.pin.eras)
+            left_ms = max(1, call.deadline_ms - self._tenancy.clock.now_ms())
+            try:
+                async with asyncio.timeout(left_ms / 1000):
+                    held = await self._opened(key, upstream, connected.pin.eras)
+            except TimeoutError as fault:
+                raise UpstreamError(
+                    "The server opened no session in time; nothing was sent.", code="not_sent"
+                ) from fault
         held.users += 1
         held.call, held.used_ms = call, self._tenancy.clock.now_ms()
         return held
