@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from callgate.core.jsonrpc import STREAM_ENDED
 from callgate.model.errors import UpstreamError
 from tests.fakes.servers.raw_http import END, chunk, reply, result, stream
 from tests.ports.against_http import (
@@ -107,7 +108,9 @@ def test_a_broken_stream_is_taken_up_again_from_the_last_event():
     async def body():
         async with against(script) as (server, upstream):
             seen = [message async for message in await upstream.open(call(session="s-9"))]
-            assert [message.method for message in seen] == ["notifications/progress", ""]
+            # Each time it is said, so that the client can be let go too.
+            assert [message is STREAM_ENDED for message in seen] == [False, True, True, False]
+            assert seen[0].method == "notifications/progress"
             assert b"resumed" in seen[-1].result
             assert [heard.line.split()[0] for heard in server.heard] == ["POST", "GET", "GET"]
             for heard in server.heard[1:]:

@@ -15,7 +15,7 @@ from callgate.adapters.upstream.budget import Budget
 from callgate.adapters.upstream.http_client import HttpClient
 from callgate.adapters.upstream.http_connection import HttpFault, HttpRequest, HttpResponse
 from callgate.adapters.upstream.sse import SseEvent, SseParser, SseTooLarge
-from callgate.core.jsonrpc import Message, parse_upstream
+from callgate.core.jsonrpc import STREAM_ENDED, Message, parse_upstream
 from callgate.flow.ports import Opened, Outbound, Permitted, always
 from callgate.model.errors import UpstreamError
 
@@ -63,6 +63,8 @@ class Stream:
         self.parser = SseParser(most)
         self.ready: deque[SseEvent] = deque()
         self.resumes = 0
+        self.ended = False
+        """The server has ended the connection that it answered on, and the next one is not asked for yet."""
 
 
 class HttpExchange:
@@ -280,6 +282,9 @@ class HttpExchange:
     async def _next_in_stream(self) -> Message:
         stream = self._stream
         assert stream is not None
+        if stream.ended:
+            stream.ended = False
+            await self._resume(stream, None)
         while True:
             while stream.ready:
                 message = self._relevant(stream.ready.popleft())
@@ -289,6 +294,8 @@ class HttpExchange:
                 await self._more_events(stream)
             except SseTooLarge:
                 raise wire.fault("too_large") from None
+            if stream.ended:
+                return STREAM_ENDED
 
     async def _more_events(self, stream: Stream) -> None:
         """Read until there are events, or the stream was taken up again."""
@@ -299,7 +306,8 @@ class HttpExchange:
             await self._resume(stream, fault)
             return
         if not chunk:
-            await self._resume(stream, None)
+            self._check_resumable(stream, None)
+            stream.ended = True
             return
         stream.ready.extend(stream.parser.feed(chunk))
         self._reserve(stream.parser.held, self._channel.budget.most)
@@ -314,12 +322,17 @@ class HttpExchange:
             return None
         return message
 
-    async def _resume(self, stream: Stream, fault: Exception | None) -> None:
-        """Take up a stream that ended without the answer (2025-11-25, transports, "Resumability")."""
+    def _check_resumable(self, stream: Stream, fault: Exception | None) -> str:
+        """Id of the last event."""
         last = stream.parser.last_id
         resumable = last and last.isascii() and last.isprintable() and self._protocol in wire.HANDSHAKE
         if not resumable or self._cancelled or stream.resumes >= MAX_RESUMES:
             raise wire.unknown("its stream ended early") from fault
+        return last
+
+    async def _resume(self, stream: Stream, fault: Exception | None) -> None:
+        """Take up a stream that ended without the answer (2025-11-25, transports, "Resumability")."""
+        last = self._check_resumable(stream, fault)
         stream.resumes += 1
         if self._response is not None:
             self._response.release()
