@@ -4,30 +4,27 @@ INVARIANT: nothing is sent before its Decided event is durable, and nothing is a
 """
 
 import asyncio
-from collections.abc import Callable
 
 import msgspec
 
 from callgate.core.asks import allowed, capabilities_of
-from callgate.core.jsonrpc import Message
+from callgate.core.jsonrpc import STREAM_ENDED, Message
 from callgate.core.rounds import read_asked
 from callgate.core.toolbox import ToolProfile
-from callgate.flow.asking import Asking, ClientBehind
+from callgate.flow.asking import Asking
+from callgate.flow.flight import Flight
 from callgate.flow.methods import ASKED, meta_of, name_of, outcome_of, params_of
-from callgate.flow.ports import Exchange, Outbound, Permitted, Relay, always
+from callgate.flow.ports import Exchange, Outbound, Relay, always
 from callgate.flow.prepare import is_idempotent
-from callgate.flow.scribe import Scribe
 from callgate.flow.sessions import GateSessions
 from callgate.flow.tenancy import Tenancy
-from callgate.flow.watch import Watch
 from callgate.model.answer import Failed, Served, ToolResult
 from callgate.model.call import TOOLS_CALL, Call
 from callgate.model.errors import IntegrityError, OutcomeUnknown, StoreError, UpstreamError
 from callgate.model.event import CallUnknown
 from callgate.model.inquiry import InputAsked
-from callgate.model.store import Conflict, OpenCall, Put, SealedRow, Unit
+from callgate.model.store import Conflict, OpenCall, Unit
 from callgate.model.terms import Outcome, Tier
-from callgate.model.tool import Integration
 
 CANCEL_GRACE_S = 2.0
 _encode = msgspec.json.encode
@@ -37,55 +34,6 @@ _ANSWERED = {"too_large": Outcome.TOO_LARGE} | dict.fromkeys(
     Outcome.PROTOCOL_ERROR,
 )
 """Codes of faults where the server had the request and said no; every other one means that nothing was sent."""
-
-Epilogue = Callable[[Served | Failed], tuple[tuple[Put, ...], tuple[SealedRow, ...]]]
-"""What else is written with the outcome (a hold's end and what it sealed)."""
-
-
-class Flight:
-    """One execution under way."""
-
-    def __init__(
-        self,
-        call: Call,
-        tool: ToolProfile,
-        scribe: Scribe,
-        opened: OpenCall,
-        decided: tuple[str, ...],
-        *,
-        integration: Integration,
-        permitted: Permitted,
-        session: str = "",
-        protocol: str = "",
-        progress: bool = False,
-        log_level: str = "",
-        epilogue: Epilogue | None = None,
-        watch: Watch | None = None,
-    ) -> None:
-        """``permitted`` is asked right before each send: what allowed the call may have changed since."""
-        self.call = call
-        self.tool = tool
-        self.scribe = scribe
-        self.opened = opened
-        self.decided = decided
-        self.integration = integration
-        self.permitted = permitted
-        self.session = session
-        self.protocol = protocol
-        self.progress = progress
-        self.log_level = log_level
-        self.epilogue = epilogue
-        self.watch = watch or Watch()
-        self.exchange: Exchange | None = None
-        self.more = b""
-        """Members of the params beside the arguments, each with a comma before it."""
-        self.behind: ClientBehind | None = None
-        """Who can be asked while it runs; None: nobody."""
-        self.asking: Asking | None = None
-        """Made with the first request of the server."""
-        self.cancelled = False
-        self.closing = False
-        """The gate ends and waits for it no longer."""
 
 
 class Executor:
@@ -242,7 +190,7 @@ class Executor:
                 flight.asking.withdrawn(message.params)
             elif message.method == "notifications/progress":
                 relay(message.params)
-            elif message.method == "notifications/message":
+            elif message.method == "notifications/message" or message is STREAM_ENDED:
                 relay(message.raw)
         raise OutcomeUnknown("The server ended the answer before the result.", code="lost")
 

@@ -4,26 +4,27 @@ import asyncio
 
 import msgspec
 
-from callgate.core.ledger.canonical import canonical, digest
 from callgate.core.toolbox import ToolProfile
-from callgate.flow.execute import Executor, Flight, in_doubt
+from callgate.flow.execute import Executor, in_doubt
+from callgate.flow.flight import Flight
+from callgate.flow.hold_rows import counter, held, hold_digest, place, release, row
 from callgate.flow.live import OPEN_HOLDS
 from callgate.flow.methods import method_of, pending_next
 from callgate.flow.prepare import Prepared, equal, sticky
-from callgate.flow.rows import noun, put
+from callgate.flow.rows import noun
 from callgate.flow.scribe import Scribe, question_ref
 from callgate.flow.tenancy import Tenancy
 from callgate.flow.watch import Watch
 from callgate.model.answer import Answer, Failed, Pending, Refused, Served
 from callgate.model.call import Call
-from callgate.model.decision import Decision, Finding, Question
+from callgate.model.decision import Decision, Finding
 from callgate.model.errors import InputError
 from callgate.model.event import Asked, HoldEnded, NewEvent
 from callgate.model.facts import Facts
 from callgate.model.hold import FrozenCall, Hold
 from callgate.model.identity import Credential
 from callgate.model.record import Collected
-from callgate.model.store import Conflict, Kind, NameRow, Put, Release, Reserve, Unit
+from callgate.model.store import Conflict, Kind, NameRow, Put, Reserve, Unit
 from callgate.model.terms import Effect, HoldState
 
 WAIT_AT_MOST_MS = 45_000
@@ -98,7 +99,7 @@ class Holds:
         bundle = self._tenancy.live.bundle
         assert bundle is not None
         who = call.principal.initiator
-        name = _place(who.issuer, who.subject, call.principal.runtime.id, call.contract, call.task)
+        name = place(who.issuer, who.subject, call.principal.runtime.id, call.contract, call.task)
         used = await self._tenancy.store.counter(name)
         return Conflict(which=f"counter:{name}", found=used) if used >= bundle.waiting.max_open else None
 
@@ -290,7 +291,7 @@ class Holds:
         hold = msgspec.structs.replace(hold, decision_id=decided.id)
         return Unit(
             events=(decided, asked),
-            guards=(Reserve(counter=_counter(hold), amount=1, limit=bundle.waiting.max_open),),
+            guards=(Reserve(counter=counter(hold), amount=1, limit=bundle.waiting.max_open),),
             changes=(row(hold, 0),),
             sealed=(
                 scribe.context(decided.id, call, facts, decision),
@@ -370,57 +371,4 @@ def _asked(hold: Hold) -> tuple[Finding, ...]:
         Finding(gate=gate, code=code, effect=Effect.HOLD, path=path, reason=question.text)
         for question in hold.questions
         for gate, code, path in (key.split("/", 2) for key in question.findings)
-    )
-
-
-def row(hold: Hold, expect: int) -> Put:
-    return put(
-        hold.id, hold, expect=expect, state=hold.state.value, ref=hold.task or hold.contract, at_ms=hold.expires_ms
-    )
-
-
-def release(hold: Hold) -> Release:
-    return Release(counter=_counter(hold), amount=1)
-
-
-def _counter(hold: Hold) -> str:
-    return _place(hold.issuer, hold.initiator, hold.runtime, hold.contract, hold.task)
-
-
-def _place(issuer: str, subject: str, runtime: str, contract: str, task: str) -> str:
-    """Counter of what waits: of a task, or of a person and runtime under everyday rules."""
-    return f"holds:{task}" if task else f"holds:{contract}:{issuer}:{subject}:{runtime}"
-
-
-def held(decision: Decision) -> tuple[str, ...]:
-    """Keys of the findings for which the call waits."""
-    return tuple(finding.key for finding in decision.findings if finding.effect is Effect.HOLD and not finding.shadow)
-
-
-def hold_digest(tenancy: Tenancy, call: Call, questions: tuple[Question, ...], pin: str) -> str:
-    """What an approval is bound to (DESIGN section 9). Any change of any part voids it. Keyed: it stands in events,
-    and a plain digest would let whoever has them try out arguments and people.
-    """
-    who = call.principal
-    known = tenancy.live.pins.get(call.integration)
-    return tenancy.sealer.equal_tag(
-        "hold",
-        canonical(
-            {
-                "tenant": call.tenant,
-                "initiator": [who.initiator.issuer, who.initiator.subject],
-                "runtime": who.runtime.id,
-                "actor": [who.actor.integration, who.actor.name],
-                "task": call.task,
-                "contract": call.contract,
-                "endpoint": known.origin if known else "",
-                "tool": call.tool,
-                "definition": call.pin,
-                "targets": [target.text for target in call.targets],
-                "body": digest(call.body),
-                "effect": Effect.HOLD.name,
-                "questions": [[question.id, question.ask.value, question.ask_of] for question in questions],
-                "state_pin": pin,
-            }
-        ),
     )

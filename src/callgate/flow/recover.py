@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from callgate.flow.hold import Holds, row
+from callgate.flow.hold import Holds
+from callgate.flow.hold_rows import row
 from callgate.flow.redeem import Redeemer
 from callgate.flow.tenancy import Tenancy
 from callgate.model.errors import IntegrityError, StoreError

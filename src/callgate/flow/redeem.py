@@ -6,8 +6,10 @@ import msgspec
 
 from callgate.core.decide import decide
 from callgate.core.toolbox import ToolProfile
-from callgate.flow.execute import Executor, Flight
-from callgate.flow.hold import Holds, held, hold_digest, release, row
+from callgate.flow.execute import Executor
+from callgate.flow.flight import Flight
+from callgate.flow.hold import Holds
+from callgate.flow.hold_rows import held, hold_digest, release, row
 from callgate.flow.live import Connected
 from callgate.flow.methods import MODERN
 from callgate.flow.prepare import Prepared, gather, rebound, renewed, reservations, twin

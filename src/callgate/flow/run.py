@@ -10,7 +10,8 @@ from callgate.core.decide import Rules, decide
 from callgate.core.toolbox import ToolProfile
 from callgate.flow.asking import client_behind, without_waiting
 from callgate.flow.denials import DenialLimit
-from callgate.flow.execute import Executor, Flight
+from callgate.flow.execute import Executor
+from callgate.flow.flight import Flight
 from callgate.flow.hold import Holds, Inflight
 from callgate.flow.live import Connected
 from callgate.flow.ports import Relay

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from callgate.flow.hold import Holds, row
+from callgate.flow.hold import Holds
+from callgate.flow.hold_rows import row
 from callgate.flow.rows import put
 from callgate.flow.tenancy import Tenancy
 from callgate.model.decision import Question
