@@ -91,7 +91,9 @@ def main() -> None:
             if name != "direct":
                 bench.processes.stop(started.process)
         print("\n" + ratios(rows))
-        bench.keep("peers" if asked.peers else "calls", rows)
+        bench.keep("calls", [row for row in rows if row["path"] not in PEERS])
+        if asked.peers:
+            bench.keep("peers", rows)
 
 
 if __name__ == "__main__":

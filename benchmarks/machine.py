@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 
-def fdatasync_us(folder: Path | None = None, count: int = 200) -> float:
+def fdatasync_us(folder: Path | None = None, count: int = 100) -> float:
     """Median microseconds of one fdatasync after 4 KiB."""
     block, times = b"r" * 4096, []
     with tempfile.NamedTemporaryFile(dir=folder, buffering=0) as file:
@@ -56,7 +56,8 @@ def line(command: str = "", folder: Path | None = None) -> str:
 
 
 def command() -> str:
-    """This process's command as one would type it; temporary folders left out."""
+    """This process's command as one would type it, without the folders it was told to use."""
     main = sys.modules["__main__"].__spec__
-    name = f"python -m {main.name}" if main else Path(sys.argv[0]).name
-    return " ".join([name, *sys.argv[1:]])
+    words, folders = iter(sys.argv[1:]), ("--raw", "--folder", "--results")
+    said = [word for word in words if word not in folders or next(words, None) is None]
+    return " ".join([f"python -m {main.name}" if main else Path(sys.argv[0]).name, *said])

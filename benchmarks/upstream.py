@@ -96,11 +96,10 @@ async def app(scope, receive, send):
         body += event.get("body", b"")
         if not event.get("more_body"):
             break
-    if scope["method"] != "POST":
-        await send({"type": "http.response.start", "status": 405, "headers": [(b"content-length", b"0")]})
+    if scope["method"] != "POST" or not body:
+        status = 400 if scope["method"] == "POST" else 405
+        await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0")]})
         await send({"type": "http.response.body", "body": b""})
-        return
-    if not body:
         return
     message = decode(body)
     data, before = answer(message) if message.id is not None else b"", noted(message)

@@ -1,0 +1,69 @@
+"""Every benchmark, one after the other: raw figures to benchmarks/raw/, what one reads to benchmarks/results.txt.
+
+    python -m benchmarks.all [--seconds 4] [--minutes 10] [--only calls,lists]
+
+A part that fails is said in its place, and the rest goes on. Progress goes to stderr.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.machine import command, line
+from benchmarks.running import HERE, ROOT, options, progress
+
+PARTS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "calls": ("Calls, side by side", ("--peers",)),
+    "answers": ("Answers as JSON and SSE, upstream over HTTP and stdio", ()),
+    "endpoints": ("One integration's endpoint and the one for all", ()),
+    "lists": ("tools/list", ()),
+    "growth": ("A ledger that grows", ()),
+    "stages": ("Where a call's CPU goes", ()),
+    "memory": ("Memory under load, and with idle sessions", ()),
+    "store": ("The store alone", ()),
+    "store_start": ("The start of a store with a million events", ()),
+}
+ALONE = ("store", "store_start")
+"""Take no arguments of the others."""
+
+
+def arguments(part: str, asked: argparse.Namespace) -> list[str]:
+    given = [*PARTS[part][1]]
+    if part in ALONE:
+        return given
+    given += ["--cores", asked.cores, "--raw", str(asked.raw), "--warm", f"{asked.warm:g}"]
+    if asked.folder:
+        given += ["--folder", str(asked.folder)]
+    return given + (["--minutes", f"{asked.minutes:g}"] if part == "memory" else ["--seconds", f"{asked.seconds:g}"])
+
+
+def run(part: str, asked: argparse.Namespace) -> tuple[str, bool]:
+    """(its text, whether it ended well)."""
+    program = [sys.executable, "-m", f"benchmarks.{part}", *arguments(part, asked)]
+    done = subprocess.run(program, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    title = f"# {PARTS[part][0]}"
+    failed = f"\nbenchmarks.{part} ended with {done.returncode}; what stands above is not all of it\n"
+    lines = "\n".join(one.rstrip() for one in done.stdout.splitlines()).strip()
+    return f"{title}\n{lines}\n{failed if done.returncode else ''}\n", not done.returncode
+
+
+def main() -> int:
+    parser = options(__doc__)
+    parser.add_argument("--minutes", type=float, default=10, help="of load, for memory")
+    parser.add_argument("--only", default=",".join(PARTS))
+    parser.add_argument("--results", type=Path, default=HERE / "results.txt")
+    asked = parser.parse_args()
+    text, well, begun = f"{line(command(), asked.folder)}\n\n", True, time.monotonic()
+    for part in asked.only.split(","):
+        progress(f"== {part}, {time.monotonic() - begun:.0f} s since the start")
+        found, good = run(part, asked)
+        text, well = text + found, well and good
+        print(found, flush=True)
+        asked.results.write_text(text.rstrip() + "\n")
+    return 0 if well else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
