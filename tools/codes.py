@@ -27,7 +27,7 @@ FAULTS = {
 _CODE = re.compile(r"[a-z][a-z_]*[a-z]\Z")
 _SHORT = ("_deny", "_hold", "_outside", "_finding")
 """Functions of one gate that make a finding from a code and a sentence."""
-_IN_BAND = {"in_doubt": (-2, -1), "_not_recorded": (0, 1), "_refused": (0, 1), "_no_result": (0, 1)}
+_IN_BAND = {"in_doubt": (-2, -1), "not_recorded": (0, 1), "_refused": (0, 1), "_no_result": (0, 1)}
 """Calls that make an answer, and where code and sentence stand among the arguments."""
 _SAID = {
     ("policy", "permit"): "A permit matches; its own reason is shown.",

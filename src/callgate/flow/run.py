@@ -26,6 +26,7 @@ from callgate.flow.prepare import (
     resolved,
     twin,
 )
+from callgate.flow.refusals import not_recorded, refusal
 from callgate.flow.rounds import RoundAnswers, round_events, round_guards
 from callgate.flow.scribe import Scribe
 from callgate.flow.tenancy import Tenancy
@@ -41,21 +42,6 @@ from callgate.model.store import Conflict, OpenCall, Unit
 from callgate.model.terms import Effect, Outcome
 
 ATTEMPTS = 3
-_ASK = {
-    "halted": "It was stopped on purpose. Ask the person to lift the halt; nothing else helps.",
-    "read_stage": "Ask the person whether this integration should go beyond reading.",
-    "integration_not_listed": "Ask the person whether the rules should name this integration.",
-    "task_needed": "Ask the person to open a task, and name it.",
-    "unknown_task": "Ask the person for the id of an open task of theirs.",
-    "foreign_task": "Ask the person for the id of an open task of theirs.",
-    "closed_task": "Ask the person to open a task again.",
-    "task_over": "Ask the person to open a task again.",
-    "revoked": "Ask the person to sign in again: callgate login",
-    "expired": "Ask the person to sign in again: callgate login",
-}
-"""What helps, by the code of what stops a call."""
-_CORRECT = "Correct the call as the list of tools and the tool's schema say, then call again."
-_NEXT = "Do not try another way to the same end: the rule is about the effect. `callgate explain` shows every finding."
 
 
 class Runner:
@@ -99,15 +85,15 @@ class Runner:
             return await self._govern(request, relay, inflight)
         except StoreError as fault:
             self._tenancy.log("call_refused_store", inflight.watch.where(fault.code))
-            return _not_recorded("store_failed", "The gate cannot record the call, so it is not executed.")
+            return not_recorded("store_failed", "The gate cannot record the call, so it is not executed.")
         except IntegrityError as fault:
             self._tenancy.log("call_refused_integrity", inflight.watch.where(fault.code))
-            return _not_recorded("integrity", "The ledger of this gate does not verify, so nothing is executed.")
+            return not_recorded("integrity", "The ledger of this gate does not verify, so nothing is executed.")
 
     async def _govern(self, request: Request, relay: Relay, inflight: Inflight) -> Answer:
         connected = self._tenancy.live.connected.get(request.integration)
         if connected is None:
-            return _not_recorded("unknown_integration", "This gate has no such integration.")
+            return not_recorded("unknown_integration", "This gate has no such integration.")
         prepared, tool, rules = prepare(self._tenancy, request, connected)
         if request.continued is not None or (request.asks and request.inquire is None):
             prepared = as_round(prepared, request)
@@ -383,36 +369,6 @@ def open_call(tenancy: Tenancy, call: Call, tool: ToolProfile, hold: str = "") -
         at_ms=call.at_ms,
         hold=hold,
         idempotent=idempotent,
-    )
-
-
-def refusal(call_id: str, decision_id: str, decision: Decision, facts: Facts) -> Refused:
-    counting = tuple(
-        finding
-        for finding in decision.findings
-        if not finding.shadow and not finding.discharged and finding.effect is decision.effect
-    )
-    correctable = bool(counting) and all(
-        finding.gate == "schema" or finding.code == "unknown_tool" for finding in counting
-    )
-    helps = next((_ASK[finding.code] for finding in counting if finding.code in _ASK), _NEXT)
-    return Refused(
-        call_id=call_id,
-        decision_id=decision_id,
-        findings=counting,
-        next=_CORRECT if correctable else helps,
-        correctable=correctable,
-        retry_after_ms=facts.retry_after_ms,
-    )
-
-
-def _not_recorded(code: str, reason: str) -> Failed:
-    return Failed(
-        call_id="",
-        code=code,
-        reason=reason,
-        unknown=False,
-        next="Nothing was executed. Tell the operator of this gate.",
     )
 
 

@@ -1,0 +1,51 @@
+"""What a client is told of a call that is not executed."""
+
+from callgate.model.answer import Failed, Refused
+from callgate.model.decision import Decision
+from callgate.model.facts import Facts
+
+_ASK = {
+    "halted": "It was stopped on purpose. Ask the person to lift the halt; nothing else helps.",
+    "read_stage": "Ask the person whether this integration should go beyond reading.",
+    "integration_not_listed": "Ask the person whether the rules should name this integration.",
+    "task_needed": "Ask the person to open a task, and name it.",
+    "unknown_task": "Ask the person for the id of an open task of theirs.",
+    "foreign_task": "Ask the person for the id of an open task of theirs.",
+    "closed_task": "Ask the person to open a task again.",
+    "task_over": "Ask the person to open a task again.",
+    "revoked": "Ask the person to sign in again: callgate login",
+    "expired": "Ask the person to sign in again: callgate login",
+}
+"""What helps, by the code of what stops a call."""
+_CORRECT = "Correct the call as the list of tools and the tool's schema say, then call again."
+_NEXT = "Do not try another way to the same end: the rule is about the effect. `callgate explain` shows every finding."
+
+
+def refusal(call_id: str, decision_id: str, decision: Decision, facts: Facts) -> Refused:
+    counting = tuple(
+        finding
+        for finding in decision.findings
+        if not finding.shadow and not finding.discharged and finding.effect is decision.effect
+    )
+    correctable = bool(counting) and all(
+        finding.gate == "schema" or finding.code == "unknown_tool" for finding in counting
+    )
+    helps = next((_ASK[finding.code] for finding in counting if finding.code in _ASK), _NEXT)
+    return Refused(
+        call_id=call_id,
+        decision_id=decision_id,
+        findings=counting,
+        next=_CORRECT if correctable else helps,
+        correctable=correctable,
+        retry_after_ms=facts.retry_after_ms,
+    )
+
+
+def not_recorded(code: str, reason: str) -> Failed:
+    return Failed(
+        call_id="",
+        code=code,
+        reason=reason,
+        unknown=False,
+        next="Nothing was executed. Tell the operator of this gate.",
+    )
