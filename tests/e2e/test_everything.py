@@ -21,7 +21,7 @@ owner = "ana"
 everyday = true
 max_tier = "execute"
 domains = ["local-work"]
-""" + "".join(f'[[scopes]]\nintegration = "{name}"\ntools = ["*"]\n' for name in ("git", "old", "new"))
+""" + "".join(f'[[scopes]]\nintegration = "{name}"\ntools = ["*"]\n' for name in ("git", "old", "new", "keeps"))
 
 
 @pytest.fixture(scope="module")
@@ -30,15 +30,18 @@ def gate(tmp_path_factory):
     folder = tmp_path_factory.mktemp("g")
     (folder / "o").mkdir()
     (folder / "n").mkdir()
+    (folder / "k").mkdir()
     with (
         effects_in(folder / "o", "handshake") as old,
         effects_in(folder / "n", "stateless") as new,
+        effects_in(folder / "k", "sessions") as keeps,
         gate_in(folder, git=True, begin=False, prepare=_widened) as gate,
     ):
         gate.start()
         gate.add("old", url=old.url, allow_private=True, manifest="git")
         gate.add("new", url=new.url, allow_private=True, manifest="git")
-        gate.old, gate.new = old, new
+        gate.add("keeps", url=keeps.url, allow_private=True, manifest="git")
+        gate.old, gate.new, gate.keeps = old, new, keeps
         done = gate.command("login", "--runtime", "codex", "--passphrase-fd", "0", stdin=PASSPHRASE)
         assert done.returncode == 0, done.stderr
         yield gate
@@ -47,7 +50,7 @@ def gate(tmp_path_factory):
 
 
 def _widened(gate: Gate) -> None:
-    stages = "".join(f'{name} = "production"\n' for name in ("old", "new"))
+    stages = "".join(f'{name} = "production"\n' for name in ("old", "new", "keeps"))
     gate.files["rules.toml"] = gate.files["rules.toml"].replace("[stages]\n", f"[stages]\n{stages}", 1)
     gate.contracts["everyday.toml"] = EVERYDAY
 
@@ -94,7 +97,7 @@ def test_all_integrations_on_one_endpoint(gate, repository, way, mode):
             assert client.protocol_version == ("2025-11-25" if mode == "legacy" else MODERN)
             tools = (await client.list_tools()).tools
             names = [tool.name for tool in tools]
-            assert {name.partition("__")[0] for name in names if "__" in name} == {"git", "new", "old"}
+            assert {name.partition("__")[0] for name in names if "__" in name} == {"git", "keeps", "new", "old"}
             assert all(len(name) <= 48 for name in names)
             assert names.count("callgate_await_approval") == 1
             for integration in ("git", "old", "new"):
@@ -111,6 +114,28 @@ def test_all_integrations_on_one_endpoint(gate, repository, way, mode):
     tools = {body["tool"] for body in bodies if body["kind"] == "decided"}
     assert "git_status" in tools
     assert not any("__" in tool for tool in tools)
+
+
+def test_the_gates_session_is_kept_and_opened_again(gate, repository):
+    async def check():
+        async with over_http(gate, "legacy") as one, over_stdio(gate, MODERN) as other:
+
+            async def session(client):
+                return (await client.call_tool("keeps__git_status", {"repo_path": repository})).content[0].text
+
+            first = await session(one)
+            assert first.startswith("s-")
+            assert await session(other) == first
+            await asyncio.to_thread(gate.keeps.stop)
+            await asyncio.to_thread(gate.keeps.start)
+            gone = await one.call_tool("keeps__git_status", {"repo_path": repository})
+            assert gone.structured_content["codes"] == ["session_gone"]
+            second = await session(other)
+            assert second.startswith("s-")
+            assert second != first
+            assert await session(one) == second
+
+    asyncio.run(check())
 
 
 @pytest.mark.parametrize("mode", ["legacy", MODERN])

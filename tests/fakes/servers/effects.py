@@ -1,6 +1,7 @@
 """An MCP server over HTTP with the names and schemas of the Git tools, that keeps every effect in a file, fsynced.
 
-Standard library only. Run: ``python effects.py RECORDS [handshake|stateless|both]``; prints its port. A branch name
+Standard library only. Run: ``python effects.py RECORDS [handshake|sessions|stateless|both]``; prints its port
+(``sessions``: handshake, and a session that it does not know is 404; reads say which one they came in). A branch name
 chooses what happens: ``slow-…`` answers late, ``gated-…`` once RECORDS.go is there, ``never-…`` not at all, ``die-…``
 ends the process, ``garbage-…``, ``huge-…`` and ``ask-…`` answer badly. ``git_commit`` keeps its message and returns it
 in its answer.
@@ -23,7 +24,8 @@ class Server:
         self.path = records
         self.records = os.open(records, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self.stateless = eras in ("stateless", "both")
-        self.handshake = eras in ("handshake", "both")
+        self.handshake = eras in ("handshake", "sessions", "both")
+        self.sessions: set[str] | None = set() if eras == "sessions" else None
         self.heads = 0
 
     def record(self, effect: dict) -> None:
@@ -38,7 +40,13 @@ class Server:
             wanted = message["params"]["protocolVersion"]
             version = wanted if wanted in HANDSHAKE else HANDSHAKE[0]
             result = {"protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": INFO}
-            return 200, result, {"Mcp-Session-Id": f"s-{random.randrange(1 << 30)}"}
+            session = f"s-{random.randrange(1 << 30)}"
+            if self.sessions is not None:
+                self.sessions.add(session)
+            return 200, result, {"Mcp-Session-Id": session}
+        session = headers.get("mcp-session-id", "")
+        if self.sessions is not None and session not in self.sessions:
+            return 404, {"error": {"code": -32001, "message": "no such session"}}, {}
         modern = headers.get("mcp-protocol-version") == STATELESS
         if modern and not self.stateless:
             return 400, {"error": {"code": -32022, "message": "unsupported"}}, {}
@@ -48,6 +56,8 @@ class Server:
         if method == "tools/list":
             return 200, {"tools": TOOLS, "ttlMs": 1000, "cacheScope": "private", **more}, {}
         if method == "tools/call":
+            if self.sessions is not None and message["params"]["name"] == "git_status":
+                return 200, text(session), {}
             return 200, {**await self.call(message["params"]), **more}, {}
         return 404, {"error": {"code": -32601, "message": "unknown"}}, {}
 
