@@ -9,14 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from callgate.adapters.mcp.app import McpFront
+from callgate.adapters.mcp.parse import BESIDE
+from callgate.model.call import GOVERNED, TOOLS_CALL
 from tests.fakes.asgi import ask
 from tests.fakes.serving import FakeServing, listing
 from tests.fronts.mcp import MODERN, call, config, initialize, modern, request, routing, sentinel
 
+OFFERS = ("tools", "prompts", "resources", "completions", "logging")
 LISTINGS = (
-    listing("git", headers=(("git_status", (("Mcp-Param-Path", "path"),)),)),
-    listing("http", bridged=False, eras=("2025-06-18",)),
-    listing("new", bridged=False, eras=(MODERN,)),
+    listing("git", headers=(("git_status", (("Mcp-Param-Path", "path"),)),), offers=OFFERS),
+    listing("http", bridged=False, eras=("2025-06-18",), offers=OFFERS),
+    listing("new", bridged=False, eras=(MODERN,), offers=OFFERS),
     listing("none", bridged=False, eras=()),
 )
 SEALED = "sealed|cred-ana-codex|git|gate-1|2025-06-18"
@@ -32,6 +35,9 @@ METHODS = [
     "notifications/cancelled",
     "notifications/initialized",
     "completion/complete",
+    "prompts/get",
+    "resources/list",
+    "logging/setLevel",
 ]
 TOOLS = ["git_status", "callgate_await_approval", "callgate_explain", "callgate_open_task", "callgate_x", "", "ü"]
 words = st.sampled_from([MODERN, "2025-11-25", "2025-06-18", "2024-11-05", "x", "", *METHODS, *TOOLS]) | st.text(
@@ -76,6 +82,15 @@ BASES = [
     request("server/discover"),
     request("ping"),
     request("resources/read", {"uri": "file:///a"}),
+    request("resources/list", {"cursor": "2"}),
+    request("resources/templates/list"),
+    request("prompts/list"),
+    request("prompts/get", {"name": "review", "arguments": {"file": "a"}}),
+    request(
+        "completion/complete",
+        {"ref": {"type": "ref/prompt", "name": "review"}, "argument": {"name": "file", "value": "a"}},
+    ),
+    request("logging/setLevel", {"level": "error"}),
     {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}},
 ]
 
@@ -181,10 +196,32 @@ def test_nothing_breaks_the_front(
         assert not (serving.requests or serving.asked or serving.opened or serving.ended)
     for asked in serving.requests:
         understood = json.loads(body)
-        assert understood["method"] == "tools/call"
-        assert asked.tool == understood["params"]["name"]
-        assert asked.arguments == (understood["params"].get("arguments") or {})
-        assert not asked.tool.startswith("callgate_")
+        assert understood["method"] == asked.method
+        params = understood.get("params", {})
+        if asked.method == TOOLS_CALL:
+            assert asked.tool == params["name"]
+            assert asked.arguments == (params.get("arguments") or {})
+            assert not asked.tool.startswith("callgate_")
+        else:
+            assert asked.method in GOVERNED
+            assert asked.tool == asked.method
+            assert asked.arguments == {key: value for key, value in params.items() if key not in BESIDE}
+
+
+@settings(max_examples=200, deadline=None)
+@given(uri=st.text(min_size=1, max_size=30), tampered=printable)
+def test_a_uri_is_read_only_under_its_own_name_header(uri: str, tampered: str) -> None:
+    serving = FakeServing(*LISTINGS)
+
+    async def test() -> None:
+        message = modern(request("resources/read", {"uri": uri}))
+        fields = {**routing(message), "mcp-name": tampered}
+        assert (await ask(McpFront(serving, config()), message, headers=fields)).status in (200, 400)
+
+    asyncio.run(test())
+    for asked in serving.requests:
+        assert asked.arguments == {"uri": uri}
+        assert tampered == uri or tampered.startswith("=?base64?")
 
 
 @settings(max_examples=200, deadline=None)
