@@ -67,11 +67,11 @@ class BentGate(Gate):
     def until_it_waits(self) -> None:
         self.until((self.bent / "waits").exists)
 
-    def until(self, true: Callable[[], Any]) -> Any:
+    def until(self, true: Callable[[], Any], every_s: float = 0.005) -> Any:
         ends = time.monotonic() + BOUND_S
         while not (found := true()):
             assert time.monotonic() < ends, "it did not happen"
-            time.sleep(0.005)
+            time.sleep(every_s)
         return found
 
     def room(self, size: int | None) -> None:
@@ -105,10 +105,10 @@ def call_of(result: dict[str, Any]) -> str:
     return result.get("_meta", {}).get("io.callgate/call") or result.get("structuredContent", {}).get("call_id", "")
 
 
-def told(result: dict[str, Any]) -> tuple[str, str]:
+def told(result: dict[str, Any]) -> tuple[str, ...]:
     """(status, code) of what the gate says itself; ("served", "") of an answer of the target."""
     facts = result.get("structuredContent", {})
-    return (facts.get("status", "served"), facts.get("code", "")) if result.get("isError") else ("served", "")
+    return (facts["status"], *facts.get("codes", ())) if "status" in facts else ("served", "")
 
 
 @contextmanager

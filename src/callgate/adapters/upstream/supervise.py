@@ -52,6 +52,7 @@ class Child(asyncio.SubprocessProtocol):
         self._errors = errors
         self._stdin: asyncio.WriteTransport | None = None
         self._transport: asyncio.SubprocessTransport | None = None
+        self._ending = False
         self.pid = 0
         self.exited = asyncio.Event()
 
@@ -71,8 +72,9 @@ class Child(asyncio.SubprocessProtocol):
             self._on_line(line, self._lines.skipped_id)
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        if fd == 1:
-            # A server that closed its output can answer nothing any more; mostly it is about to end.
+        if fd == 1 or (fd == 0 and not self._ending):
+            # A server that closed its output can answer nothing any more, and one that closed its input can be asked
+            # nothing; mostly it is about to end.
             asyncio.get_running_loop().call_later(SILENT_SECONDS, self._end_silent)
 
     def _end_silent(self) -> None:
@@ -100,6 +102,7 @@ class Child(asyncio.SubprocessProtocol):
 
     async def end(self) -> None:
         """Close its input, then ask, then force; what is left of its process group goes with it."""
+        self._ending = True
         if self._stdin is not None:
             self._stdin.close()
         for number, seconds in ((signal.SIGTERM, QUIET_END_SECONDS), (signal.SIGKILL, TERM_SECONDS)):
