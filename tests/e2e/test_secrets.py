@@ -15,6 +15,8 @@ from urllib.parse import quote
 import pytest
 
 from tests.e2e.harness import Gate, effects_in, gate_in
+from tests.e2e.test_operators import until
+from tests.e2e.test_traces import SERVER, collector
 
 pytestmark = pytest.mark.e2e
 WORD = "PLANTED"
@@ -91,10 +93,24 @@ def act(gate: Gate, effects, token: str) -> tuple[set[str], list[bytes]]:
     return secrets, answers
 
 
+def talkative(url: str):
+    """Everything that a gate can say of its calls is on."""
+
+    def prepare(gate: Gate) -> None:
+        log = '[log]\nlevel = "debug"\nformat = "json"\ncalls = true\n'
+        gate.config = f'{log}[telemetry]\notlp_endpoint = "{url}"\n'
+
+    return prepare
+
+
 def test_nothing_planted_is_found(tmp_path, monkeypatch):
     monkeypatch.setattr("tests.e2e.harness.PASSPHRASE", PASSWORD)
     (tmp_path / "elsewhere").mkdir()
-    with effects_in(tmp_path / "elsewhere") as effects, gate_in(tmp_path, begin=False) as gate:
+    with (
+        collector() as (url, spans),
+        effects_in(tmp_path / "elsewhere") as effects,
+        gate_in(tmp_path, begin=False, prepare=talkative(url)) as gate,
+    ):
         gate.start(UPSTREAM_CREDENTIAL=CREDENTIAL)
         integration = {"url": effects.url, "allow_private": True, "headers": {"X-Key": "env:UPSTREAM_CREDENTIAL"}}
         found = gate.act("integrations", act={"name": "git", "actor": "robot", **integration}, passphrase=PASSWORD)
@@ -104,8 +120,11 @@ def test_nothing_planted_is_found(tmp_path, monkeypatch):
         for answer in answers:
             assert WORD.encode() not in answer, answer[:400]
         seen = json.dumps(gate.events()) + gate.api.get("status").decode() + gate.api.get("doctor").decode()
+        seen += gate.api.get("metrics").decode() + gate.send(b"", method="GET", path="/readyz").body.decode()
+        assert "callgate_calls_total" in seen
         assert WORD not in seen
         assert token not in seen
+        until(lambda: sum(span.kind == SERVER for span in tuple(spans)) >= 10)
         # Running: what is in write-ahead logs counts too.
         assert hunt(gate, secrets) == []
         gate.process.send_signal(signal.SIGABRT)
@@ -116,6 +135,8 @@ def test_nothing_planted_is_found(tmp_path, monkeypatch):
         assert gate.verify()["ok"]
         assert gate.stop() == 0
         assert hunt(gate, secrets) == []
+        assert '"answer":"served"' in gate.stderr.read_text(), "there was something to find them in"
+        assert not {secret for secret in secrets if secret in str(spans)}
         assert not list(Path(tmp_path).rglob("core*"))
 
 
