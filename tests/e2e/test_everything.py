@@ -116,6 +116,21 @@ def test_all_integrations_on_one_endpoint(gate, repository, way, mode):
     assert not any("__" in tool for tool in tools)
 
 
+@pytest.mark.parametrize("mode", ["legacy", "auto", MODERN])
+def test_one_integration_over_stdio(gate, repository, mode):
+    async def check():
+        async with over_stdio(gate, mode, "git") as client:
+            assert client.protocol_version == ("2025-11-25" if mode == "legacy" else MODERN)
+            names = [tool.name for tool in (await client.list_tools()).tools]
+            assert "git_status" in names
+            read = await client.call_tool("git_status", {"repo_path": repository})
+            assert "branch" in read.content[0].text
+            refused = await client.call_tool("git_status", {"repo_path": repository, "force": True})
+            assert refused.structured_content["status"] == "refused"
+
+    asyncio.run(check())
+
+
 def test_the_gates_session_is_kept_and_opened_again(gate, repository):
     async def check():
         async with over_http(gate, "legacy") as one, over_stdio(gate, MODERN) as other:
