@@ -6,7 +6,8 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from callgate.flow.ports import Opened, Relay
+from callgate.flow.announcing import Listener
+from callgate.flow.ports import Opened, Relay, Wish
 from callgate.flow.serving import Listing
 from callgate.model.answer import Answer, Pending, Request, Served
 from callgate.model.errors import AuthError, InputError, UpstreamError
@@ -97,6 +98,8 @@ class FakeServing:
         """What the server answers to logging/setLevel; empty: that it did it."""
         self.approval: Answer | None = None
         self.explained: dict[str, object] | None = None
+        self.listening: list[tuple[Listener, Wish | None]] = []
+        self.may_go_on = True
 
     def authenticate(self, token: str) -> Credential:
         if token not in self.tokens:
@@ -144,6 +147,17 @@ class FakeServing:
         if self.upstream_fault is not None:
             raise self.upstream_fault
         return b"{}", self.level_error
+
+    def listen(self, credential: Credential, listener: Listener, wish: Wish | None) -> Callable[[], None]:
+        self.listening.append((listener, wish))
+        return lambda: self.listening.remove((listener, wish))
+
+    def may_listen(self, credential: Credential, integration: str) -> bool:
+        return self.may_go_on
+
+    async def may_subscribe(self, request: Request) -> bool:
+        self.requests.append(request)
+        return "secret" not in request.arguments["uri"]
 
     def seal_session(
         self, credential: Credential, integration: str, session: str, protocol: str, asks: tuple[str, ...] = ()

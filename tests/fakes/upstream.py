@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from callgate.core.jsonrpc import Message, parse_upstream
-from callgate.flow.ports import Discovered, Opened, Outbound, Permitted, always
+from callgate.flow.ports import Discovered, Opened, Outbound, Permitted, Wish, always
 from callgate.model.errors import OutcomeUnknown, UpstreamError
 from callgate.model.tool import Integration
 
@@ -101,6 +101,32 @@ class FakeExchange:
         self._cancelled.set()
 
 
+class FakeStanding:
+    """A standing stream; ``say`` what the server says on it."""
+
+    def __init__(self, wish: Wish) -> None:
+        self.wish = wish
+        self.refused: list[Message] = []
+        self.closed = False
+        self._queue: asyncio.Queue[Message | None] = asyncio.Queue()
+
+    def say(self, *messages: dict[str, Any] | None) -> None:
+        """None ends it."""
+        for message in messages:
+            parsed = message and parse_upstream(msgspec.json.encode({"jsonrpc": "2.0", **message}))
+            self._queue.put_nowait(parsed or None)
+
+    async def __aiter__(self) -> AsyncIterator[Message]:
+        while (message := await self._queue.get()) is not None:
+            yield message
+
+    async def refuse(self, message: Message) -> None:
+        self.refused.append(message)
+
+    async def close(self) -> None:
+        self.closed = True
+
+
 class FakeUpstream:
     """``sent`` lists every request in order; ``answer`` may be replaced at any time; ``state`` may be set."""
 
@@ -130,6 +156,10 @@ class FakeUpstream:
         self.cancelled: list[Outbound] = []
         self.opened: list[tuple[bytes, str]] = []
         self.ended: list[str] = []
+        self.standing: list[FakeStanding] = []
+        """Standing streams that were opened."""
+        self.no_stream: UpstreamError | None = UpstreamError("no stream", code="not_found")
+        """Raised instead of opening one."""
         self.closed = False
         self.starting: asyncio.Event | None = None
         """Set it to an event to let requests wait before they are sent, as for a child that starts."""
@@ -155,6 +185,13 @@ class FakeUpstream:
 
     async def end(self, session: str) -> None:
         self.ended.append(session)
+
+    async def listen(self, wish: Wish) -> "FakeStanding":
+        if self.no_stream is not None:
+            raise self.no_stream
+        made = FakeStanding(wish)
+        self.standing.append(made)
+        return made
 
     async def discover(self) -> Discovered:
         return Discovered(

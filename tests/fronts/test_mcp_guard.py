@@ -147,12 +147,12 @@ def test_an_unknown_integration_is_seen_only_with_a_token() -> None:
     run(test)
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "HEAD", "OPTIONS", "PATCH"])
+@pytest.mark.parametrize("method", ["PUT", "HEAD", "OPTIONS", "PATCH"])
 def test_other_methods_name_what_is_allowed(method: str) -> None:
     async def test(front: McpFront, serving: FakeServing) -> None:
         seen = await ask(front, method=method)
         assert seen.status == 405
-        assert seen.headers["allow"] == "POST, DELETE"
+        assert seen.headers["allow"] == "POST, GET, DELETE"
 
     run(test)
 

@@ -17,11 +17,12 @@ def test_a_start_like_claude_code_makes_it() -> None:
         found = await ask_modern(front, request("server/discover", id_="discover-1"))
         assert found.status == 200
         assert found.result["supportedVersions"] == ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26"]
-        assert found.result["capabilities"] == {"tools": {}}
+        assert found.result["capabilities"] == {"tools": {"listChanged": True}}
         assert found.result["instructions"] == "Use with care."
-        listen = await ask_modern(front, request("subscriptions/listen", {"notifications": {"toolsListChanged": True}}))
-        assert (listen.status, listen.error["code"]) == (404, -32601)
-        assert listen.error["data"] == {"reason": "not_governed"}
+        wish = modern(request("subscriptions/listen", {"notifications": {"toolsListChanged": True}}, "listen-1"))
+        listen = send(front, wish, headers=routing(wish))
+        await listen.until(lambda: bool(listen.events))
+        assert listen.events[0]["method"] == "notifications/subscriptions/acknowledged"
         tools = await ask_modern(front, request("tools/list"))
         assert [tool["name"] for tool in tools.result["tools"]][-3:] == [
             "callgate_await_approval",
@@ -42,6 +43,8 @@ def test_a_start_like_claude_code_makes_it() -> None:
         assert (asked.protocol, asked.session, asked.progress) == (MODERN, "", True)
         assert asked.claims.tool_use == "toolu_1"
         assert (asked.claims.client, asked.claims.client_version) == ("claude-code", "2.1.330")
+        listen.leave()
+        await listen.wait()
 
     run(test)
 

@@ -224,6 +224,7 @@ class RunningGate:
                 # A store that takes nothing any more keeps nothing else from closing.
                 _log.error("stop_not_recorded", extra={"tenant": house.tenancy.tenant, "code": fault.code})
             await house.sessions.close()
+            await built.house.listeners.close()
             await built.pool.close()
             await built.store.close()
         await self._operators.stop()

@@ -14,7 +14,15 @@ from callgate.core.ledger.canonical import canonical, digest
 from callgate.core.schemas import MAX_NAMED
 from callgate.core.toolbox import MAX_NAME, Toolbox, ToolProfile, quarantined
 from callgate.core.uris import FILE, MAX_URI, PROMPT, RESOURCE, Aimed, resource_target, template_target
-from callgate.model.call import COMPLETE, PROMPTS_GET, RESOURCES_LIST, RESOURCES_READ, TOOLS_CALL
+from callgate.model.call import (
+    COMPLETE,
+    PROMPTS_GET,
+    RESOURCES_LIST,
+    RESOURCES_READ,
+    SUBSCRIBE,
+    TOOLS_CALL,
+    UNSUBSCRIBE,
+)
 from callgate.model.decision import Finding
 from callgate.model.terms import Effect, Tier
 from callgate.model.tool import IntegrationPin, PromptPin, TargetRule, ToolManifest, ToolPin
@@ -24,7 +32,14 @@ _GATE = "schema"
 MAX_VALUE = 64 * 1024
 """Characters of one argument of a prompt."""
 _MAX_CURSOR = 8 * 1024
-_needs = {RESOURCES_LIST: "resources", RESOURCES_READ: "resources", PROMPTS_GET: "prompts", COMPLETE: "completions"}
+_needs = {
+    RESOURCES_LIST: "resources",
+    RESOURCES_READ: "resources",
+    PROMPTS_GET: "prompts",
+    COMPLETE: "completions",
+    SUBSCRIBE: "resources.subscribe",
+    UNSUBSCRIBE: "resources.subscribe",
+}
 """The capability that each method comes with."""
 
 
@@ -48,6 +63,8 @@ _RESOURCE_REF = _shape(("type", "uri"), type={"const": "ref/resource"}, uri=_URI
 _SCHEMAS = {
     RESOURCES_LIST: _shape(cursor=_text(_MAX_CURSOR)),
     RESOURCES_READ: _shape(("uri",), uri=_URI),
+    SUBSCRIBE: _shape(("uri",), uri=_URI),
+    UNSUBSCRIBE: _shape(("uri",), uri=_URI),
     PROMPTS_GET: _shape(("name",), name=_NAME, arguments=_VALUES),
     COMPLETE: _shape(
         ("ref", "argument"),
@@ -62,6 +79,18 @@ _MANIFESTS = {
         name=RESOURCES_READ,
         tier=Tier.READ,
         say="Read the resource {uri}",
+        targets=(TargetRule(kind=RESOURCE, path="uri"),),
+    ),
+    SUBSCRIBE: ToolManifest(
+        name=SUBSCRIBE,
+        tier=Tier.READ,
+        say="Be told when the resource {uri} changes",
+        targets=(TargetRule(kind=RESOURCE, path="uri"),),
+    ),
+    UNSUBSCRIBE: ToolManifest(
+        name=UNSUBSCRIBE,
+        tier=Tier.READ,
+        say="Be told no more of changes of the resource {uri}",
         targets=(TargetRule(kind=RESOURCE, path="uri"),),
     ),
     PROMPTS_GET: ToolManifest(
@@ -230,7 +259,7 @@ def _aims(method: str, integration: str) -> tuple[MethodAim, ...]:
         uri = reference.get("uri")
         return template_target(integration, uri) if isinstance(uri, str) else prompt(reference)
 
-    if method == RESOURCES_READ:
+    if method in (RESOURCES_READ, SUBSCRIBE, UNSUBSCRIBE):
         return tuple(MethodAim(kind, "uri", read, first=kind is FILE) for kind in (FILE, RESOURCE))
     if method == PROMPTS_GET:
         return (MethodAim(PROMPT, "name", prompt, first=True),)

@@ -16,7 +16,7 @@ from callgate.core.schemas import UNUSABLE, PinnedSchema, SchemaError
 from callgate.core.selectors import MAX_TARGETS, Selector, TargetSelector
 from callgate.core.sentence import Sentence
 from callgate.core.visible import all_visible, fold, scripts, visible
-from callgate.model.call import GOVERNED, TOOLS_CALL
+from callgate.model.call import EVER_GOVERNED, TOOLS_CALL
 from callgate.model.decision import Finding
 from callgate.model.errors import ConfigError
 from callgate.model.terms import Effect, Tier
@@ -25,7 +25,7 @@ from callgate.model.tool import Integration, IntegrationPin, Manifest, PinRead, 
 MAX_NAME = 128
 RESERVED = "callgate_"
 _NO_TARGETS: tuple[Target, ...] = ()
-_METHODS = frozenset(fold(name) for name in GOVERNED)
+_METHODS = frozenset(fold(name) for name in EVER_GOVERNED)
 _PLACE = re.compile(r"\{([^{}]*)\}")
 
 _TARGET_REASONS = {

@@ -113,6 +113,14 @@ def reconnect(tenancy: Tenancy) -> None:
         live.connected[name] = connect(integration, live.pins.get(name), tenancy)
         if former is not None and former.pin == live.pins.get(name):
             live.connected[name].drifted = former.drifted
+        if former is not None and former.listing != live.connected[name].listing:
+            shown_otherwise(tenancy, name)
+
+
+def shown_otherwise(tenancy: Tenancy, name: str) -> None:
+    """Whoever listens is told to look again."""
+    for told in tenancy.changed:
+        told(name)
 
 
 async def look_for_drift(tenancy: Tenancy, name: str) -> None:

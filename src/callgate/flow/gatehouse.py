@@ -1,14 +1,18 @@
 """The governed way in, over all tenants: what the fronts call (flow/serving.py)."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from callgate.core.binding import task_problem
 from callgate.core.rounds import RoundSealer
 from callgate.core.sessions import SessionSealer
 from callgate.core.tally import Counts
+from callgate.flow.announcing import Listener
 from callgate.flow.explain import explained
 from callgate.flow.house import Rooms
-from callgate.flow.ports import Clock, Entropy, Opened, Outbound, Relay, Tokens
+from callgate.flow.listening import may_subscribe
+from callgate.flow.ports import Clock, Entropy, Opened, Outbound, Relay, Tokens, Wish
 from callgate.flow.prepare import credential_problem
 from callgate.flow.rounds import Rounds
 from callgate.flow.rows import put
@@ -198,6 +202,22 @@ class Gatehouse:
             if message.is_response:
                 return message.result, message.error
         raise UpstreamError("The server did not answer.", code="lost")
+
+    def listen(self, credential: Credential, listener: Listener, wish: Wish | None) -> Callable[[], None]:
+        return self._rooms(credential).listeners.add(listener, wish)
+
+    def may_listen(self, credential: Credential, integration: str) -> bool:
+        tenancy = self._rooms(credential).tenancy
+        if self.closing or credential_problem(tenancy, credential, integration):
+            return False
+        if integration == EVERYTHING:
+            return True
+        connected = tenancy.live.connected.get(integration)
+        shown = connected is not None and connected.pin is not None
+        return shown and not tenancy.live.halted(credential, integration)
+
+    async def may_subscribe(self, request: Request) -> bool:
+        return not self.closing and await may_subscribe(self._rooms(request.credential).tenancy, request)
 
     def seal_session(
         self, credential: Credential, integration: str, session: str, protocol: str, asks: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from callgate.flow.aggregate import Aggregate
 from callgate.flow.execute import Executor
 from callgate.flow.hold import Holds
+from callgate.flow.listening import Listeners
 from callgate.flow.redeem import Redeemer
 from callgate.flow.run import Runner
 from callgate.flow.sessions import GateSessions
@@ -22,6 +23,7 @@ class Rooms:
     voting: Voting
     sessions: GateSessions
     aggregate: Aggregate
+    listeners: Listeners
 
 
 def rooms(tenancy: Tenancy) -> Rooms:
@@ -38,4 +40,5 @@ def rooms(tenancy: Tenancy) -> Rooms:
         voting=Voting(tenancy, holds, redeemer.start),
         sessions=sessions,
         aggregate=Aggregate(tenancy),
+        listeners=Listeners(tenancy),
     )

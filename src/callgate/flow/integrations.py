@@ -10,7 +10,7 @@ from callgate.core.name_table import NameTable
 from callgate.core.names import integration_name_problem
 from callgate.core.toolbox import Toolbox
 from callgate.core.visible import shorten
-from callgate.flow.connect import changed, connect, definitions, make_pin, reconnect
+from callgate.flow.connect import changed, connect, definitions, make_pin, reconnect, shown_otherwise
 from callgate.flow.desk import Desk, missing, need
 from callgate.flow.rows import put
 from callgate.flow.views import DiscoveryView, IntegrationView, ToolView
@@ -81,6 +81,7 @@ class Connections(Desk):
                 "The integration was changed or confirmed just now.", code="stale_digest", hint="Look again."
             )
         self._live.connected[name] = connect(integration, confirmed, self._tenancy)
+        shown_otherwise(self._tenancy, name)
         return self._shown(name)
 
     async def remove_integration(self, by: Presence, name: str) -> None:

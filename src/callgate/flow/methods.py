@@ -6,7 +6,16 @@ import msgspec
 
 from callgate.core.jsonrpc import Message
 from callgate.model.answer import ToolResult
-from callgate.model.call import COMPLETE, GOVERNED, PROMPTS_GET, RESOURCES_LIST, RESOURCES_READ, TOOLS_CALL
+from callgate.model.call import (
+    COMPLETE,
+    EVER_GOVERNED,
+    PROMPTS_GET,
+    RESOURCES_LIST,
+    RESOURCES_READ,
+    SUBSCRIBE,
+    TOOLS_CALL,
+    UNSUBSCRIBE,
+)
 from callgate.model.terms import Outcome
 
 MODERN = "2026-07-28"
@@ -46,13 +55,13 @@ def name_of(method: str, tool: str, arguments: dict[str, Any]) -> str:
 
 def method_of(tool: str) -> str:
     """Of a call that was judged under this name: no tool of a server is ever used under the name of a method."""
-    return tool if tool in GOVERNED else TOOLS_CALL
+    return tool if tool in EVER_GOVERNED else TOOLS_CALL
 
 
 def pending_next(tool: str) -> str:
     """What the author of a held call is told to do."""
     frozen = "The call is frozen exactly as it is and runs once after approval. "
-    if tool in GOVERNED:
+    if tool in EVER_GOVERNED:
         return frozen + "After it, ask for the same once more, or call callgate_await_approval with this approval_id."
     return frozen + (
         "Call callgate_await_approval with this approval_id, or go on with other work; do not repeat or vary the call."
@@ -108,6 +117,8 @@ _shapes: dict[str, msgspec.json.Decoder[Any]] = {
     PROMPTS_GET: msgspec.json.Decoder(_PromptResult),
     COMPLETE: msgspec.json.Decoder(_CompleteResult),
     RESOURCES_LIST: msgspec.json.Decoder(_ListResult),
+    SUBSCRIBE: msgspec.json.Decoder(_Complete),
+    UNSUBSCRIBE: msgspec.json.Decoder(_Complete),
 }
 _kind = msgspec.json.Decoder(_Complete)
 

@@ -150,6 +150,31 @@ class Exchange(Protocol):
         """Tell the server; the iterator goes on for at most 2 s and then raises OutcomeUnknown."""
 
 
+class Wish(Fact, frozen=True):
+    """What a standing stream of a server should bring."""
+
+    session: str = ""
+    """Upstream session (HTTP, handshake eras), whose own stream it is; empty over stdio and in 2026-07-28."""
+    protocol: str = ""
+    lists: tuple[str, ...] = ()
+    """``tools``, ``prompts``, ``resources``: changes of which lists (2026-07-28)."""
+    uris: tuple[str, ...] = ()
+    """Changes of which resources (2026-07-28); each was judged."""
+
+
+class Standing(Protocol):
+    """A standing stream of a server. Iterating yields notifications and requests, never a response, and ends with it;
+    ``UpstreamError`` is not raised: what was missed is looked up anew.
+    """
+
+    def __aiter__(self) -> AsyncIterator[Message]: ...
+
+    async def refuse(self, message: Message) -> None:
+        """Tell the server that its request is not passed on; pings are answered. Quiet when it cannot be told."""
+
+    async def close(self) -> None: ...
+
+
 class Upstream(Protocol):
     """One connected integration of one tenant and actor."""
 
@@ -162,6 +187,9 @@ class Upstream(Protocol):
 
     async def end(self, session: str) -> None:
         """End a session (HTTP DELETE); quiet when there is none."""
+
+    async def listen(self, wish: Wish) -> Standing:
+        """UpstreamError ``not_found``: the server has no such stream."""
 
     async def discover(self) -> "Discovered":
         """Connect as ourselves and read everything that gets pinned."""

@@ -1,8 +1,10 @@
 """What a front needs of the house: one protocol, implemented by flow, faked in the fronts' tests."""
 
+from collections.abc import Callable
 from typing import Protocol
 
-from callgate.flow.ports import Opened, Relay
+from callgate.flow.announcing import Listener
+from callgate.flow.ports import Opened, Relay, Wish
 from callgate.model.answer import Answer, Request
 from callgate.model.base import Fact
 from callgate.model.identity import Credential
@@ -71,6 +73,17 @@ class Serving(Protocol):
         """logging/setLevel in an upstream session of this client: JSON of (result, error), one of them empty.
         UpstreamError.
         """
+
+    def listen(self, credential: Credential, listener: Listener, wish: Wish | None) -> Callable[[], None]:
+        """Announce to this listener until the returned function is called. ``wish``: what its server is asked for;
+        None: nothing.
+        """
+
+    def may_listen(self, credential: Credential, integration: str) -> bool:
+        """Whether a standing stream of this login may go on."""
+
+    async def may_subscribe(self, request: Request) -> bool:
+        """Judge a subscription that no request of its own carries to the server. StoreError."""
 
     def seal_session(
         self, credential: Credential, integration: str, session: str, protocol: str, asks: tuple[str, ...] = ()

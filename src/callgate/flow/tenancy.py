@@ -40,6 +40,8 @@ class Tenancy:
         """Pseudonyms by (credential, integration), as long as their names are known to be stored."""
         self.unsettled: set[str] = set()
         """Calls whose opening or closing could not be written, or of which nobody knows whether it was."""
+        self.changed: list[Callable[[str], None]] = []
+        """Told the name of an integration when what clients are shown of it may read otherwise now."""
         self.observer = Observer(self.tenant, self.clock, self.live)
 
     def new_id(self, prefix: str) -> str:

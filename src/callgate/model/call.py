@@ -10,8 +10,11 @@ from callgate.model.tool import Target
 TOOLS_CALL = "tools/call"
 RESOURCES_LIST, RESOURCES_READ = "resources/list", "resources/read"
 PROMPTS_GET, COMPLETE = "prompts/get", "completion/complete"
+SUBSCRIBE, UNSUBSCRIBE = "resources/subscribe", "resources/unsubscribe"
 GOVERNED = (RESOURCES_LIST, RESOURCES_READ, PROMPTS_GET, COMPLETE)
 """Methods beside tools/call that are judged, each under the name of a tool that stands for it."""
+EVER_GOVERNED = (*GOVERNED, SUBSCRIBE, UNSUBSCRIBE)
+"""With those of handshake eras alone."""
 
 
 class Claims(Fact, frozen=True):
@@ -56,7 +59,7 @@ class Call(Fact, frozen=True):
     derived_from: str = ""
     same_host: bool = False
     method: str = TOOLS_CALL
-    """One of TOOLS_CALL and GOVERNED. Of a governed one ``tool`` is the method's name and ``arguments`` its params."""
+    """One of TOOLS_CALL and EVER_GOVERNED. Of a governed one ``tool`` is the method's name and ``arguments`` its params."""
     asks: tuple[str, ...] = ()
     """What this client can be asked in rounds, as core.asks.declared gives it."""
     answers: str = ""

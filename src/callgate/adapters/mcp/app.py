@@ -16,6 +16,7 @@ from callgate.adapters.mcp.desk import CallDesk
 from callgate.adapters.mcp.guard import Admitted, Guard
 from callgate.adapters.mcp.handshake import HandshakeEra
 from callgate.adapters.mcp.http import HttpReply, Receive, Scope, Send
+from callgate.adapters.mcp.listening import StandingStreams
 from callgate.adapters.mcp.metadata import ResourceMetadata
 from callgate.adapters.mcp.modern import ModernEra, is_modern
 from callgate.adapters.mcp.parse import ClientAnswer, parse_message
@@ -26,6 +27,7 @@ from callgate.core.tally import Counts
 from callgate.flow.serving import Serving
 
 _log = logging.getLogger("callgate.front")
+_STANDING_LOOK_MS = 1_000
 _THREAD_BYTES = 64 << 10
 """A larger body is parsed beside the loop."""
 
@@ -37,9 +39,12 @@ class McpFront:
         self._guard = Guard(serving, config, ResourceMetadata(config))
         self._shown = ShownListings(config.list_ttl_ms)
         desk = CallDesk(serving, same_host=config.same_host)
-        self._modern = ModernEra(desk)
-        self._handshake = HandshakeEra(serving, desk, OpenAsks(config.hosts))
+        standing = StandingStreams(serving, self._stands, config.standing_per_credential, config.standing)
+        self._modern = ModernEra(serving, desk, standing)
+        self._handshake = HandshakeEra(serving, desk, OpenAsks(config.hosts), standing)
         self._patrol = Patrol(config.look_ms, config.body_ms, config.send_ms, config.keep_alive_ms)
+        self._slow_patrol = Patrol(_STANDING_LOOK_MS, config.body_ms, config.send_ms, config.keep_alive_ms)
+        """For standing streams."""
         self._busy: dict[str, int] = {}
         """Requests under way by credential."""
         self.refused = Counts()
@@ -50,6 +55,7 @@ class McpFront:
         self._config = config
         self._guard = Guard(self._serving, config, ResourceMetadata(config))
         self._patrol.limit(config.body_ms, config.send_ms)
+        self._slow_patrol.limit(config.body_ms, config.send_ms)
 
     @property
     def under_way(self) -> int:
@@ -59,7 +65,7 @@ class McpFront:
     @property
     def streaming(self) -> int:
         """Event streams that have begun."""
-        return self._patrol.streaming
+        return self._patrol.streaming + self._slow_patrol.streaming
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -99,12 +105,24 @@ class McpFront:
             task.uncancel()
             return await _stopped(stream, stream.stopped)
         finally:
-            self._patrol.leave(stream)
-            left = self._busy[key] - 1
-            if left:
-                self._busy[key] = left
+            if stream.standing:
+                self._slow_patrol.leave(stream)
             else:
-                del self._busy[key]
+                self._patrol.leave(stream)
+                self._free(key)
+
+    def _free(self, key: str) -> None:
+        left = self._busy[key] - 1
+        if left:
+            self._busy[key] = left
+        else:
+            del self._busy[key]
+
+    def _stands(self, admitted: Admitted, stream: ClientStream) -> None:
+        """A standing stream is no request under way any more."""
+        self._free(admitted.credential.id)
+        self._patrol.leave(stream)
+        self._slow_patrol.enter(stream)
 
     async def _answer(self, scope: Scope, admitted: Admitted, stream: ClientStream) -> HttpReply | None:
         listing = self._serving.listing(admitted.credential, admitted.integration)
@@ -113,6 +131,8 @@ class McpFront:
         shown = self._shown.of(listing)
         if scope["method"] == "DELETE":
             return await self._handshake.delete(admitted, shown)
+        if scope["method"] == "GET":
+            return self._guard.stream_refused(admitted.fields) or await self._handshake.listen(admitted, shown, stream)
         refused = self._guard.body_refused(admitted.fields)
         if refused is not None:
             return refused

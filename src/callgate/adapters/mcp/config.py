@@ -28,6 +28,10 @@ class FrontConfig(Fact, frozen=True):
     """Time a client has to take what is sent."""
     per_credential: int = 128
     """Requests of one credential at one time."""
+    standing_per_credential: int = 256
+    """Standing streams of one credential."""
+    standing: int = 4_096
+    """Standing streams of all."""
     keep_alive_ms: int = 15_000
     """Silence on a stream before a comment is sent."""
     look_ms: int = 100

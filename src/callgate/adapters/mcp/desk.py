@@ -1,5 +1,7 @@
 """tools/call in either era: from parameters to Serving and back to bytes."""
 
+from typing import Any
+
 from callgate.adapters.mcp.answers import answer_json
 from callgate.adapters.mcp.control import RESERVED, ControlTools
 from callgate.adapters.mcp.http import HttpReply
@@ -10,12 +12,18 @@ from callgate.adapters.mcp.turn import Turn
 from callgate.adapters.mcp.wire import METHOD, PARAMS, error, result
 from callgate.core.loglevels import LEVELS, severity
 from callgate.flow.serving import Serving
-from callgate.model.answer import Request
-from callgate.model.call import COMPLETE, PROMPTS_GET, RESOURCES_LIST, RESOURCES_READ, TOOLS_CALL
+from callgate.model.answer import Request, Served
+from callgate.model.call import (
+    COMPLETE,
+    PROMPTS_GET,
+    RESOURCES_LIST,
+    RESOURCES_READ,
+    SUBSCRIBE,
+    TOOLS_CALL,
+    UNSUBSCRIBE,
+)
 
 _NOT_GOVERNED = {
-    "resources": "Changes of resources are not announced yet: the gate has no rules for it.",
-    "subscriptions": "The gate announces no changes; keep a list no longer than its ttlMs.",
     "tasks": "Tasks of the protocol do not pass the gate: it has no rules for them.",
     "sampling": "The gate asks clients nothing, so nothing is sampled.",
     "elicitation": "The gate asks clients nothing, so nothing is elicited.",
@@ -37,6 +45,8 @@ _NEEDED = {
     RESOURCES_READ: "resources",
     "resources/templates/list": "resources",
     COMPLETE: "completions",
+    SUBSCRIBE: "resources.subscribe",
+    UNSUBSCRIBE: "resources.subscribe",
     "logging/setLevel": "logging",
 }
 """The capability that each method comes with."""
@@ -70,6 +80,29 @@ class CallDesk:
         self._claims = ClaimReader()
         self._same_host = same_host
 
+    def request(
+        self, turn: Turn, method: str, tool: str, arguments: dict[str, Any], *, progress: bool = False
+    ) -> Request:
+        """What Serving is asked for."""
+        admitted = turn.admitted
+        return Request(
+            credential=admitted.credential,
+            integration=admitted.integration,
+            tool=tool,
+            arguments=arguments,
+            claims=self._claims.read(turn.message, admitted.fields, turn.protocol),
+            named_tasks=admitted.tasks,
+            session=turn.session,
+            protocol=turn.protocol,
+            progress=progress,
+            same_host=self._same_host,
+            method=method,
+            log_level=turn.log_level,
+            asks=turn.asks,
+            inquire=turn.inquire,
+            continued=turn.continued,
+        )
+
     async def run(self, turn: Turn, call: ToolCall) -> None:
         """Serve one call and send its answer.
 
@@ -86,26 +119,9 @@ class CallDesk:
                 admitted.credential, call.name, call.arguments, stream.relay, server
             )
         else:
-            answer = await self._serving.call(
-                Request(
-                    credential=admitted.credential,
-                    integration=admitted.integration,
-                    tool=call.name,
-                    arguments=call.arguments,
-                    claims=self._claims.read(message, admitted.fields, turn.protocol),
-                    named_tasks=admitted.tasks,
-                    session=turn.session,
-                    protocol=turn.protocol,
-                    progress=call.token is not None,
-                    same_host=self._same_host,
-                    method=method,
-                    log_level=turn.log_level,
-                    asks=turn.asks,
-                    inquire=turn.inquire,
-                    continued=turn.continued,
-                ),
-                stream.relay,
-            )
+            asked = self.request(turn, method, call.name, call.arguments, progress=call.token is not None)
+            answer = await self._serving.call(asked, stream.relay)
+            turn.served = isinstance(answer, Served) and not answer.error
             if method == TOOLS_CALL and not is_no_round(answer):
                 body, is_error = answer_json(answer, server)
                 status = 400 if is_error and server is not None and misses_capability(body) else 200

@@ -15,7 +15,7 @@ _path = re.compile(r"/mcp(?:/([A-Za-z0-9][A-Za-z0-9._-]{0,63}))?(?:/t/([A-Za-z0-
 _task = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 _bearer = re.compile(rb"(?i:bearer) +([A-Za-z0-9._~+/-]+=*)\Z")
 _once = frozenset((b"host", b"origin", b"authorization", b"content-type", b"content-length", b"mcp-session-id"))
-_METHODS = frozenset(("POST", "DELETE"))
+_METHODS = frozenset(("POST", "GET", "DELETE"))
 _MAX_TOKEN = 8_192
 _DRAINABLE = 64 << 10
 """An unread body of at most this size is left to the server to skip; after a larger one the connection ends."""
@@ -76,7 +76,7 @@ class Guard:
         if len(self._places) < _CACHED:
             self._places[path] = place
         if scope["method"] not in _METHODS:
-            return HttpReply(405, headers=((b"allow", b"POST, DELETE"),))
+            return HttpReply(405, headers=((b"allow", b"POST, GET, DELETE"),))
         tasks = _named_tasks(task, fields)
         if isinstance(tasks, HttpReply):
             return tasks
@@ -122,6 +122,12 @@ class Guard:
             said = "This token is for other integrations."
             return self._metadata.challenge(403, path, "insufficient_scope", said)
         return credential
+
+    def stream_refused(self, fields: HeaderFields) -> HttpReply | None:
+        """What is wrong with the headers of a GET for a standing stream."""
+        if _takes(fields.get(b"accept") or b"", b"text/event-stream"):
+            return None
+        return refuse(406, INVALID, "Accept must list text/event-stream.")
 
     def body_refused(self, fields: HeaderFields) -> HttpReply | None:
         """What is wrong with the headers of a POST, before its body is read."""

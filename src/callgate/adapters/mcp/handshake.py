@@ -9,11 +9,13 @@ from callgate.adapters.mcp.desk import LISTS, CallDesk, confirmed_list, not_gove
 from callgate.adapters.mcp.guard import Admitted
 from callgate.adapters.mcp.headers import VERSION
 from callgate.adapters.mcp.http import HttpReply
+from callgate.adapters.mcp.listening import StandingStreams
 from callgate.adapters.mcp.parse import ROUND, ClientAnswer, ClientMessage, parse_method_call, parse_tool_call
 from callgate.adapters.mcp.shown import ShownListing
 from callgate.adapters.mcp.stream import ClientStream, Stop, StreamPhase
 from callgate.adapters.mcp.turn import Methods, Turn
 from callgate.adapters.mcp.wire import (
+    BUSY,
     INTERNAL,
     INVALID,
     NO_ID,
@@ -26,18 +28,29 @@ from callgate.adapters.mcp.wire import (
 )
 from callgate.core.asks import capabilities_of, declared
 from callgate.core.loglevels import LEVELS, severity
+from callgate.flow.announcing import LISTS as ANNOUNCED
+from callgate.flow.announcing import Listener
+from callgate.flow.ports import Wish
 from callgate.flow.serving import EVERYTHING, Serving
-from callgate.model.call import GOVERNED, TOOLS_CALL
+from callgate.model.call import GOVERNED, SUBSCRIBE, TOOLS_CALL, UNSUBSCRIBE
 from callgate.model.errors import UpstreamError
 
 _SESSION = b"mcp-session-id"
 _KEPT = 16_384
+MOST_URIS = 256
+"""Subscriptions of one session."""
+_ALL_LISTS = frozenset(ANNOUNCED)
 
 
 class HandshakeEra:
-    def __init__(self, serving: Serving, desk: CallDesk, asking: OpenAsks) -> None:
+    def __init__(self, serving: Serving, desk: CallDesk, asking: OpenAsks, standing: StandingStreams) -> None:
         self._serving = serving
         self._asking = asking
+        self._standing = standing
+        self._listens: set[str] = set()
+        """Sealed sessions that have a standing stream."""
+        self._subscribed: dict[str, set[str]] = {}
+        """URIs by sealed session."""
         self._desk = desk
         self._running: dict[tuple[str, int | str], ClientStream] = {}
         """By (sealed session, request id); only its own principal can open a sealed session."""
@@ -48,6 +61,8 @@ class HandshakeEra:
         self._methods: Methods = {
             TOOLS_CALL: self._call,
             **dict.fromkeys(GOVERNED, self._call),
+            SUBSCRIBE: self._subscribe,
+            UNSUBSCRIBE: self._unsubscribe,
             **dict.fromkeys(LISTS, confirmed_list),
             "logging/setLevel": self._set_level,
             "ping": self._ping,
@@ -102,6 +117,7 @@ class HandshakeEra:
             del self._ended[next(iter(self._ended))]
         self._ended[sealed] = None
         self._levels.pop(sealed, None)
+        self._subscribed.pop(sealed, None)
         for key, stream in self._running.items():
             if key[0] == sealed and stream.phase is StreamPhase.CALLING:
                 stream.stop(Stop.CANCELLED)
@@ -178,6 +194,72 @@ class HandshakeEra:
         finally:
             del self._running[key]
         return None
+
+    async def _subscribe(self, turn: Turn) -> HttpReply | None:
+        """Judged and passed on like a read; from then on the session's standing stream brings changes of it."""
+        uri, kept = turn.message.params.get("uri"), self._subscribed
+        known = kept.get(turn.sealed)
+        if known is None:
+            if len(kept) >= _KEPT:
+                del kept[next(iter(kept))]
+            known = kept[turn.sealed] = set()
+        if isinstance(uri, str) and uri not in known and len(known) >= MOST_URIS:
+            said = f"A session may subscribe to {MOST_URIS} resources; unsubscribe from one."
+            return turn.message.refuse(200, BUSY, said, {"reason": "busy"})
+        if isinstance(uri, str):
+            # Before the server knows of it, so that the first change is not missed.
+            known.add(uri)
+        refused = await self._call(turn)
+        if not turn.served and isinstance(uri, str):
+            known.discard(uri)
+        return refused
+
+    async def _unsubscribe(self, turn: Turn) -> HttpReply | None:
+        """Ends here at once. A local server is shared, so it is not told: somebody else may listen."""
+        refused = not_offered(turn)
+        if refused is not None:
+            return refused
+        uri = turn.message.params.get("uri")
+        self._subscribed.get(turn.sealed, set()).discard(uri if isinstance(uri, str) else "")
+        if turn.shown.bridged:
+            return HttpReply(200, result(turn.message.id_json, b"{}"))
+        return await self._call(turn)
+
+    async def listen(self, admitted: Admitted, shown: ShownListing, stream: ClientStream) -> HttpReply | None:
+        """The standing stream of a session: one at a time. A Last-Event-ID means nothing here: nothing is replayed, and
+        an answer never comes by it; the call that was cut off is in the ledger, and an equal one finds it.
+        """
+        if not shown.handshake:
+            return HttpReply(405, headers=((b"allow", b"POST"),))
+        found = self._session(admitted, NO_ID)
+        if isinstance(found, HttpReply):
+            return found
+        sealed, session, protocol, _ = found
+        if sealed in self._listens:
+            return refuse(409, INVALID, "This session has a standing stream already.", data={"reason": "listens"})
+        full = self._standing.full(admitted, NO_ID)
+        if full is not None:
+            return full
+        everything = admitted.integration == EVERYTHING
+        wish = None if everything else Wish() if shown.bridged else Wish(session=session, protocol=protocol)
+        uris = self._subscribed.setdefault(sealed, set())
+        self._listens.add(sealed)
+        try:
+            await self._standing.run(
+                admitted,
+                stream,
+                wish,
+                lambda send: Listener(admitted.integration, _ALL_LISTS, uris, send, lambda: self._level(sealed)),
+                alive=lambda: sealed not in self._ended,
+            )
+        finally:
+            self._listens.discard(sealed)
+            if not uris and self._subscribed.get(sealed) is uris:
+                del self._subscribed[sealed]
+        return None
+
+    def _level(self, sealed: str) -> int | None:
+        return severity(self._levels.get(sealed, LEVELS[0]))
 
     async def _set_level(self, turn: Turn) -> HttpReply:
         """Kept for the session; a session that is the upstream's own is told there too."""

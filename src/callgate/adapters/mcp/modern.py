@@ -7,6 +7,7 @@ from callgate.adapters.mcp.desk import LISTS, CallDesk, confirmed_list, not_gove
 from callgate.adapters.mcp.guard import Admitted
 from callgate.adapters.mcp.headers import VERSION, parameter_mismatch, routing_mismatch
 from callgate.adapters.mcp.http import HeaderFields, HttpReply
+from callgate.adapters.mcp.listening import StandingStreams, acknowledged
 from callgate.adapters.mcp.parse import ClientMessage, ToolCall, parse_method_call, parse_tool_call
 from callgate.adapters.mcp.rounds import parse_round
 from callgate.adapters.mcp.shown import ShownListing
@@ -15,10 +16,17 @@ from callgate.adapters.mcp.turn import Methods, Turn
 from callgate.adapters.mcp.wire import HEADER_MISMATCH, INVALID, PARAMS, UNSUPPORTED_VERSION, result
 from callgate.core.asks import declared as declared_words
 from callgate.core.loglevels import LEVELS, severity
-from callgate.model.call import GOVERNED, TOOLS_CALL
+from callgate.flow.announcing import LISTS as ANNOUNCED
+from callgate.flow.announcing import Listener
+from callgate.flow.ports import Wish
+from callgate.flow.serving import EVERYTHING, Serving
+from callgate.model.answer import Served
+from callgate.model.call import GOVERNED, SUBSCRIBE, TOOLS_CALL
 
 VERSION_META = "io.modelcontextprotocol/protocolVersion"
 LOG_LEVEL_META = "io.modelcontextprotocol/logLevel"
+MOST_URIS = 256
+"""Resources of one subscription."""
 CAPABILITIES_META = "io.modelcontextprotocol/clientCapabilities"
 
 
@@ -33,11 +41,14 @@ def is_modern(fields: HeaderFields, message: ClientMessage) -> bool:
 
 
 class ModernEra:
-    def __init__(self, desk: CallDesk) -> None:
+    def __init__(self, serving: Serving, desk: CallDesk, standing: StandingStreams) -> None:
+        self._serving = serving
         self._desk = desk
+        self._standing = standing
         self._methods: Methods = {
             TOOLS_CALL: self._call,
             **dict.fromkeys(GOVERNED, self._call),
+            "subscriptions/listen": self._listen,
             **dict.fromkeys(LISTS, confirmed_list),
             "server/discover": self._discover,
         }
@@ -53,6 +64,46 @@ class ModernEra:
         if method is None:
             return not_governed(message, 404)
         return await method(Turn(admitted, shown, stream, message, message.meta[VERSION_META], modern=True))
+
+    async def _listen(self, turn: Turn) -> HttpReply | None:
+        """Everything wished for that is offered and may be subscribed to; each resource is judged like a read."""
+        message, shown, admitted = turn.message, turn.shown, turn.admitted
+        wished = message.params.get("notifications")
+        uris = wished.get("resourceSubscriptions") or [] if isinstance(wished, dict) else None
+        if not isinstance(wished, dict) or not isinstance(uris, list) or len(uris) > MOST_URIS:
+            said = f"params.notifications must be an object, with {MOST_URIS} resourceSubscriptions at most."
+            return message.refuse(400, PARAMS, said, {"reason": "shape"})
+        full = self._standing.full(admitted, message.id_json)
+        if full is not None:
+            return full
+        lists = [kind for kind in ANNOUNCED if wished.get(f"{kind}ListChanged") is True and kind in shown.offers_modern]
+        allowed = []
+        if "resources.subscribe" in shown.offers_modern:
+            turn.stream.call(None, watched=True)
+            allowed = [uri for uri in dict.fromkeys(map(str, uris)) if await self._may_subscribe(turn, uri)]
+        honoured: dict[str, Any] = {f"{kind}ListChanged": True for kind in lists}
+        if allowed:
+            honoured["resourceSubscriptions"] = allowed
+        wish = None
+        if admitted.integration != EVERYTHING:
+            wish = Wish() if shown.bridged else Wish(protocol=turn.protocol, lists=ANNOUNCED, uris=tuple(sorted(allowed)))
+        await self._standing.run(
+            admitted,
+            turn.stream,
+            wish,
+            lambda send: Listener(admitted.integration, frozenset(lists), set(allowed), send),
+            subscription=message.id,
+            opening=acknowledged(message.id, honoured),
+        )
+        return None
+
+    async def _may_subscribe(self, turn: Turn, uri: str) -> bool:
+        """A local server is told by a call of its own; of another one the standing stream is the subscription."""
+        asked = self._desk.request(turn, SUBSCRIBE, SUBSCRIBE, {"uri": uri})
+        if turn.shown.bridged:
+            answer = await self._serving.call(asked, turn.stream.relay)
+            return isinstance(answer, Served) and not answer.error
+        return await self._serving.may_subscribe(asked)
 
     async def _discover(self, turn: Turn) -> HttpReply:
         return HttpReply(200, result(turn.message.id_json, turn.shown.discovered))

@@ -17,6 +17,7 @@ class _Named(msgspec.Struct, frozen=True):
 _tools = msgspec.json.Decoder(list[msgspec.Raw])
 _named = msgspec.json.Decoder(_Named)
 _KEPT = 1_024
+_OURS = ("tools", "tools.listChanged")
 
 
 class ShownListing:
@@ -49,9 +50,9 @@ class ShownListing:
         self.lists_modern = {
             method: b'{"resultType":"complete","%b":%b,%b}' % (*named, cached) for method, named in lists.items()
         }
-        self.offers = frozenset(("tools", *listing.offers))
-        """Capabilities in handshake eras; the gate has tools of its own."""
-        self.offers_modern = frozenset(("tools", *listing.offers_modern))
+        self.offers = frozenset((*_OURS, *listing.offers))
+        """Capabilities in handshake eras; the gate has tools of its own, and says when what is confirmed changes."""
+        self.offers_modern = frozenset((*_OURS, *listing.offers_modern))
         self.discovered = b'{"resultType":"complete","supportedVersions":%b,"capabilities":%b%b,%b}' % (
             encode(self.versions),
             encode(_capabilities(self.offers_modern)),
@@ -72,7 +73,10 @@ class ShownListing:
         )
 
 
-_RELAYED = ("tools", "prompts", "resources", "completions", "logging")
+_RELAYED = (
+    "tools", "tools.listChanged", "prompts", "prompts.listChanged", "resources", "resources.listChanged",
+    "resources.subscribe", "completions", "logging",
+)  # fmt: skip
 """Capabilities, and with a dot what of them (``resources.subscribe``), that the gate relays where a server has them."""
 
 

@@ -21,6 +21,7 @@ _STREAM_HEADERS = [
     (b"x-accel-buffering", b"no"),
 ]
 _KEEP_ALIVE = b": keep-alive\n\n"
+_BEGUN = b": listening\n\n"
 _MAX_QUEUED = 64
 _MAX_TEXT = 1_000
 _MAX_LOG = 64 << 10
@@ -87,6 +88,7 @@ class ClientStream:
         "moved",
         "phase",
         "quiet",
+        "standing",
         "stopped",
         "watched",
     )
@@ -111,6 +113,7 @@ class ClientStream:
         """A disconnect means cancel."""
         self.quiet = False
         """The reply needs headers of its own, so no stream may begin before it."""
+        self.standing = False
         self.began = 0.0
         """When the patrol first saw this phase; loop time in seconds."""
         self.moved = 0.0
@@ -232,6 +235,12 @@ class ClientStream:
     async def fail(self, body: bytes) -> None:
         """HTTP 500, or the last event of a stream that has begun."""
         await self.finish(body, 500)
+
+    def stand(self) -> None:
+        """From now on messages are sent as they come, until the client leaves."""
+        self.call(None, watched=True)
+        self.standing = True
+        self._push(_BEGUN)
 
     def check(self) -> None:
         """CancelledError when the request was ended while its answer came."""

@@ -25,6 +25,7 @@ class Turn:
         "modern",
         "protocol",
         "sealed",
+        "served",
         "session",
         "shown",
         "stream",
@@ -49,6 +50,8 @@ class Turn:
         gets none, in handshake eras it gets what the server sends.
         """
         self.log_level = log_level
+        self.served = False
+        """The server gave a result."""
         self.continued: Continued | None = None
         self.asks = asks
         self.inquire = inquire

@@ -16,7 +16,8 @@ from callgate.adapters.upstream.discovery import Probe, discover
 from callgate.adapters.upstream.http_client import HttpClient, Origin
 from callgate.adapters.upstream.http_connection import HttpRequest
 from callgate.adapters.upstream.http_exchange import HttpExchange
-from callgate.flow.ports import Discovered, Opened, Outbound, Permitted, always
+from callgate.adapters.upstream.listening import HEAD_SECONDS, HttpListening
+from callgate.flow.ports import Discovered, Opened, Outbound, Permitted, Wish, always
 from callgate.model.errors import ConfigError, OutcomeUnknown, UpstreamError
 from callgate.model.tool import Integration
 
@@ -45,6 +46,7 @@ class HttpUpstream:
         self.integration = integration
         self.budget = budget
         self.log = log
+        self.on_changed: Callable[[], None] | None = None
         self.dropped = 0
         """Messages of the server that belonged to no request."""
         self._resolve = resolve
@@ -104,6 +106,17 @@ class HttpUpstream:
                 (await client.send(HttpRequest(self.head(b"DELETE", line)))).release()
         except (OSError, UpstreamError) as fault:
             self.log.debug("Ending a session of %s failed: %s", self.integration.name, type(fault).__name__)
+
+    async def listen(self, wish: Wish) -> HttpListening:
+        stream = HttpListening(self, wish, next(self._numbers))
+        async with asyncio.timeout(HEAD_SECONDS):
+            await stream.open()
+        return stream
+
+    def list_changed(self) -> None:
+        """The server says that one of its lists changed."""
+        if self.on_changed is not None:
+            self.on_changed()
 
     async def discover(self) -> Discovered:
         return await discover(Probe(open=self.open, initialize=self.initialize, end=self.end))

@@ -72,7 +72,10 @@ class Pool:
         if bool(integration.url) == bool(integration.command):
             raise ConfigError("An integration has either a url or a command.", key=integration.name)
         if integration.url:
-            return HttpUpstream(integration, self._resolve, self._log, self._budget)
+            over_http = HttpUpstream(integration, self._resolve, self._log, self._budget)
+            if self._changed is not None:
+                over_http.on_changed = partial(self._changed, integration.name)
+            return over_http
         if self._folder is None:
             raise ConfigError("There is no folder for stdio servers.", key=integration.name)
         made = StdioUpstream(

@@ -13,10 +13,11 @@ import msgspec
 from callgate.adapters.upstream import wire
 from callgate.adapters.upstream.confine import plan
 from callgate.adapters.upstream.discovery import Probe, discover_bridged
+from callgate.adapters.upstream.listening import LIST_CHANGED, StdioListening
 from callgate.adapters.upstream.supervise import Supervisor
 from callgate.core.jsonrpc import Message, parse_upstream
 from callgate.core.loglevels import severity
-from callgate.flow.ports import Clock, Discovered, Opened, Outbound, Permitted, always
+from callgate.flow.ports import Clock, Discovered, Opened, Outbound, Permitted, Wish, always
 from callgate.model.errors import OutcomeUnknown, UpstreamError
 from callgate.model.tool import Integration
 
@@ -48,6 +49,7 @@ class StdioUpstream:
         self._pending: dict[int, StdioExchange] = {}
         self._progress: dict[str | int, StdioExchange] = {}
         self._opened: Opened | None = None
+        self._listening: dict[StdioListening, None] = {}
         self._level: int | None = None
         """Severity of the most verbose log level that anybody asked this child for; None: nobody did."""
         self._supervisor = Supervisor(
@@ -91,6 +93,11 @@ class StdioUpstream:
 
     async def end(self, session: str) -> None:
         """The session is the gate's own."""
+
+    async def listen(self, wish: Wish) -> StdioListening:  # noqa: ARG002 - a child announces everything to everybody
+        made = StdioListening(self._listening)
+        self._listening[made] = None
+        return made
 
     async def discover(self) -> Discovered:
         opened = await self.initialize(b"", "")
@@ -216,8 +223,11 @@ class StdioUpstream:
             if len(self._pending) == 1:
                 next(iter(self._pending.values())).put(message)
                 return
-        elif message.method == "notifications/tools/list_changed" and self.on_changed is not None:
-            self.on_changed()
+        elif message.method in LIST_CHANGED or message.method == "notifications/resources/updated":
+            if message.method in LIST_CHANGED and self.on_changed is not None:
+                self.on_changed()
+            for listening in self._listening:
+                listening.put(message)
             return
         self.dropped += 1
 

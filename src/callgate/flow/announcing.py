@@ -1,0 +1,36 @@
+"""What a client that listens is told, and who it is."""
+
+from collections.abc import Callable
+
+from callgate.model.base import Fact
+
+LISTS = ("tools", "prompts", "resources")
+
+
+class Heard(Fact, frozen=True):
+    """One announcement."""
+
+    kind: str
+    """One of LISTS, ``updated`` or ``message``."""
+    uri: str = ""
+    params: bytes = b""
+    """Of a log message: JSON, with the known members only."""
+
+
+class Listener:
+    """One standing stream of a client."""
+
+    def __init__(
+        self,
+        integration: str,
+        lists: frozenset[str],
+        uris: set[str],
+        send: Callable[[Heard], None],
+        level: Callable[[], int | None] = lambda: None,
+    ) -> None:
+        """``uris`` may change while it stands. ``level``: severity from which on log messages are wanted."""
+        self.integration = integration
+        self.lists = lists
+        self.uris = uris
+        self.send = send
+        self.level = level

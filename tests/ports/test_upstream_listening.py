@@ -1,0 +1,208 @@
+"""Standing streams of servers: what is asked for, what is taken, and how they end."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from callgate.adapters.upstream.listening import MAX_EVENT, MAX_WAITING
+from callgate.core.jsonrpc import Message
+from callgate.flow.ports import Wish
+from callgate.model.errors import UpstreamError
+from tests.fakes.servers.raw_http import END, chunk, reply, stream
+from tests.ports.against_http import against, outcome
+from tests.ports.test_upstream import call, messages
+from tests.ports.test_upstream_stdio import running
+
+SESSION = Wish(session="s-1", protocol="2025-11-25")
+MODERN = Wish(protocol="2026-07-28", lists=("tools", "resources"), uris=("file:///a",))
+CHANGED = {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}
+
+
+def event(message: Any) -> bytes:
+    return chunk(b"data: " + (message if isinstance(message, bytes) else json.dumps(message).encode()) + b"\n\n")
+
+
+async def all_of(listening: Any) -> list[Message]:
+    async with asyncio.timeout(10):
+        return [message async for message in listening]
+
+
+def test_the_get_stream_of_a_session() -> None:
+    async def script(heard: Any, writer: Any) -> None:
+        if heard.line.startswith("GET"):
+            writer.write(stream() + event(b"") + event(CHANGED) + event(b"no json") + event(CHANGED))
+            writer.write(event({"jsonrpc": "2.0", "id": 9, "result": {}}) + END)
+
+    async def check() -> None:
+        async with against(script) as (server, upstream):
+            told = []
+            upstream.on_changed = lambda: told.append(1)
+            found = await all_of(await upstream.listen(SESSION))
+            assert [message.method for message in found] == [CHANGED["method"]] * 2
+            assert len(told) == 2
+            assert upstream.dropped == 2
+            (heard,) = server.heard
+            assert heard.line == "GET /mcp HTTP/1.1"
+            assert (heard.headers["mcp-session-id"], heard.headers["mcp-protocol-version"]) == ("s-1", "2025-11-25")
+            assert "last-event-id" not in heard.headers
+            assert upstream.active == 0
+
+    asyncio.run(check())
+
+
+def test_subscriptions_listen_says_what_is_wished_for_and_ends_with_its_answer() -> None:
+    async def script(heard: Any, writer: Any) -> None:
+        ack = {"jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged", "params": {}}
+        foreign = {"jsonrpc": "2.0", "id": heard.id + 1, "result": {}}
+        writer.write(stream() + event(ack) + event(foreign) + event(CHANGED))
+        writer.write(event({"jsonrpc": "2.0", "id": heard.id, "result": {}}) + event(CHANGED))
+
+    async def check() -> None:
+        async with against(script) as (server, upstream):
+            found = await all_of(await upstream.listen(MODERN))
+            assert [message.method for message in found][1:] == [CHANGED["method"]]
+            (heard,) = server.heard
+            body = json.loads(heard.body)
+            assert body["method"] == heard.headers["mcp-method"] == "subscriptions/listen"
+            assert body["params"]["notifications"] == {
+                "toolsListChanged": True,
+                "resourcesListChanged": True,
+                "resourceSubscriptions": ["file:///a"],
+            }
+            assert body["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"] == {}
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (reply("405 Method Not Allowed"), "not_found"),
+        (reply("404 Not Found"), "not_found"),
+        (reply("200 OK", b"{}"), "not_found"),
+        (reply("302 Found"), "not_found"),
+        (reply("401 Unauthorized"), "unauthorized"),
+        (reply("429 Too Many"), "rate_limited"),
+        (reply("503 Away"), "not_sent"),
+        (b"nonsense\r\n\r\n", "not_sent"),
+    ],
+)
+def test_a_server_without_a_standing_stream(answer: bytes, code: str) -> None:
+    async def script(heard: Any, writer: Any) -> None:
+        writer.write(answer)
+
+    async def check() -> None:
+        async with against(script) as (_, upstream):
+            with pytest.raises(UpstreamError) as fault:
+                await upstream.listen(SESSION)
+            assert fault.value.code == code
+
+    asyncio.run(check())
+
+
+def test_a_forged_session_asks_nothing() -> None:
+    async def script(heard: Any, writer: Any) -> None:
+        writer.write(stream())
+
+    async def check() -> None:
+        async with against(script) as (server, upstream):
+            with pytest.raises(UpstreamError):
+                await upstream.listen(Wish(session="s\r\nX: 1", protocol="2025-11-25"))
+            assert not server.heard
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize("tail", [b"", b"data: half", b"data: " + b"x" * (MAX_EVENT + 10)])
+def test_a_stream_that_breaks_off_just_ends(tail: bytes) -> None:
+    async def script(heard: Any, writer: Any) -> None:
+        writer.write(stream() + event(CHANGED) + (chunk(tail) if tail else b""))
+        await writer.drain()
+        writer.close()
+
+    async def check() -> None:
+        async with against(script) as (_, upstream):
+            assert len(await all_of(await upstream.listen(SESSION))) == 1
+
+    asyncio.run(check())
+
+
+def test_requests_on_it_are_told_no_in_their_session() -> None:
+    async def script(heard: Any, writer: Any) -> None:
+        if heard.line.startswith("GET"):
+            asked = [
+                {"jsonrpc": "2.0", "id": "a", "method": "ping"},
+                {"jsonrpc": "2.0", "id": 7, "method": "roots/list"},
+            ]
+            writer.write(stream() + b"".join(map(event, asked)) + END)
+        else:
+            writer.write(reply("202 Accepted"))
+
+    async def check() -> None:
+        async with against(script) as (server, upstream):
+            listening = await upstream.listen(SESSION)
+            async for message in listening:
+                await listening.refuse(message)
+            told = [json.loads(heard.body) for heard in server.heard[1:]]
+            assert told[0] == {"jsonrpc": "2.0", "id": "a", "result": {}}
+            assert (told[1]["id"], told[1]["error"]["code"]) == (7, -32601)
+            assert {heard.headers["mcp-session-id"] for heard in server.heard} == {"s-1"}
+
+    asyncio.run(check())
+
+
+def test_standing_streams_take_no_place_of_calls() -> None:
+    async def script(heard: Any, writer: Any) -> None:
+        if heard.line.startswith("GET"):
+            writer.write(stream())
+        else:
+            body = json.dumps({"jsonrpc": "2.0", "id": heard.id, "result": {"content": []}})
+            writer.write(reply("200 OK", body.encode()))
+
+    async def check() -> None:
+        async with against(script, max_concurrency=1) as (server, upstream):
+            standing = [await upstream.listen(SESSION) for _ in range(40)]
+            assert await outcome(upstream) == '{"content": []}'
+            assert server.connections == 41
+            for one in standing:
+                await one.close()
+
+    asyncio.run(check())
+
+
+def test_a_local_server_announces_to_everybody(tmp_path: Any) -> None:
+    async def check() -> None:
+        async with running(tmp_path) as upstream:
+            told = []
+            upstream.on_changed = lambda: told.append(1)
+            ears = [await upstream.listen(Wish()) for _ in range(3)]
+            gone = await upstream.listen(Wish())
+            await gone.close()
+            await messages(upstream, call("changed", {}))
+            for ear in ears:
+                async with asyncio.timeout(10):
+                    async for message in ear:
+                        assert message.method == CHANGED["method"]
+                        await ear.close()
+            assert told
+            assert not upstream._listening
+
+    asyncio.run(check())
+
+
+def test_a_listener_that_takes_nothing_keeps_the_newest(tmp_path: Any) -> None:
+    async def check() -> None:
+        async with running(tmp_path) as upstream:
+            ear = await upstream.listen(Wish())
+            for number in range(MAX_WAITING * 4):
+                ear.put(Message(raw=b"", method=f"m{number}"))
+            found = []
+            async for message in ear:
+                found.append(message.method)
+                if len(found) == MAX_WAITING:
+                    await ear.close()
+            assert found[-1] == f"m{MAX_WAITING * 4 - 1}"
+
+    asyncio.run(check())
