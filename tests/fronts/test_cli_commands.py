@@ -497,3 +497,16 @@ def test_reload(gate: Fake) -> None:
     assert said.stdout == "Changed: limits.calls. Listening on 127.0.0.1:8700\n"
     assert list(json.loads(gate.run("reload", "--json").stdout)) == ["digest", "keys", "listening"]
     assert [name for name, *_ in gate.admin.acts] == ["reload", "reload"]
+
+
+def test_who_has_no_gate_finds_the_services(gate: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("callgate.cli.client.SERVICE", Home(gate.home).socket)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "none"))
+    assert run("status").exit_code == 0
+    monkeypatch.setenv("CALLGATE_HOME", str(tmp_path / "mine"))
+    assert "No gate is running" in run("status").stderr
+    monkeypatch.delenv("CALLGATE_HOME")
+    own = tmp_path / "none" / "callgate"
+    own.mkdir(parents=True)
+    (own / "config.toml").touch()
+    assert "No gate is running" in run("status").stderr

@@ -137,7 +137,10 @@ def machinery(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
             raise ConfigError("The port is taken.", file="config.toml", key="listen.port", hint="Choose another.")
         return 0
 
-    def init(home: Path, *, account: str, passphrase: str | None, profile: str, git_server: str) -> InitReport:
+    def init(
+        home: Path, *, account: str, passphrase: str | None, profile: str, git_server: str, **more: Any
+    ) -> InitReport:
+        assert more == {"peers": (), "socket": ""}
         asked.append(("init", home, account, passphrase, profile, git_server))
         made = () if passphrase is None else ("Made it.",)
         return InitReport(

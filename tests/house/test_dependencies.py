@@ -80,6 +80,8 @@ def test_each_place_of_the_page_does_import_it():
         if package not in COMPANIONS
         for place in places
         if place != EVERYWHERE
-        and not any(name == imported(package) and (file == place or file.startswith(f"{place}/")) for name, file in found)
+        and not any(
+            name == imported(package) and (file == place or file.startswith(f"{place}/")) for name, file in found
+        )
     ]
     assert idle == []

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from callgate.adapters.home.config import default_config_text, parse_config, read_config
 from callgate.adapters.home.place import MAX_SOCKET_BYTES, Home, check, check_socket, locate, prepare
-from callgate.model.config import Algorithm, Config, LogFormat
+from callgate.model.config import Algorithm, Config, LocalSocket, LogFormat
 from callgate.model.errors import ConfigError
 from callgate.model.terms import Profile
 
@@ -220,3 +220,8 @@ def test_any_small_change_of_the_starter_file_is_a_config_or_one_error(data):
         return
     assert set(tomllib.loads(changed)) <= set(Config.__struct_fields__)
     assert config.tenants
+
+
+def test_a_starter_file_lets_people_in() -> None:
+    found = read(default_config_text(peers=(1000, 1001), socket="/run/callgate/gate.sock"))
+    assert found == Config(local=LocalSocket(peers=(1000, 1001), path="/run/callgate/gate.sock"))

@@ -47,7 +47,7 @@ def administration(
         write_export=write_export,
         verifier_source=(files("callgate.offline") / "verify_ledger.py").read_bytes,
         ledger_public=built.public_key,
-        hygiene=lambda: hygiene(home, same_host=same_host),
+        hygiene=lambda: hygiene(home, peers=config.local.peers),
         operations=operations,
         metrics=metrics,
     )

@@ -1,6 +1,7 @@
 """Checks of the machine for ``callgate doctor``: who can read what should be read by the gate alone."""
 
 import os
+import pwd
 import shutil
 import stat
 from collections.abc import Iterator
@@ -14,8 +15,9 @@ Check = tuple[str, str, str, str]
 """(code, state, text, todo)."""
 
 
-def hygiene(home: Home, *, same_host: bool) -> tuple[Check, ...]:
-    return (*_modes(home), *_user(same_host=same_host), *_confinement(), *_disk(home))
+def hygiene(home: Home, *, peers: tuple[int, ...]) -> tuple[Check, ...]:
+    """``peers``: the further users of the local socket; none: everybody acts as the gate's own user."""
+    return (*_modes(home), *_user(peers), *_confinement(), *_disk(home))
 
 
 def _modes(home: Home) -> Iterator[Check]:
@@ -37,23 +39,52 @@ def _private(home: Home) -> Iterator[Path]:
         yield from (path for path in folder.rglob("*"))
 
 
-def _user(*, same_host: bool) -> Iterator[Check]:
+def _user(peers: tuple[int, ...]) -> Iterator[Check]:
     if os.geteuid() == 0:
         yield (
             "user",
             "warn",
             "The gate runs as root: what it starts and reads is root's.",
-            "Run it as a user of its own.",
+            "Run it as a user of its own: callgate service install",
         )
-    elif not same_host:
+    elif os.geteuid() in peers:
+        yield (
+            "user",
+            "fail",
+            "The gate runs as one of the people who reach it: their assistants can read its keys and stop it.",
+            "Run the gate as a user of its own: callgate service install",
+        )
+    elif peers and _logs_in():
+        yield (
+            "user",
+            "warn",
+            "The gate's user can log in; whoever does, or runs an assistant as it, can read its keys and stop it.",
+            f"Give it no shell: usermod --shell /usr/sbin/nologin {_name()}",
+        )
+    elif peers:
         yield "user", "ok", "The gate runs as a user of its own; people reach it from theirs.", ""
     else:
         yield (
             "user",
             "warn",
-            "Programs of this operating-system user, assistants included, can read the home and stop the gate.",
-            "Run the gate as a user of its own: docs/how-to/two-people.md",
+            "Programs of this user, assistants too, can read the gate's keys and stop it; their acts are marked same-host.",
+            "Run the gate as a user of its own: callgate service install",
         )
+
+
+def _name() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def _logs_in() -> bool:
+    try:
+        shell = pwd.getpwuid(os.geteuid()).pw_shell
+    except KeyError:
+        return False
+    return Path(shell).name not in ("nologin", "false")
 
 
 def _confinement() -> Iterator[Check]:

@@ -38,22 +38,34 @@ _EVERYWHERE = '"git.repository:*", "fs.path:*"'
 """The starter domain of the package, which ``init`` narrows to the person's own folders."""
 
 
-def init(home: Path, *, account: str, passphrase: str | None, profile: str, git_server: str = "") -> InitReport:
+def init(
+    home: Path,
+    *,
+    account: str,
+    passphrase: str | None,
+    profile: str,
+    git_server: str = "",
+    peers: tuple[int, ...] = (),
+    socket: str = "",
+) -> InitReport:
     """Make what is missing; what is there is kept. ``passphrase`` None: one is made up and shown once.
 
     ``git_server`` is the command of an MCP server for Git to connect, with a scratch repository beside the home.
-    Raises ConfigError and InputError.
+    ``peers`` and ``socket``: the further people of a new configuration. Raises ConfigError and InputError.
     """
-    return uvloop.run(_init(Home(home), account, passphrase, Profile(profile), git_server))
+    text = default_config_text(profile=Profile(profile), peers=peers, socket=socket)
+    return uvloop.run(_init(Home(home), account, passphrase, Profile(profile), git_server, text))
 
 
-async def _init(home: Home, account: str, passphrase: str | None, profile: Profile, git_server: str) -> InitReport:
+async def _init(
+    home: Home, account: str, passphrase: str | None, profile: Profile, git_server: str, config_text: str
+) -> InitReport:
     made: list[str] = []
     prepare(home)
     lock = HomeLock(home.lock)
     lock.acquire()
     try:
-        made += _files(home, account, profile)
+        made += _files(home, account, profile, config_text)
         config = read_config(home.config)
         _no_lost_keys(home, config)
         keys = Keyring.open(home.keys, config.tenants, SystemEntropy())
@@ -100,10 +112,10 @@ async def _tenant(
         await built.store.close()
 
 
-def _files(home: Home, account: str, profile: Profile) -> list[str]:
+def _files(home: Home, account: str, profile: Profile, config_text: str) -> list[str]:
     made: list[str] = []
     if not home.config.exists():
-        _write(home.config, default_config_text(profile=profile).encode())
+        _write(home.config, config_text.encode())
         made.append(f"Configuration: {home.config}")
     if not any(home.policies.iterdir()):
         _copy(files("callgate.policies"), home.policies, account, profile)

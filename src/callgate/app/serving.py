@@ -28,6 +28,7 @@ from callgate.adapters.upstream.confine import harden_self
 from callgate.app.banner import banner
 from callgate.app.build import Built, build_tenant, issuer_of, socket_of
 from callgate.app.desk import administration
+from callgate.app.notify import Notifier
 from callgate.app.operators import Operators
 from callgate.app.reload import Reloader, Settings, with_port
 from callgate.app.system import SystemClock, SystemEntropy, has_terminal, say, settle_descriptors
@@ -115,6 +116,7 @@ class RunningGate:
         self._verifier = verifier
         self._issuers = issuers
         self._reloader = reloader
+        self._notifier = Notifier(os.environ.pop("NOTIFY_SOCKET", ""))
         self._operators = Operators(home, config, [one.house for one in built.values()], gatehouse)
         self._admins = {
             tenant: administration(
@@ -200,6 +202,7 @@ class RunningGate:
         await self._operators.start()
         _settle_memory()
         say(self._banner())
+        self._notifier.say("READY=1")
         await server.serve(sockets=[link])
         return 0
 
@@ -258,6 +261,7 @@ class RunningGate:
             self._hurry.set()
             return
         self._gatehouse.closing = True
+        self._notifier.say("STOPPING=1")
         self._loops.append(asyncio.create_task(self._drain(server)))
 
     async def _drain(self, server: WebServer) -> None:

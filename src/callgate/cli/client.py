@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from callgate.adapters.home.place import locate
+from callgate.adapters.home.place import VARIABLE, locate
 from callgate.adapters.http.local_socket import connect
 from callgate.cli.outcome import CommandError, Exit, NoGateError
 from callgate.cli.people import Person
@@ -20,6 +20,8 @@ _TIMEOUT = 60.0
 _VERIFY_TIMEOUT = 3600.0
 _VARIABLE = "CALLGATE_SOCKET"
 """For people who may speak to a gate whose home is not theirs."""
+SERVICE = Path("/run/callgate/gate.sock")
+"""Where ``callgate service install`` puts it."""
 
 
 class _Link(http.client.HTTPConnection):
@@ -36,7 +38,7 @@ class Gate:
 
     def __init__(self, home: Path | None) -> None:
         """``home``: what ``--home`` said; None: the socket of CALLGATE_SOCKET, or where homes stand by default."""
-        shared = os.environ.get(_VARIABLE, "") if home is None else ""
+        shared = (os.environ.get(_VARIABLE, "") or _service()) if home is None else ""
         found = None if shared else locate(os.environ, "" if home is None else str(home))
         self.place = str(found.root if found else shared)
         """The home, or the socket itself: names this gate on this machine."""
@@ -88,6 +90,13 @@ class Gate:
             ) from None
         finally:
             link.close()
+
+
+def _service() -> str:
+    """The socket of this machine's gate, for whoever has no gate of their own and named none; only root makes it."""
+    if os.environ.get(VARIABLE) or not SERVICE.is_socket():
+        return ""
+    return "" if locate(os.environ).config.exists() else str(SERVICE)
 
 
 def _target(path: tuple[str, ...], query: str = "") -> str:

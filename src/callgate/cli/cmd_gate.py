@@ -29,6 +29,13 @@ def init(
     git_server: Annotated[
         str, typer.Option("--git-server", metavar="COMMAND", help="An MCP server for Git to try things with.")
     ] = "",
+    peer: Annotated[
+        list[int] | None,
+        typer.Option("--peer", metavar="UID", help="A further user who may reach the gate; needs --socket."),
+    ] = None,
+    socket: Annotated[
+        str, typer.Option("--socket", metavar="PATH", help="The socket in a folder these users can reach.")
+    ] = "",
     if_missing: Annotated[
         bool, typer.Option("--if-missing", help="Say nothing of what is there already, nor what comes next.")
     ] = False,
@@ -42,7 +49,13 @@ def init(
     asked = passphrase_fd is not None or not machinery.place(_text(home)).config.exists()
     passphrase = read_first_passphrase(name, passphrase_fd) if asked else None
     report = machinery.init(
-        _text(home), account=name, passphrase=passphrase, profile=profile.value, git_server=git_server
+        _text(home),
+        account=name,
+        passphrase=passphrase,
+        profile=profile.value,
+        git_server=git_server,
+        peers=tuple(peer or ()),
+        socket=socket,
     )
     lines = report.made
     if not if_missing:

@@ -48,10 +48,11 @@ def backup(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the home into one file, while the gate runs or not: ledger, keys of calls, config, policies.
+    """Write the home into one file, while the gate runs or not.
 
-    Run it as the gate's user. Without --with-keys the gate's own keys are not in it: keep them apart, a restore needs
-    them. Prints the checkpoint it holds.
+    It holds ledgers, keys of calls, accounts, config, policies, contracts and manifests, all of one moment. Run it
+    as the gate's user. Without --with-keys the gate's own keys are not in it: keep them apart, a restore needs them.
+    Prints the checkpoint it holds.
     """
     passphrase = read_new_passphrase("this backup", passphrase_fd) if with_keys else None
     with _bar() as progress:
@@ -81,10 +82,10 @@ def restore(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a home from a backup: a new folder, or an empty one.
+    """Make a home from a backup.
 
-    Everything is verified before the home is there: the file, the databases, the ledger against the backup's own
-    checkpoint, the keys. What was decided, revoked or erased after the backup is not known to the restored gate.
+    The home is a new folder, or an empty one. Everything is verified before it is there: the file, the databases, the
+    ledger against the backup's own checkpoint, the keys. What was decided, revoked or erased after the backup is not known to the restored gate.
     """
     with _bar() as progress:
         found = machinery.restore(

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from callgate.adapters.home.place import Home, locate
+from callgate.adapters.home.unit import ServicePlan, unit_text
 from callgate.cli.lazy import load
-from callgate.flow.views import BackupView, InitReport, RestoreView, VerifyEnd
+from callgate.flow.views import BackupView, InitReport, RestoreView, ServiceView, VerifyEnd
 
 
 def place(home: str) -> Home:
@@ -19,9 +20,24 @@ def serve(home: str, host: str | None, port: int | None) -> int:
     return int(load("callgate.app").serve(place(home).root, host=host, port=port))
 
 
-def init(home: str, *, account: str, passphrase: str | None, profile: str, git_server: str) -> InitReport:
+def init(
+    home: str,
+    *,
+    account: str,
+    passphrase: str | None,
+    profile: str,
+    git_server: str,
+    peers: tuple[int, ...] = (),
+    socket: str = "",
+) -> InitReport:
     report: InitReport = load("callgate.app").init(
-        place(home).root, account=account, passphrase=passphrase, profile=profile, git_server=git_server
+        place(home).root,
+        account=account,
+        passphrase=passphrase,
+        profile=profile,
+        git_server=git_server,
+        peers=peers,
+        socket=socket,
     )
     return report
 
@@ -53,4 +69,37 @@ def restore(
     view: RestoreView = load("callgate.app").restore(
         file, place(home).root, passphrase=passphrase, keys=keys, end_logins=end_logins, progress=progress
     )
+    return view
+
+
+def service_unit(user: str, home: str, program: str, writable: tuple[str, ...], *, no_jit: bool) -> str:
+    return str(unit_text(ServicePlan(user=user, home=home, program=program, writable=writable, no_jit=no_jit)))
+
+
+def service_install(
+    user: str,
+    home: str,
+    program: str,
+    writable: tuple[str, ...],
+    *,
+    no_jit: bool,
+    account: str,
+    people: tuple[int, ...],
+    passphrase_fd: int | None,
+    start: bool,
+) -> ServiceView:
+    plan = ServicePlan(user=user, home=home, program=program, writable=writable, no_jit=no_jit)
+    view: ServiceView = load("callgate.app.service").install(
+        plan, account=account, people=people, passphrase_fd=passphrase_fd, start=start
+    )
+    return view
+
+
+def service_uninstall(user: str) -> ServiceView:
+    view: ServiceView = load("callgate.app.service").uninstall(user)
+    return view
+
+
+def service_status(user: str) -> ServiceView:
+    view: ServiceView = load("callgate.app.service").status(user)
     return view

@@ -98,7 +98,7 @@ class Standing(Operating, Connections, Policies, Halts):
                 WarningView(
                     code="same_host",
                     text="The gate runs as a user that assistants may run as too; acts from it are marked same-host.",
-                    todo="Run the gate as a user of its own: docs/how-to/two-people.md",
+                    todo="Run the gate as a user of its own: callgate service install",
                 )
             )
         kept_away = self._rooms.aggregate.kept_away()

@@ -441,6 +441,17 @@ class RestoreView(Fact, frozen=True):
     """Approved holds that were ended because their call may have run after the backup."""
 
 
+class ServiceView(Fact, frozen=True):
+    user: str
+    unit: str
+    """``installed`` or ``none``."""
+    state: str
+    """As systemd says it: ``active``, ``failed``, ``inactive``."""
+    socket: str
+    done: tuple[str, ...] = ()
+    """What was done, one sentence each."""
+
+
 class InitReport(Fact, frozen=True):
     """What ``init`` made, for the person to read."""
 

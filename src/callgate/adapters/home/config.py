@@ -94,9 +94,23 @@ def _at(path: str) -> inspect.Type | None:
     return shape
 
 
-def default_config_text(*, host: str = "127.0.0.1", port: int = 8700, profile: Profile = Profile.SOLO) -> str:
+def default_config_text(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8700,
+    profile: Profile = Profile.SOLO,
+    peers: tuple[int, ...] = (),
+    socket: str = "",
+) -> str:
     """A starter file: what is set, and what could be, as comments."""
-    return _STARTER.format(host=host, port=port, profile=profile.value)
+    local = f'[local]\npeers = {list(peers)}\npath = "{socket}"' if peers else _NO_PEERS
+    return _STARTER.format(host=host, port=port, profile=profile.value, local=local)
+
+
+_NO_PEERS = """\
+# [local]
+# peers = [1001]  # their user ids
+# path = "/run/callgate/gate.sock"  # a socket in a folder they can reach"""
 
 
 _STARTER = """\
@@ -139,9 +153,7 @@ level = "info"  # debug, info, warning, error
 # relay_to = []  # integrations that get a client's own traceparent while no endpoint is set
 
 # People who answer from users of their own on this machine (docs/how-to/two-people.md).
-# [local]
-# peers = [1001]  # their user ids
-# path = "/run/callgate/gate.sock"  # a socket in a folder they can reach
+{local}
 
 # [limits]
 # body_bytes = 4194304  # one request
