@@ -15,9 +15,9 @@ help:
 	@echo "make test    lint, types, imports and every test that needs only Python"
 	@echo "make check   lint, types, imports"
 	@echo "make bench   the benchmarks, side by side in one run (about 3 minutes)"
-	@echo "make peers   install other gateways to compare with, each in an environment of its own (about 1.5 GB)"
+	@echo "make peers   install other gateways to compare with, each in an environment of its own (about 1.2 GB)"
 	@echo "make bench-peers  make bench with those of them that are installed"
-	@echo "make bench-all  every benchmark, written to benchmarks/results.txt (about 40 minutes)"
+	@echo "make bench-all  every benchmark, written to benchmarks/results.txt (about 30 minutes)"
 	@echo "make conformance  the public MCP suites, bare and through the gate, (Node comes along; half a minute)"
 	@echo "make docs    write the generated reference again"
 

@@ -21,9 +21,7 @@ def load(bench: Bench, table: Table, upstream: str, pid: int, port: int, path: s
     for answer in ("JSON", "SSE"):
         message = call(notified=answer == "SSE")
         at = (pid, port, path, headers)
-        bench.measure(
-            *at, 4, min(bench.asked.warm, 0.5), message=message, expect=NOTED if answer == "SSE" else "jsonrpc"
-        )
+        bench.warm_up(*at, many=4, seconds=0.5, message=message, expect=NOTED if answer == "SSE" else "jsonrpc")
         for many in among(bench.asked):
             found = bench.measure(*at, many, bench.asked.seconds, message=message)
             row = {"upstream": upstream, "answer": answer, "in flight": many, **load_row(found)}

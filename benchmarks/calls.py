@@ -41,7 +41,7 @@ def run(bench: Bench, name: str, started: Started, direct_p50: dict[int, float])
     peer = name in PEERS
     at = (started.process.pid, started.port, started.path, started.headers)
     load = {"message": started.message, "may_fail": peer, "grace": PEER_GRACE_S if peer else 10}
-    bench.measure(*at, min(many_all) if peer else 16, asked.warm, **load)
+    bench.warm_up(*at, many=min(many_all) if peer else 16, **load)
     rows = []
     for many in many_all:
         found = bench.measure(*at, many, asked.seconds, **load)

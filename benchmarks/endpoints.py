@@ -25,7 +25,7 @@ def main() -> None:
             progress(f"endpoints: {path}")
             headers = session(port, path, {"authorization": f"Bearer {token}"})
             at = (one.pid, port, path, headers)
-            bench.measure(*at, 16, asked.warm, message=call(tool))
+            bench.warm_up(*at, message=call(tool))
             for many in among(asked):
                 found = bench.measure(*at, many, asked.seconds, message=call(tool))
                 table.add({"endpoint": path, "in flight": many, **load_row(found)}, calls=found["calls"])

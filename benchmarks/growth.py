@@ -57,7 +57,7 @@ def main() -> None:
             disk, idle = size_mib(home / "data"), resident_mib(one.pid)
             row = {"events before": events, "disk MiB": disk, "start s": ready, "idle MiB": idle}
             at = (one.pid, port, "/mcp/bench", headers)
-            bench.measure(*at, 16, asked.warm)
+            bench.warm_up(*at)
             for many in among(asked):
                 found = bench.measure(*at, many, asked.seconds)
                 table.add({**row, "in flight": many, **load_row(found)}, calls=found["calls"], build_s=took)

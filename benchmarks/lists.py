@@ -63,7 +63,7 @@ def main() -> None:
                     headers = session(port, path, known) if era == HANDSHAKE else {**known, **modern_headers(LIST)}
                     size = len(post(port, path, headers, message)[1])
                     at = (one.pid, port, path, headers)
-                    bench.measure(*at, 1, min(asked.warm, 0.5), message=message, expect=last)
+                    bench.warm_up(*at, many=1, seconds=0.5, message=message, expect=last)
                     for many in among(asked):
                         found = bench.measure(*at, many, asked.seconds, message=message, expect=last)
                         row = {"tools": tools, "server": name, "era": era, "KiB": size / 1024, "in flight": many}

@@ -8,6 +8,7 @@ initializes on a connection of its own and keeps it, idle; then each asks for it
 """
 
 import asyncio
+import contextlib
 import json
 import subprocess
 import sys
@@ -37,14 +38,14 @@ def under_load(bench: Bench, pid: int, port: int, headers: dict, seconds: float)
     asked |= {"seconds": seconds, "expect": TEXT, "grace": 10}
     load = ["taskset", "-c", str(bench.other), sys.executable, str(HERE / "load.py"), json.dumps(asked)]
     before, begun = cpu_us(pid), time.perf_counter()
-    one = subprocess.Popen(load, stdout=subprocess.PIPE, text=True)
     samples = [(0.0, resident_mib(pid))]
-    while one.poll() is None:
-        time.sleep(max(0.02, seconds / 120))
-        samples.append((time.perf_counter() - begun, resident_mib(pid)))
-        if len(samples) % 12 == 0:
-            progress(f"memory: {samples[-1][0]:.0f} s, {samples[-1][1]:.1f} MiB")
-    found = json.loads(one.communicate()[0])
+    with subprocess.Popen(load, stdout=subprocess.PIPE, text=True) as one:
+        while one.poll() is None:
+            time.sleep(max(0.02, seconds / 120))
+            samples.append((time.perf_counter() - begun, resident_mib(pid)))
+            if len(samples) % 12 == 0:
+                progress(f"memory: {samples[-1][0]:.0f} s, {samples[-1][1]:.1f} MiB")
+        found = json.loads(one.stdout.read())
     if found["failed"]:
         raise SystemExit(f"{found['failed']} calls failed")
     late = samples[len(samples) // 3 :]
@@ -103,8 +104,10 @@ class Client:
     def open(self) -> bool:
         return not self._reader.at_eof()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         self._writer.close()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
 
 
 async def with_sessions(pid: int, port: int, token: str, count: int) -> list[dict]:
@@ -132,9 +135,8 @@ async def with_sessions(pid: int, port: int, token: str, count: int) -> list[dic
     await in_turns(client.stream for client in clients)
     streaming = sum(client.streaming for client in clients)
     row("asked for a GET stream", count, streaming)
-    for client in clients:
-        client.close()
-    await asyncio.sleep(1)
+    await in_turns(client.close for client in clients)
+    await asyncio.sleep(0.5)
     row("all gone", count, 0)
     return table.rows
 

@@ -109,9 +109,9 @@ PEERS: dict[str, Callable[[Bench, int], Started]] = {
 def _start(
     bench: Bench, peer: str, command: list[str], environ: dict | None = None, cwd: Path = ROOT
 ) -> subprocess.Popen:
-    log = (bench.folder / f"{peer}.log").open("wb")
     environ = {**os.environ, **(environ or {})}
-    return bench.processes.start(bench.tested, *command, python="-", env=environ, cwd=cwd, stdout=log, stderr=log)
+    with (bench.folder / f"{peer}.log").open("wb") as log:
+        return bench.processes.start(bench.tested, *command, python="-", env=environ, cwd=cwd, stdout=log, stderr=log)
 
 
 def _answering(one: subprocess.Popen, port: int, path: str) -> float:

@@ -69,7 +69,7 @@ class Processes:
     def start(self, core: int, *arguments: str, python: str = "", **options) -> subprocess.Popen:
         """``arguments`` of Python, or a whole command when ``python`` is ``-``."""
         program = [] if python == "-" else [python or sys.executable]
-        options = {"stdout": subprocess.DEVNULL, "stderr": sys.stderr, "cwd": ROOT, **options}
+        options = {"stdout": subprocess.DEVNULL, "cwd": ROOT, **options}
         one = subprocess.Popen(["taskset", "-c", str(core), *program, *arguments], **options)
         self.running.append(one)
         return one
@@ -81,6 +81,9 @@ class Processes:
         except subprocess.TimeoutExpired:
             one.kill()
             one.wait()
+        for pipe in (one.stdin, one.stdout):
+            if pipe is not None:
+                pipe.close()
         self.running.remove(one)
 
     def stop_all(self) -> None:
@@ -118,6 +121,11 @@ class Bench:
 
     def measure(self, pid: int, port: int, path: str, headers: dict, many: int, seconds: float, **options) -> dict:
         return measure(self.other, pid, port, path, headers, many, seconds, **options)
+
+    def warm_up(self, *at, many: int = 16, seconds: float | None = None, **options) -> None:
+        """Load whose figures nobody sees; not at all with ``--warm 0``."""
+        if self.asked.warm > 0:
+            self.measure(*at, many, self.asked.warm if seconds is None else min(seconds, self.asked.warm), **options)
 
     def keep(self, name: str, rows: Sequence[dict]) -> None:
         self.asked.raw.mkdir(exist_ok=True, parents=True)

@@ -63,7 +63,7 @@ def main() -> None:
         one = bench.processes.start(bench.tested, "-m", "benchmarks.stages", "gate", str(home), str(port), **piped)
         wait_for(port, one)
         sampled, at = Sampled(one), (one.pid, port, "/mcp/bench", session(port, "/mcp/bench", known))
-        bench.measure(*at, 16, asked.warm)
+        bench.warm_up(*at)
         for many in among(asked):
             progress(f"stages: {many} in flight")
             missing = sampled.ask()["missing"]
@@ -78,7 +78,7 @@ def main() -> None:
             print(f"not found, so counted elsewhere: {name}")
         one, _ = bench.gate(home, port)
         at = (one.pid, port, "/mcp/bench", session(port, "/mcp/bench", known))
-        bench.measure(*at, 16, asked.warm)
+        bench.warm_up(*at)
         for row in rows:
             plain, all_ = bench.measure(*at, row["many"], asked.seconds)["cpu_us"], sum(row["stages"].values())
             row |= {"plain_us": plain, "missing": missing}

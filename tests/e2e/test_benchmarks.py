@@ -1,24 +1,128 @@
-"""The benchmark of calls runs: its gate is made from the same pieces as anybody's."""
+"""Every benchmark runs and prints rows: their gates are made from the same pieces as anybody's. No figure is judged."""
 
+import argparse
+import importlib
 import json
 import pathlib
 import subprocess
 import sys
 
+import pytest
+from benchmarks import peers, ratios
+from benchmarks.calls import begin, text_of
+from benchmarks.paths import Started
+from benchmarks.running import Bench
+
 ROOT = pathlib.Path(__file__).parents[2]
+SHORT = ("--seconds", "0.1", "--warm", "0", "--many", "2")
 
 
-def test_the_paths_without_the_sdk_are_measured(tmp_path):
+def rows_of(monkeypatch, folder, name, *arguments):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, "argv", [name, *SHORT, "--raw", str(folder), *arguments])
+    importlib.import_module(f"benchmarks.{name}").main()
+    return json.loads((folder / f"{name}.json").read_text())
+
+
+def loaded(row):
+    return row["calls/s"] > 0 and row["p50 ms"] > 0 and row["calls"] > 0
+
+
+def test_paths_are_measured_side_by_side(monkeypatch, tmp_path, capsys):
+    rows = rows_of(monkeypatch, tmp_path, "calls", "--only", "direct,hop,sdk,cold", "--many", "16,64")
+    assert [(row["path"], row["many"]) for row in rows[::2]] == [
+        (name, 16) for name in ("direct", "hop", "sdk", "cold")
+    ]
+    assert all(row["calls"] > 0 and row["failed"] == 0 for row in rows)
+    said = capsys.readouterr().out
+    assert "PU to sdk" in said
+    assert "Callgate (cold) at least 5 times the SDK proxy's calls/s at 16 and 64: " in said
+
+
+def test_both_answers_over_both_upstreams(monkeypatch, tmp_path):
+    rows = rows_of(monkeypatch, tmp_path, "answers")
+    upstreams = ("direct", "gate, HTTP", "gate, stdio")
+    assert [(row["upstream"], row["answer"]) for row in rows] == [
+        (up, kind) for up in upstreams for kind in ("JSON", "SSE")
+    ]
+    assert all(map(loaded, rows))
+
+
+def test_lists_in_both_eras(monkeypatch, tmp_path):
+    rows = rows_of(monkeypatch, tmp_path, "lists", "--tools", "3", "--many", "1")
+    assert [(row["server"], row["era"]) for row in rows] == [
+        (server, era) for server in ("SDK server", "gate") for era in ("2025-11-25", "2026-07-28")
+    ]
+    assert all(map(loaded, rows))
+    assert all(row["bytes"] > 3 * 300 for row in rows)
+
+
+def test_a_ledger_that_was_grown_is_gone_on_with(monkeypatch, tmp_path):
+    rows = rows_of(monkeypatch, tmp_path, "growth", "--events", "0,2000")
+    assert [row["events before"] for row in rows] == [0, 2000]
+    assert all(map(loaded, rows))
+    assert rows[1]["disk MiB"] > rows[0]["disk MiB"]
+
+
+def test_memory_is_sampled_and_sessions_are_held(monkeypatch, tmp_path, capsys):
+    first, *rows = rows_of(monkeypatch, tmp_path, "memory", "--sessions", "20")
+    assert len(first["samples"]) > 3
+    assert all(mib > 1 for _, mib in first["samples"])
+    assert [(row["count"], row["MiB"] > 1) for row in rows] == [(0, True), (20, True), (20, True), (20, True)]
+    assert rows[1]["open"] == 20
+    assert "MiB an hour" in capsys.readouterr().out
+
+
+def test_stages_know_their_functions(monkeypatch, tmp_path):
+    (row,) = rows_of(monkeypatch, tmp_path, "stages", "--seconds", "0.5")
+    assert row["missing"] == []
+    assert row["calls"] > 0
+    assert sum(row["stages"].values()) > 50
+    assert row["stages"]["writer thread"] > 0
+
+
+def test_all_of_it_is_one_text(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.calls", "--seconds", "0.2", "--only", "direct,hop,warm,cold"]
-        + ["--many", "4", "--raw", str(tmp_path), "--warm", "0.2"],
+        [sys.executable, "-m", "benchmarks.all", *SHORT[:4], "--only", "endpoints", "--raw", str(tmp_path)]
+        + ["--results", str(tmp_path / "results.txt")],
         check=False,
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=100,
     )
     assert done.returncode == 0, done.stderr
-    rows = json.loads((tmp_path / "calls.json").read_text())
-    assert [row["path"] for row in rows] == ["direct", "hop", "warm", "cold"]
-    assert all(row["calls"] > 0 and row["failed"] == 0 for row in rows)
+    text = (tmp_path / "results.txt").read_text()
+    assert text.startswith("python -m benchmarks.all --seconds 0.1")
+    assert "fdatasync of 4 KiB" in text
+    assert str(tmp_path) not in text
+    rows = json.loads((tmp_path / "endpoints.json").read_text())
+    assert [row["endpoint"] for row in rows[::3]] == ["/mcp/bench", "/mcp"]
+    assert all(map(loaded, rows))
+
+
+@pytest.mark.parametrize("name", sorted(peers.PEERS))
+def test_a_peer_that_is_not_installed_is_skipped(name, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(peers, "WHERE", tmp_path)
+    with Bench(argparse.Namespace(cores="0,0", folder=tmp_path, raw=tmp_path)) as bench:
+        assert begin(bench, name, Started(None, 1, "/mcp", {}, {}, {})) is None
+    assert capsys.readouterr().out == f"{name:14} skipped: not installed (make peers)\n"
+
+
+def figures(path, many, rate, **more):
+    return {"path": path, "many": many, "rate": rate, "cpu_us": 1e6 / rate, "calls": 9, "added_p50": 1.0, **more}
+
+
+def test_the_aim_is_said_from_the_figures_of_the_run():
+    rows = [figures("sdk", 16, 100), figures("sdk", 64, 100), figures("warm", 16, 600), figures("warm", 64, 500)]
+    assert "16 and 64: met (600 / 100 = 6.00 at 16, 500 / 100 = 5.00 at 64)" in ratios.ratios(rows)
+    rows[-1] |= {"rate": 499}
+    assert "16 and 64: not met (600 / 100 = 6.00 at 16, 499 / 100 = 4.99 at 64)" in ratios.ratios(rows)
+    assert "16 and 64" not in ratios.ratios(rows[:3])
+    assert ratios.ratios([figures("direct", 16, 100)]) == ""
+
+
+def test_a_peer_without_answers_has_a_row():
+    row = figures("litellm", 64, 1.0) | {"calls": 0, "rate": 0.0, "p50": 0.0, "p99": 0.0, "failed": 64}
+    assert text_of(row, {}).endswith("64 failed")
+    assert "litellm" not in ratios.ratios([figures("sdk", 64, 100), row])
