@@ -41,10 +41,11 @@ class Exchanged:
 
     @property
     def events(self) -> list[Any]:
+        """Messages; the opening event of a stream that can be taken up again has none."""
         found = []
         for frame in self.body.decode().split("\n\n"):
             lines = [line.removeprefix("data: ") for line in frame.split("\n") if line.startswith("data: ")]
-            if lines:
+            if any(lines):
                 found.append(json.loads("\n".join(lines)))
         return found
 

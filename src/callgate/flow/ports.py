@@ -139,6 +139,7 @@ def always() -> bool:
 class Exchange(Protocol):
     """One request under way. Iterating yields the upstream's messages; the response with the request's id is
     the last one. UpstreamError while iterating: nothing was sent; OutcomeUnknown: sent and no answer seen.
+    STREAM_ENDED (core/jsonrpc.py) among them says that the server will answer on another stream.
     """
 
     def __aiter__(self) -> AsyncIterator[Message]: ...
@@ -325,4 +326,6 @@ class Tracer(Protocol):
 
 
 Relay = Callable[[bytes], None]
-"""Takes one notification of this call for the client: params of progress, or a whole ``notifications/message``."""
+"""Takes one notification of this call for the client: params of progress, or a whole ``notifications/message``. Empty:
+the server has let its own client go until the answer is there.
+"""

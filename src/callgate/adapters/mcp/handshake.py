@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from functools import partial
 
 from callgate.adapters.mcp.asking import OpenAsks
 from callgate.adapters.mcp.config import HANDSHAKE
@@ -11,6 +12,7 @@ from callgate.adapters.mcp.headers import VERSION
 from callgate.adapters.mcp.http import HttpReply
 from callgate.adapters.mcp.listening import StandingStreams
 from callgate.adapters.mcp.parse import ROUND, ClientAnswer, ClientMessage, parse_method_call, parse_tool_call
+from callgate.adapters.mcp.replay import Replays
 from callgate.adapters.mcp.shown import ShownListing
 from callgate.adapters.mcp.stream import ClientStream, Stop, StreamPhase
 from callgate.adapters.mcp.turn import Methods, Turn
@@ -37,6 +39,8 @@ from callgate.model.errors import UpstreamError
 
 _SESSION = b"mcp-session-id"
 _KEPT = 16_384
+_REPLAYED = HANDSHAKE[:1]
+"""Versions in which a client is let go and comes back; before, it could not be told when."""
 MOST_URIS = 256
 """Subscriptions of one session."""
 _ALL_LISTS = frozenset(ANNOUNCED)
@@ -56,6 +60,7 @@ class HandshakeEra:
         """By (sealed session, request id); only its own principal can open a sealed session."""
         self._ended: dict[str, None] = {}
         """Sessions that their client ended, oldest first; forgotten by a restart."""
+        self._replays = Replays()
         self._levels: dict[str, str] = {}
         """Least severe log message by sealed session, where it was set; else everything the server sends is passed."""
         self._methods: Methods = {
@@ -63,7 +68,7 @@ class HandshakeEra:
             **dict.fromkeys(GOVERNED, self._call),
             SUBSCRIBE: self._subscribe,
             UNSUBSCRIBE: self._unsubscribe,
-            **dict.fromkeys(LISTS, confirmed_list),
+            **dict.fromkeys(LISTS, self._list),
             "logging/setLevel": self._set_level,
             "ping": self._ping,
         }
@@ -118,6 +123,7 @@ class HandshakeEra:
         self._ended[sealed] = None
         self._levels.pop(sealed, None)
         self._subscribed.pop(sealed, None)
+        self._replays.ended(sealed)
         for key, stream in self._running.items():
             if key[0] == sealed and stream.phase is StreamPhase.CALLING:
                 stream.stop(Stop.CANCELLED)
@@ -170,6 +176,16 @@ class HandshakeEra:
         body = result(message.id_json, shown.initialized(protocol))
         return HttpReply(200, body, ((_SESSION, sealed.encode("ascii")),))
 
+    async def _list(self, turn: Turn) -> HttpReply | None:
+        """In the form in which servers of these versions answer over HTTP: as the one event of a stream. A local
+        server has no such form.
+        """
+        reply = await confirmed_list(turn)
+        if turn.shown.bridged or reply.status != 200:
+            return reply
+        await turn.stream.only(reply.body)
+        return None
+
     async def _ping(self, turn: Turn) -> HttpReply:
         return HttpReply(200, result(turn.message.id_json, b"{}"))
 
@@ -188,6 +204,8 @@ class HandshakeEra:
         if key in self._running:
             said = "A request with this id is still running in this session."
             return message.refuse(400, INVALID, said, {"reason": "duplicate_id"})
+        if (turn.admitted.fields.text(VERSION) or turn.protocol) in _REPLAYED:
+            turn.stream.replays = partial(self._replays.begin, turn.sealed)
         self._running[key] = turn.stream
         try:
             await self._desk.run(turn, call)
@@ -226,8 +244,8 @@ class HandshakeEra:
         return await self._call(turn)
 
     async def listen(self, admitted: Admitted, shown: ShownListing, stream: ClientStream) -> HttpReply | None:
-        """The standing stream of a session: one at a time. A Last-Event-ID means nothing here: nothing is replayed, and
-        an answer never comes by it; the call that was cut off is in the ledger, and an equal one finds it.
+        """The standing stream of a session, one at a time, on which no answer comes; or, with the Last-Event-ID of a
+        call's stream, what of that is still to come. An id that nobody knows any more begins a standing stream.
         """
         if not shown.handshake:
             return HttpReply(405, headers=((b"allow", b"POST"),))
@@ -235,6 +253,11 @@ class HandshakeEra:
         if isinstance(found, HttpReply):
             return found
         sealed, session, protocol, _ = found
+        cut_off = self._replays.find(sealed, admitted.fields.text(b"last-event-id") or "")
+        if cut_off is not None:
+            replay, number = cut_off
+            await stream.repeat(replay.after(number))
+            return None
         if sealed in self._listens:
             return refuse(409, INVALID, "This session has a standing stream already.", data={"reason": "listens"})
         full = self._standing.full(admitted, NO_ID)

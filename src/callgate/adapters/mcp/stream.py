@@ -8,10 +8,12 @@ import asyncio
 import contextlib
 import enum
 from collections import deque
+from collections.abc import AsyncIterator, Callable
 
 import msgspec
 
 from callgate.adapters.mcp.http import JSON_TYPE, HttpReply, Receive, Send
+from callgate.adapters.mcp.replay import Replay
 from callgate.adapters.mcp.wire import INVALID, NO_ID, encode, refuse
 from callgate.core.loglevels import severity
 
@@ -22,6 +24,8 @@ _STREAM_HEADERS = [
 ]
 _KEEP_ALIVE = b": keep-alive\n\n"
 _BEGUN = b": listening\n\n"
+_LET_GO = b""
+"""In the queue: the client is to come back for what follows."""
 _MAX_QUEUED = 64
 _MAX_TEXT = 1_000
 _MAX_LOG = 64 << 10
@@ -74,9 +78,11 @@ class ClientStream:
 
     __slots__ = (
         "_last",
+        "_left",
         "_pump",
         "_queue",
         "_receive",
+        "_replay",
         "_send",
         "_started",
         "_task",
@@ -88,6 +94,7 @@ class ClientStream:
         "moved",
         "phase",
         "quiet",
+        "replays",
         "standing",
         "stopped",
         "watched",
@@ -103,6 +110,11 @@ class ClientStream:
         self._pump: asyncio.Task[None] | None = None
         self._watch: asyncio.Task[None] | None = None
         self._started = False
+        self._replay: Replay | None = None
+        self._left = False
+        """The client was let go, or has the whole answer."""
+        self.replays: Callable[[], Replay | None] | None = None
+        """Where events are kept for a client that may come back for them; None: it may not."""
         self.phase = StreamPhase.READING
         self.logs: int | None = None
         """Severity from which on log messages of the call are sent; None: none are."""
@@ -147,8 +159,11 @@ class ClientStream:
 
     def relay(self, notification: bytes) -> None:
         """Take progress of the call for the client, under the client's own token, and log messages that it wants;
-        anything else is dropped.
+        anything else is dropped. Empty: the server let its own client go, so this one may go too.
         """
+        if not notification:
+            self._let_go()
+            return
         if (self._token is None and self.logs is None) or self.phase is not StreamPhase.CALLING:
             return
         try:
@@ -169,6 +184,10 @@ class ClientStream:
         if said.message is not None:
             params["message"] = said.message[:_MAX_TEXT]
         self._push(_event(encode({"jsonrpc": "2.0", "method": "notifications/progress", "params": params})))
+
+    def _let_go(self) -> None:
+        if self.replays is not None and self.phase is StreamPhase.CALLING and not self._left:
+            self._push(_LET_GO)
 
     def _log(self, params: bytes) -> None:
         """Raises like a decoder for what is no log message."""
@@ -209,7 +228,19 @@ class ClientStream:
         if not self._started:
             self._started = True
             await self._send({"type": "http.response.start", "status": 200, "headers": _STREAM_HEADERS})
-        await self._send({"type": "http.response.body", "body": frame, "more_body": more})
+            self._replay = self.replays() if self.replays is not None else None
+            if self._replay is not None:
+                await self._send({"type": "http.response.body", "body": self._replay.opening, "more_body": True})
+        if self._replay is not None:
+            if frame and frame is not _KEEP_ALIVE:
+                frame = self._replay.event(frame)
+            elif frame is _LET_GO:
+                more = False
+        elif frame is _LET_GO and more:
+            return
+        if not self._left:
+            self._left = not more
+            await self._send({"type": "http.response.body", "body": frame, "more_body": more})
 
     async def finish(self, body: bytes, status: int = 200) -> None:
         """Send the response: as JSON, or as the last event of the stream that has begun."""
@@ -224,6 +255,12 @@ class ClientStream:
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
         await self._send({"type": "http.response.body", "body": body})
 
+    async def only(self, body: bytes) -> None:
+        """Send the response as the one event of a stream."""
+        self.phase = StreamPhase.SENDING
+        self.began = 0.0
+        await self._frame(_event(body), more=False)
+
     async def end(self) -> None:
         """End without a response: the request was cancelled (MCP 2025-11-25, cancellation)."""
         self.phase = StreamPhase.SENDING
@@ -231,6 +268,16 @@ class ClientStream:
         if self._pump is not None:
             await self._pump
         await self._frame(b"", more=False)
+
+    async def repeat(self, events: AsyncIterator[bytes]) -> None:
+        """The events of another stream until its end, with their ids."""
+        self.call(None, watched=True)
+        self._push(_BEGUN)
+        async for event in events:
+            self._push(event)
+            assert self._pump is not None
+            await self._pump
+        await self.end()
 
     async def fail(self, body: bytes) -> None:
         """HTTP 500, or the last event of a stream that has begun."""
@@ -274,6 +321,8 @@ class ClientStream:
 
     async def close(self) -> None:
         """Leave no task behind."""
+        if self._replay is not None:
+            self._replay.end()
         if self._watch is None and self._pump is None:
             return
         for task in (self._watch, self._pump):
