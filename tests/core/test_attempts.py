@@ -28,6 +28,15 @@ def test_nobody_is_ever_locked_out():
     assert attempts.take("ana", 0) <= 3_000
 
 
+def test_a_clock_that_is_set_back_locks_nobody_out():
+    attempts = Attempts(burst=2, every_ms=1_000)
+    day = 86_400_000
+    assert [attempts.take("ana", day) for _ in range(3)] == [0, 0, 1_000]
+    assert attempts.take("ana", 0) == 1_000
+    assert attempts.take("ana", 999) == 1
+    assert attempts.take("ana", 1_000) == 0
+
+
 def test_success_fills_the_bucket():
     attempts = Attempts(burst=1, every_ms=1_000)
     attempts.take("ana", 0)

@@ -18,6 +18,10 @@ class Faults:
         self.refuse_to_open = False
         self.pages = 0
         """A limit for every connection opened from now on, through ``PRAGMA max_page_count``; 0: none."""
+        self.limited = ("ledger.db", "keys.db")
+        """The files it is for."""
+        self.no_sweep = False
+        """Moving the write-ahead log into the database fails."""
         self.before_commit: Callable[[], None] | None = None
 
     def fail(self, verb: str, times: int = 1, *, file: str = "ledger.db", after: bool = False) -> None:
@@ -25,6 +29,9 @@ class Faults:
 
     def run(self, file: str, sql: str, really: Callable[[], sqlite3.Cursor]) -> sqlite3.Cursor:
         # Only the writer's thread: readers and the sweeper have faults of their own to worry about.
+        if self.no_sweep and sql.startswith("PRAGMA wal_checkpoint"):
+            self.hit += 1
+            raise sqlite3.OperationalError("disk I/O error")
         if threading.current_thread().name != "callgate-writer":
             return really()
         if sql == "COMMIT" and self.before_commit is not None and file == "ledger.db":
@@ -55,6 +62,6 @@ class Faults:
         )
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=0"):
             connection.execute(f"PRAGMA {pragma}").fetchall()
-        if self.pages:
+        if self.pages and path.name in self.limited:
             connection.execute(f"PRAGMA max_page_count={self.pages}").fetchall()
         return connection

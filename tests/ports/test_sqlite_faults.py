@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from callgate.adapters.store import wal
 from callgate.adapters.store import writer as writer_module
 from callgate.adapters.store.outbox import MOVE_MS
 from callgate.core.ledger.events import decode_event
@@ -255,6 +256,85 @@ def test_a_full_disk_refuses_and_recovers(tmp_path):
         await check_whole(store, [*kept, "space"])
 
     run(tmp_path, test, faults)
+
+
+def test_a_full_key_database_refuses_and_recovers(tmp_path):
+    """SQLite itself has no page left, in that file alone."""
+    faults = Faults()
+    faults.limited = ("keys.db",)
+
+    async def test(store):
+        await all_of(store, ["a"])
+        faults.pages = 1
+        faults.fail("BEGIN")
+        await all_of(store, ["reopens"])
+        refused, kept = [], ["a"]
+        for i in range(150):
+            store_clock(store).forward(MOVE_MS)
+            (answer,) = await all_of(store, [f"{i}"])
+            if isinstance(answer, StoreError):
+                refused.append(answer)
+            else:
+                kept.append(f"{i}")
+        assert len(refused) > 20
+        assert "FULL" in refused[-1].message
+        faults.pages = 0
+        await all_of(store, ["reopens"])
+        assert all(isinstance(answer, Committed) for answer in await all_of(store, ["space"]))
+        await check_whole(store, [*kept, "space"])
+
+    run(tmp_path, test, faults)
+    assert counted(tmp_path, "ledger.db", "SELECT count(*) FROM outbox") == 0
+
+
+def test_a_log_that_cannot_be_moved_refuses_nothing_and_is_moved_later(tmp_path, monkeypatch):
+    """A checkpoint of SQLite's fails: the log grows for as long."""
+    monkeypatch.setattr(wal, "SWEEP_PAGES", 20)
+    faults = Faults()
+    faults.no_sweep = True
+
+    async def swept(store):
+        (answer,) = await all_of(store, [os.urandom(8).hex()])
+        assert isinstance(answer, Committed)
+        database = (tmp_path / "store" / "ledger.db").stat().st_size
+        return database > before
+
+    async def test(store):
+        nonlocal before
+        before = (tmp_path / "store" / "ledger.db").stat().st_size
+        for i in range(200):
+            (answer,) = await all_of(store, [f"{i}"])
+            assert isinstance(answer, Committed)
+        assert faults.hit > 0
+        assert (tmp_path / "store" / "ledger.db").stat().st_size == before
+        faults.no_sweep = False
+        for _ in range(1_000):
+            if await swept(store):
+                break
+        else:
+            raise AssertionError("the log was never moved")
+
+    before = 0
+    run(tmp_path, test, faults)
+
+
+@pytest.mark.parametrize("jump_ms", [86_400_000, -86_400_000])
+def test_keys_move_whatever_the_clock_does(tmp_path, jump_ms):
+    async def test(store):
+        assert isinstance(await store.commit(decided_unit("a")), Committed)
+        store_clock(store).forward(MOVE_MS)
+        await store.commit(finished_unit("a"))
+        store_clock(store).ms += jump_ms
+        await all_of(store, ["b"])
+        store_clock(store).ms += 1
+        await store.commit(finished_unit("b"))
+        assert counted(tmp_path, "keys.db", "SELECT count(*) FROM keys") >= 1
+        store_clock(store).ms += MOVE_MS
+        await store.commit(finished_unit("c"))
+        assert counted(tmp_path, "ledger.db", "SELECT count(*) FROM outbox") == 0
+        assert counted(tmp_path, "keys.db", "SELECT count(*) FROM keys") == 2
+
+    run(tmp_path, test)
 
 
 def test_a_lock_of_somebody_else_refuses_for_its_time(tmp_path):

@@ -25,6 +25,9 @@ class Attempts:
             self._forget_full(now_ms)
         if name not in self._spent and len(self._spent) >= self._most:
             name = ""
+        if self._spent.get(name, 0) > now_ms + self._full_ms:
+            # The clock was set back: no bucket is more than empty.
+            self._spent[name] = now_ms + self._full_ms
         full_at = max(self._spent.get(name, 0), now_ms)
         wait = full_at + self._every_ms - self._full_ms - now_ms
         if wait > 0:

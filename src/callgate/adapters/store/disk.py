@@ -136,7 +136,7 @@ class Disk:
     ) -> None:
         if batch.counters:
             self._write_counters(ledger, batch)
-        if batch.now_ms - self._forgot_ms >= FORGET_EVERY_MS:
+        if not 0 <= batch.now_ms - self._forgot_ms < FORGET_EVERY_MS:
             ledger.execute(_FORGET, (batch.now_ms,))
         if tiles:
             ledger.executemany(_TILE, map(_astuple, tiles))
@@ -215,7 +215,7 @@ class Disk:
     def _wrote(self, batch: Batch, tail: Tail) -> None:
         self.tail = tail
         self._possible = (tail,)
-        if batch.now_ms - self._forgot_ms >= FORGET_EVERY_MS:
+        if not 0 <= batch.now_ms - self._forgot_ms < FORGET_EVERY_MS:
             self._forgot_ms = batch.now_ms
             self._forget()
         if len(self._counters) + len(self._versions) > CACHED:

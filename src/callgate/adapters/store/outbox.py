@@ -35,7 +35,9 @@ class Outbox:
         self._rows = [(what, name, kind, bytes(data)) for what, name, kind, data in found]
 
     def due(self, now_ms: int) -> bool:
-        return len(self._rows) >= MOVE_MANY or (bool(self._rows) and now_ms - self._moved_ms >= MOVE_MS)
+        # The clock may have been set back since the last move.
+        waited = not 0 <= now_ms - self._moved_ms < MOVE_MS
+        return len(self._rows) >= MOVE_MANY or (bool(self._rows) and waited)
 
     def move(self, keys: sqlite3.Connection | None) -> None:
         """Make everything that waits durable in the key database; it still waits until ``clear``."""
