@@ -29,6 +29,14 @@ app.add_typer(integrations, name="integrations")
 
 MOST_NAMED = 20
 """Prompts, or templates, that a screen names."""
+Asks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--asks",
+        metavar="KIND",
+        help="Its server may ask assistants for it inside a call: elicitation, sampling or roots.",
+    ),
+]
 Name = Annotated[str, typer.Argument(metavar="INTEGRATION", help="Its name, e.g. git.")]
 
 
@@ -61,14 +69,7 @@ def add(
     ] = "",
     actor: Annotated[str, typer.Option("--actor", help="The account the target sees.")] = "",
     team: Annotated[str, typer.Option("--team", help="The team it belongs to.")] = "",
-    asks: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--asks",
-            metavar="KIND",
-            help="Its server may ask assistants for it inside a call: elicitation, sampling or roots.",
-        ),
-    ] = None,
+    asks: Asks = None,
     account: AccountOption = "",
     passphrase_fd: PassphraseOption = None,
     yes: YesOption = False,

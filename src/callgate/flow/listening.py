@@ -13,7 +13,7 @@ from callgate.core.jsonrpc import Message
 from callgate.core.loglevels import severity
 from callgate.flow.announcing import LISTS, Heard, Listener
 from callgate.flow.asking import without_waiting
-from callgate.flow.ports import Standing, Wish
+from callgate.flow.ports import StandingStream, Wish
 from callgate.flow.prepare import gather, prepare, reservations
 from callgate.flow.scribe import Scribe
 from callgate.flow.serving import EVERYTHING
@@ -62,9 +62,9 @@ class Listeners:
         source = _Source(name, wish) if wish is not None else None
         if source is not None:
             self._behind.setdefault(source, {})[listener] = None
-            if source not in self._pumps:
-                task = asyncio.get_running_loop().create_task(self._pump(source))
-                self._pumps[source] = task
+            pump = self._pumps.get(source)
+            if pump is None or pump.done():
+                self._pumps[source] = asyncio.get_running_loop().create_task(self._pump(source))
         return lambda: self._remove(listener, source)
 
     def _remove(self, listener: Listener, source: _Source | None) -> None:
@@ -121,7 +121,7 @@ class Listeners:
             await asyncio.sleep(pause)
             pause = min(LAST_PAUSE_S, pause * 2)
 
-    async def _relayed(self, source: _Source, stream: Standing) -> bool:
+    async def _relayed(self, source: _Source, stream: StandingStream) -> bool:
         """Whether anything came."""
         refused, came = 0, False
         async for message in stream:

@@ -163,7 +163,7 @@ class Wish(Fact, frozen=True):
     """Changes of which resources (2026-07-28); each was judged."""
 
 
-class Standing(Protocol):
+class StandingStream(Protocol):
     """A standing stream of a server. Iterating yields notifications and requests, never a response, and ends with it;
     ``UpstreamError`` is not raised: what was missed is looked up anew.
     """
@@ -189,7 +189,7 @@ class Upstream(Protocol):
     async def end(self, session: str) -> None:
         """End a session (HTTP DELETE); quiet when there is none."""
 
-    async def listen(self, wish: Wish) -> Standing:
+    async def listen(self, wish: Wish) -> StandingStream:
         """UpstreamError ``not_found``: the server has no such stream."""
 
     async def discover(self) -> "Discovered":

@@ -42,6 +42,12 @@ from callgate.model.store import Conflict, OpenCall, Unit
 from callgate.model.terms import Effect, Outcome
 
 ATTEMPTS = 3
+_CONTENDED = Finding(
+    gate="rate",
+    code="contended",
+    effect=Effect.DENY,
+    reason="Other calls changed the same counters three times.",
+)
 
 
 class Runner:
@@ -159,13 +165,7 @@ class Runner:
                     exhausted = (*exhausted, outcome.which.removeprefix("counter:"))
                 continue
             return await self._fly(request, prepared, tool, connected, scribe, relay, inflight, opened, event, epoch)
-        contended = Finding(
-            gate="rate",
-            code="contended",
-            effect=Effect.DENY,
-            reason="Other calls changed the same counters three times.",
-        )
-        decision = msgspec.structs.replace(decision, effect=Effect.DENY, findings=(contended, *decision.findings))
+        decision = msgspec.structs.replace(decision, effect=Effect.DENY, findings=(_CONTENDED, *decision.findings))
         return await self._refuse(prepared, decision, facts, scribe, ATTEMPTS)
 
     async def _fly(

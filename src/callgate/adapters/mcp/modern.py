@@ -84,13 +84,13 @@ class ModernEra:
         honoured: dict[str, Any] = {f"{kind}ListChanged": True for kind in lists}
         if allowed:
             honoured["resourceSubscriptions"] = allowed
-        wish = None
-        if admitted.integration != EVERYTHING:
-            wish = Wish() if shown.bridged else Wish(protocol=turn.protocol, lists=ANNOUNCED, uris=tuple(sorted(allowed)))
+        wish = Wish(protocol=turn.protocol, lists=ANNOUNCED, uris=tuple(sorted(allowed)))
+        if shown.bridged:
+            wish = Wish()
         await self._standing.run(
             admitted,
             turn.stream,
-            wish,
+            None if admitted.integration == EVERYTHING else wish,
             lambda send: Listener(admitted.integration, frozenset(lists), set(allowed), send),
             subscription=message.id,
             opening=acknowledged(message.id, honoured),
