@@ -66,7 +66,8 @@ def subject_of(body: EventBody) -> tuple[str, ...]:
 
 
 def sentence_of(body: EventBody, who: str, names: dict[str, str]) -> str:
-    return _of_call(body, who, names) or _of_people(body, names) or _of_operator(body) or _of_gate(body, names)
+    of_call = _of_call(body, who, names) or _of_asks(body, names)
+    return of_call or _of_people(body, names) or _of_operator(body) or _of_gate(body, names)
 
 
 def _of_call(body: EventBody, who: str, names: dict[str, str]) -> str:
