@@ -174,9 +174,27 @@ async def rounds(client: Client, person: Person) -> Any:
     return done, plain(await client.get_prompt("test_input_required_result_prompt")), sorted(person.asked)
 
 
+async def reconnection(client: Client, person: Person) -> Any:
+    """The server ends the stream of the call; the client comes back for the answer by itself."""
+    return plain(await client.call_tool("test_reconnection", {})), person.logs
+
+
+async def subscriptions(client: Client, person: Person) -> Any:
+    uri = "test://watched-resource"
+    return plain(await client.subscribe_resource(uri)), plain(await client.unsubscribe_resource(uri))
+
+
+async def listening(client: Client, person: Person) -> Any:
+    async with client.listen(tools_list_changed=True) as heard:
+        await client.call_tool("test_trigger_tool_change", {})
+        event = await anext(aiter(heard))
+        return type(event).__name__, heard.honored.model_dump(exclude_none=True)
+
+
+BOTH = (lists, plain_calls, progress, logging, resources, prompts, completion)
 FEATURES = {
-    LEGACY: (lists, plain_calls, progress, logging, resources, prompts, completion, questions_in_a_call),
-    MODERN: (lists, plain_calls, progress, logging, resources, prompts, completion, rounds),
+    LEGACY: (*BOTH, questions_in_a_call, reconnection, subscriptions),
+    MODERN: (*BOTH, rounds, listening),
 }
 
 

@@ -245,13 +245,20 @@ def test_codex_runs_what_reads_without_asking_and_nothing_else(gate):
         assert "requires approval" in codex.call("git_commit", {"repo_path": REPOSITORY, "message": "m"})
 
 
-def test_claude_code_opens_its_stream_or_goes_on_without(gate):
+def test_they_hold_the_streams_they_open(gate):
+    """Codex and an older Claude Code a GET stream of their session, a newer one subscriptions/listen."""
+    with Seat(gate, "codex").assistant() as codex:
+        assert codex.stream is not None
+        assert codex.call("git_status", {"repo_path": REPOSITORY}).startswith("git_status"), "beside the held stream"
     with Seat(gate, "claude-code").assistant() as claude:
-        assert claude.protocol == MODERN
-        assert not claude.session
+        assert (claude.protocol, claude.session) == (MODERN, "")
+        assert claude.stream is not None
+        first = claude.stream.wait_for(lambda message: True)
+        assert first["method"] == "notifications/subscriptions/acknowledged"
     with Seat(gate, "claude-code, falling back").assistant() as claude:
         assert claude.protocol == "2025-11-25"
         assert claude.session
+        assert claude.stream is not None
 
 
 # Servers that ask back.
