@@ -206,3 +206,34 @@ def test_a_listener_that_takes_nothing_keeps_the_newest(tmp_path: Any) -> None:
             assert found[-1] == f"m{MAX_WAITING * 4 - 1}"
 
     asyncio.run(check())
+
+
+@pytest.mark.parametrize(
+    ("session", "number", "found"),
+    [("s-1", 0, '{"content":[]}'), ("s-2", 0, ("OutcomeUnknown", "outcome_unknown")), ("s-1", 1, ("OutcomeUnknown", "outcome_unknown"))],
+)
+def test_an_answer_by_the_standing_stream_of_its_session_is_the_answer(session: str, number: int, found: Any) -> None:
+    """The call's own stream stays open and says nothing; ``number``: how far off the answer's id is."""
+    asked: asyncio.Queue[int] = asyncio.Queue()
+
+    async def script(heard: Any, writer: Any) -> None:
+        writer.write(stream())
+        if heard.line.startswith("POST"):
+            asked.put_nowait(heard.id)
+        else:
+            answer = {"jsonrpc": "2.0", "id": await asked.get() + number, "result": {"content": []}}
+            writer.write(event(answer) + event(answer) + event(CHANGED) + END)
+
+    async def check() -> None:
+        async with against(script) as (_, upstream):
+            listening = await upstream.listen(Wish(session=session, protocol="2025-11-25"))
+            waiting = asyncio.ensure_future(
+                outcome(upstream, call("t", session="s-1", protocol="2025-11-25", deadline_ms=600))
+            )
+            assert [message.method for message in await all_of(listening)] == [CHANGED["method"]]
+            seen = await waiting
+            assert (seen if isinstance(found, tuple) else seen.replace(" ", "")) == found
+            assert not upstream.streaming
+            assert upstream.dropped == (0 if isinstance(found, str) else 2)
+
+    asyncio.run(check())

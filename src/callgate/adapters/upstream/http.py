@@ -47,6 +47,8 @@ class HttpUpstream:
         self.budget = budget
         self.log = log
         self.on_changed: Callable[[], None] | None = None
+        self.streaming: dict[tuple[str, int], HttpExchange] = {}
+        """Exchanges that are answered by a stream, by session and number."""
         self.dropped = 0
         """Messages of the server that belonged to no request."""
         self._resolve = resolve

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import enum
-from collections import deque
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any, Protocol, Self
 
@@ -14,8 +13,8 @@ from callgate.adapters.upstream.address import AddressRefused
 from callgate.adapters.upstream.budget import Budget
 from callgate.adapters.upstream.http_client import HttpClient
 from callgate.adapters.upstream.http_connection import HttpFault, HttpRequest, HttpResponse
-from callgate.adapters.upstream.sse import SseEvent, SseParser, SseTooLarge
-from callgate.core.jsonrpc import STREAM_ENDED, Message, parse_upstream
+from callgate.adapters.upstream.sse import SseEvent, SseTooLarge, Stream
+from callgate.core.jsonrpc import STREAM_ENDED, Message
 from callgate.flow.ports import Opened, Outbound, Permitted, always
 from callgate.model.errors import UpstreamError
 
@@ -36,6 +35,7 @@ class Channel(Protocol):
 
     budget: Budget
     dropped: int
+    streaming: "dict[tuple[str, int], HttpExchange]"
 
     def connected(self) -> HttpClient: ...
     def head(self, method: bytes, lines: bytes, length: int = 0) -> bytes: ...
@@ -54,17 +54,6 @@ class Phase(enum.Enum):
     NEW = enum.auto()
     STREAM = enum.auto()
     DONE = enum.auto()
-
-
-class Stream:
-    """The events of one exchange, over all the connections they come by. Made only when there are any."""
-
-    def __init__(self, most: int) -> None:
-        self.parser = SseParser(most)
-        self.ready: deque[SseEvent] = deque()
-        self.resumes = 0
-        self.ended = False
-        """The server has ended the connection that it answered on, and the next one is not asked for yet."""
 
 
 class HttpExchange:
@@ -94,6 +83,8 @@ class HttpExchange:
         self._sending: HttpRequest | None = None
         self._response: HttpResponse | None = None
         self._stream: Stream | None = None
+        self._elsewhere: Message | None = None
+        """The answer, when it came by the session's standing stream."""
         self._cancelled = False
         self._taken = 0
 
@@ -108,6 +99,9 @@ class HttpExchange:
         try:
             message = await (self._send() if self._phase is Phase.NEW else self._next_in_stream())
         except OSError as fault:
+            if self._elsewhere is not None:
+                self._finish()
+                return self._elsewhere
             lost = self._lost(fault)
             self._finish()
             raise lost from fault
@@ -145,6 +139,8 @@ class HttpExchange:
             return
         self._phase = Phase.DONE
         self._channel.left()
+        if self._stream is not None:
+            self._channel.streaming.pop((self.session, self._number), None)
         if self._taken:
             self._channel.budget.give(self._taken)
             self._taken = 0
@@ -225,12 +221,13 @@ class HttpExchange:
         if kind == EVENTS:
             self._phase = Phase.STREAM
             self._stream = Stream(self._channel.budget.most)
+            self._channel.streaming[self.session, self._number] = self
             return await self._next_in_stream()
         raise wire.unknown("it is neither JSON nor a stream of events")
 
     def _answer_in(self, raw: bytes) -> Message:
         """The one response this request may have."""
-        message = _parsed(raw)
+        message = wire.parsed(raw)
         if message is None or not message.is_response or message.id != self._number:
             raise wire.unknown("it is not the answer to this request")
         return message
@@ -244,7 +241,7 @@ class HttpExchange:
             # Handshake eras: the one meaning of 404 with a session, whatever the body says.
             raise wire.fault("session_gone")
         if kind == JSON and status >= 400:
-            message = _parsed(await self._read(response, MAX_ERROR_BODY))
+            message = wire.parsed(await self._read(response, MAX_ERROR_BODY))
             if message is not None and message.error and not message.method:
                 if message.id == self._number:
                     return message
@@ -316,7 +313,7 @@ class HttpExchange:
         """A message of this exchange; None for what is dropped."""
         if not event.data:
             return None
-        message = _parsed(event.data)
+        message = wire.parsed(event.data)
         if message is None or (message.is_response and message.id != self._number):
             self._channel.dropped += 1
             return None
@@ -354,6 +351,15 @@ class HttpExchange:
 
     # From another task.
 
+    def came(self, answer: Message) -> None:
+        """The answer to this request, by the standing stream of its own session: as good as by this stream."""
+        if self._phase is Phase.STREAM and self._elsewhere is None:
+            self._elsewhere = answer
+            if self._response is not None:
+                self._response.until(asyncio.get_running_loop().time())
+            elif self._timeout is not None:
+                self._timeout.reschedule(asyncio.get_running_loop().time())
+
     async def answer(self, message: bytes) -> None:
         if self._phase is not Phase.STREAM or self._protocol == wire.STATELESS:
             raise wire.fault("closed")
@@ -383,13 +389,6 @@ class HttpExchange:
 
 
 _STATUS = {401: "unauthorized", 403: "forbidden", 404: "not_found", 429: "rate_limited"}
-
-
-def _parsed(raw: bytes) -> Message | None:
-    try:
-        return parse_upstream(raw)
-    except UpstreamError:
-        return None
 
 
 def _content_type(response: HttpResponse) -> str:

@@ -12,8 +12,9 @@ import msgspec
 from callgate.adapters.upstream import wire
 from callgate.adapters.upstream.http_client import HttpClient
 from callgate.adapters.upstream.http_connection import HttpRequest, HttpResponse
+from callgate.adapters.upstream.http_exchange import HttpExchange
 from callgate.adapters.upstream.sse import SseParser, SseTooLarge
-from callgate.core.jsonrpc import Message, parse_upstream
+from callgate.core.jsonrpc import Message
 from callgate.flow.ports import Outbound, Wish
 from callgate.model.errors import UpstreamError
 
@@ -31,6 +32,7 @@ class StandingChannel(Protocol):
     """What a standing stream needs of its upstream."""
 
     dropped: int
+    streaming: dict[tuple[str, int], HttpExchange]
 
     def connected(self) -> HttpClient: ...
     def head(self, method: bytes, lines: bytes, length: int = 0) -> bytes: ...
@@ -96,20 +98,25 @@ class HttpListening:
             await self.close()
 
     def _parsed(self, data: bytes) -> Message | None:
-        """None: nothing that belongs here. No call is answered on a standing stream, so a response is its own end
-        (2026-07-28), or dropped.
+        """None: nothing for who listens. A response is the end of this stream (2026-07-28), the answer to an open
+        request of the same session, which takes it, or dropped.
         """
         if not data:
             return None
-        try:
-            message = parse_upstream(data)
-        except UpstreamError:
+        message = wire.parsed(data)
+        if message is None:
             self._channel.dropped += 1
             return None
-        if message.is_response and (self._wish.protocol != wire.STATELESS or message.id != self._number):
+        if not message.is_response or (self._wish.protocol == wire.STATELESS and message.id == self._number):
+            return message
+        waiting = None
+        if self._wish.protocol != wire.STATELESS and isinstance(message.id, int):
+            waiting = self._channel.streaming.get((self._wish.session, message.id))
+        if waiting is None:
             self._channel.dropped += 1
-            return None
-        return message
+        else:
+            waiting.came(message)
+        return None
 
     async def refuse(self, message: Message) -> None:
         """Tell the server that nobody answers this request; quiet when it cannot be told."""

@@ -1,5 +1,7 @@
 """Server-sent events, as far as MCP uses them (WHATWG HTML, section 9.2.6 "interpreting an event stream")."""
 
+from collections import deque
+
 from callgate.model.base import Fact
 
 BOM = b"\xef\xbb\xbf"
@@ -103,3 +105,14 @@ class SseParser:
             self.last_id = value.decode("utf-8", "replace")
         elif field == b"retry" and value.isdigit() and len(value) < 10:
             self.retry_ms = int(value)
+
+
+class Stream:
+    """The events of one exchange, over all the connections they come by. Made only when there are any."""
+
+    def __init__(self, most: int) -> None:
+        self.parser = SseParser(most)
+        self.ready: deque[SseEvent] = deque()
+        self.resumes = 0
+        self.ended = False
+        """The server has ended the connection that it answered on, and the next one is not asked for yet."""

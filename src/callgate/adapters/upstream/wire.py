@@ -9,6 +9,7 @@ import re
 import msgspec
 
 import callgate
+from callgate.core.jsonrpc import Message, parse_upstream
 from callgate.model.errors import OutcomeUnknown, UpstreamError
 
 HANDSHAKE = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
@@ -108,6 +109,14 @@ def is_token(text: str) -> bool:
 def bad_session(session: str) -> bool:
     """Session ids are visible ASCII (MCP transports); anything else could break out of a header."""
     return len(session) > 1024 or any(not 0x21 <= ord(character) <= 0x7E for character in session)
+
+
+def parsed(raw: bytes) -> Message | None:
+    """None: it is no JSON-RPC message."""
+    try:
+        return parse_upstream(raw)
+    except UpstreamError:
+        return None
 
 
 def fault(code: str) -> UpstreamError:
