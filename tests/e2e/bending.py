@@ -112,8 +112,15 @@ def told(result: dict[str, Any]) -> tuple[str, ...]:
 
 
 @contextmanager
-def bent_gate_in(folder: Path, *, limits: dict[str, object] | None = None, **more: Any) -> Iterator[BentGate]:
+def bent_gate_in(
+    folder: Path,
+    *,
+    limits: dict[str, object] | None = None,
+    prepare: Callable[[BentGate], None] = lambda gate: None,
+    **more: Any,
+) -> Iterator[BentGate]:
     gate = BentGate(folder, **more)
+    prepare(gate)
     for place, value in (limits or {}).items():
         gate.set_limit(place, value)
     try:
