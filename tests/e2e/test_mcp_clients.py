@@ -56,6 +56,27 @@ class Gate:
         self, method: str, body: bytes, headers: dict[str, str | None], token: str | None = "good"
     ) -> tuple[int, dict[str, str], bytes]:
         """One request on a connection of its own; the whole answer."""
+        return parsed(await self.raw(self.written(method, body, headers, token)))
+
+    @contextlib.asynccontextmanager
+    async def standing(
+        self, method: str, body: bytes, headers: dict[str, str | None], wanted: bytes
+    ) -> AsyncIterator[bytes]:
+        """A stream that stays open; what came of it until ``wanted`` did."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(self.written(method, body, headers, "good"))
+        seen = b""
+        async with asyncio.timeout(10):
+            while wanted not in seen:
+                part = await reader.read(65_536)
+                assert part, seen
+                seen += part
+        try:
+            yield seen
+        finally:
+            writer.close()
+
+    def written(self, method: str, body: bytes, headers: dict[str, str | None], token: str | None) -> bytes:
         made = {
             "Host": self.host,
             "Accept": "application/json, text/event-stream",
@@ -66,7 +87,7 @@ class Gate:
             **headers,
         }
         head = f"{method} /mcp/git HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in made.items() if v is not None)
-        return parsed(await self.raw(head.encode() + b"\r\n" + body))
+        return head.encode() + b"\r\n" + body
 
     async def raw(self, data: bytes) -> bytes:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
@@ -234,15 +255,14 @@ def test_requests_in_the_order_of_codex() -> None:
         session = {**agent, "Mcp-Session-Id": fields["mcp-session-id"], "MCP-Protocol-Version": "2025-06-18"}
         ready = {"jsonrpc": "2.0", "method": "notifications/initialized"}
         assert (await opened.post(ready, session))[::2] == (202, b"")
-        status, fields, _ = await opened.send("GET", b"", {**session, "Accept": "text/event-stream"})
-        assert (status, fields["allow"]) == (405, "POST, DELETE")
-        status, _, body = await opened.post(request("tools/list", {"_meta": {"progressToken": 0}}), session)
-        assert json.loads(body)["result"]["tools"][-1]["name"] == "callgate_open_task"
-        meta = {"callId": "call_1", "threadId": "t", "progressToken": 1}
-        status, fields, body = await opened.post(call(arguments={"path": "."}, id_=2, **meta), session)
-        assert (status, fields["content-type"]) == (200, "text/event-stream")
-        assert fields["x-accel-buffering"] == "no"
-        assert b'"progressToken":1' in body
+        async with opened.standing("GET", b"", {**session, "Accept": "text/event-stream"}, b": listening"):
+            status, _, body = await opened.post(request("tools/list", {"_meta": {"progressToken": 0}}), session)
+            assert json.loads(body)["result"]["tools"][-1]["name"] == "callgate_open_task"
+            meta = {"callId": "call_1", "threadId": "t", "progressToken": 1}
+            status, fields, body = await opened.post(call(arguments={"path": "."}, id_=2, **meta), session)
+            assert (status, fields["content-type"]) == (200, "text/event-stream")
+            assert fields["x-accel-buffering"] == "no"
+            assert b'"progressToken":1' in body
         assert (await opened.send("DELETE", b"", session))[0] == 204
         assert (await opened.post(request("ping"), session))[0] == 404
 
@@ -261,12 +281,12 @@ def test_requests_in_the_order_of_claude_code() -> None:
         status, body = await ask(request("server/discover", id_="discover-1"))
         assert (status, body["id"]) == (200, "discover-1")
         assert body["result"]["supportedVersions"][0] == MODERN
-        status, body = await ask(request("subscriptions/listen", {"notifications": {"toolsListChanged": True}}))
-        assert (status, body["error"]["code"]) == (404, -32601)
-        status, body = await ask(request("tools/list"))
-        assert body["result"]["cacheScope"] == "private"
-        status, body = await ask(call(**{"claudecode/toolUseId": "toolu_1"}))
-        assert body["result"]["resultType"] == "complete"
+        wish = modern(request("subscriptions/listen", {"notifications": {"toolsListChanged": True}}))
+        async with opened.standing("POST", json.dumps(wish).encode(), routing(wish), b"subscriptions/acknowledged"):
+            status, body = await ask(request("tools/list"))
+            assert body["result"]["cacheScope"] == "private"
+            status, body = await ask(call(**{"claudecode/toolUseId": "toolu_1"}))
+            assert body["result"]["resultType"] == "complete"
 
     serving = run(test)
     assert serving.requests[0].claims.tool_use == "toolu_1"
