@@ -257,3 +257,21 @@ def test_what_was_approved_is_not_run_a_second_time(world, tmp_path):
         ended = [one["event"]["data"]["body"] for one in again.events(kind="hold_ended")]
         assert {(one["state"], one["reason"]) for one in ended[-1:]} == {("void", "restored")}
         assert not [one for one in again.get("holds")["holds"] if one["state"] == "approved"]
+
+
+def test_a_killed_restore_leaves_no_home_and_nothing_after_the_next(world, tmp_path):
+    gate, file, home = world, tmp_path / "backup", tmp_path / "h2"
+    assert gate.command("backup", str(file)).returncode == 0
+    words = ["restore", str(file), "--home", str(home), "--keys", str(gate.home / "keys")]
+    process = subprocess.Popen([str(CALLGATE), *words], env=gate.environment, stdout=subprocess.DEVNULL)
+    draft = tmp_path / ".h2.restore"
+    until(lambda: (draft / "data" / "main").exists() or process.poll() is not None)
+    process.send_signal(signal.SIGSTOP)
+    second = gate.command(*words)
+    assert second.returncode == 2
+    assert "Another restore makes this home" in second.stderr
+    process.send_signal(signal.SIGKILL)
+    process.wait(20)
+    assert not home.exists()
+    assert gate.command(*words).returncode == 0
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["backup", "h2"]

@@ -1,9 +1,11 @@
 """Settings of a running gate: all of them change, or none and the reason."""
 
+import contextlib
 import http.client
 import json
 import os
 import signal
+import sqlite3
 import threading
 import time
 
@@ -167,3 +169,19 @@ def test_only_comments_changed_is_no_event(gate):
     assert status(gate)["state"] == "differs" and status(gate)["keys"] == []
     assert reload(gate).stdout == "No setting changed.\n"
     assert status(gate)["state"] == "live" and gate.events(kind="config_reloaded") == []
+
+
+def test_what_cannot_be_recorded_does_not_change(gate):
+    former = gate.port
+    edit(gate, f"port = {former}", f"port = {free_port()}\n[limits]\nbody_bytes = 2048")
+    with contextlib.closing(sqlite3.connect(gate.home / "data/main/ledger.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        done = reload(gate)
+        other.execute("ROLLBACK")
+    assert done.returncode == 2, done
+    assert "store" in done.stderr
+    assert listens(former)
+    assert gate.events(kind="config_reloaded") == []
+    assert gate.call("git_status", LARGE, token=gate.token()).status == 200
+    assert reload(gate).returncode == 0
+    assert len(gate.events(kind="config_reloaded")) == 1
