@@ -88,6 +88,8 @@ def test_limits_and_addresses_change_and_the_ledger_names_the_keys(gate):
     (event,) = gate.events(kind="config_reloaded")
     body = event["event"]["data"]["body"]
     assert body["keys"] == ["limits.body_bytes", "listen.port"] and body["by"] == "command"
+    (started,) = gate.events(kind="gate_started")
+    assert started["event"]["data"]["body"]["config"] == before["digest"]
     assert (body["before"], body["after"]) == (before["digest"], status(gate)["digest"])
     assert str(other) not in json.dumps(body)
     assert gate.verify()["ok"]

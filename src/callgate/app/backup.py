@@ -106,7 +106,7 @@ class _Backup:
         try:
             with _fresh(file, force=force) as target:
                 writer = ArchiveWriter(target, header, self._passphrase or "")
-                self._members(writer, contents, file.parent)
+                self._members(writer, contents, file.with_name(f".{file.name}.copy"))
                 writer.end(log_key(self._keys.tenant(self._config.tenants[0]).ledger)[0])
                 size = target.tell()
         except OSError as fault:

@@ -64,6 +64,11 @@ class Reloader:
         """What changes hands when settings do. ``built``: the first is the tenant of the gate's own accounts."""
         self._server, self._gatehouse, self._built = server, gatehouse, built
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file that is live, hex."""
+        return self._asked.digest
+
     def config(self) -> ConfigView:
         digest = self._asked.digest
         try:

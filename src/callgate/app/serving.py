@@ -302,6 +302,7 @@ class RunningGate:
             same_host=same_host(self._config),
             first=first,
             recovered_unknown=lost,
+            config=self._reloader.digest,
         )
         event = tenancy.event(started, same_host=same_host(self._config))
         mark = (put(STARTED, Setting(name=STARTED, value=__version__), expect=0),) if first else ()

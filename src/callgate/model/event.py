@@ -58,6 +58,8 @@ class GateStarted(Body, frozen=True, tag="gate_started"):
     first: bool = False
     """The very first start of this log."""
     recovered_unknown: int = 0
+    config: str = ""
+    """SHA-256 of the configuration file, hex."""
 
 
 class GateStopped(Body, frozen=True, tag="gate_stopped"):

@@ -40,14 +40,17 @@ class Snapshot:
         return _size(self._ledger), _size(self._keys)
 
     @contextlib.contextmanager
-    def ledger(self, folder: Path, progress: Callable[[int], None]) -> Iterator[BinaryIO]:
-        """An open file with the copy, which has no name any more. ``progress`` is told bytes. OSError."""
-        with _copied(self._ledger, folder, progress) as file:
+    def ledger(self, scratch: Path, progress: Callable[[int], None]) -> Iterator[BinaryIO]:
+        """An open file with the copy. It loses its name ``scratch``, where anything is replaced, before the first page
+        is in it. ``progress`` is told bytes. OSError.
+        """
+        with _copied(self._ledger, scratch, progress) as file:
             yield file
 
     @contextlib.contextmanager
-    def keys(self, folder: Path, progress: Callable[[int], None]) -> Iterator[BinaryIO]:
-        with _copied(self._keys, folder, progress) as file:
+    def keys(self, scratch: Path, progress: Callable[[int], None]) -> Iterator[BinaryIO]:
+        """As ``ledger``."""
+        with _copied(self._keys, scratch, progress) as file:
             yield file
 
     def close(self) -> None:
@@ -95,8 +98,8 @@ def _size(connection: sqlite3.Connection) -> int:
 
 
 @contextlib.contextmanager
-def _copied(source: sqlite3.Connection, folder: Path, progress: Callable[[int], None]) -> Iterator[BinaryIO]:
-    path = folder / f".callgate-copy-{os.getpid()}"
+def _copied(source: sqlite3.Connection, path: Path, progress: Callable[[int], None]) -> Iterator[BinaryIO]:
+    path.unlink(missing_ok=True)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
     with path.open("rb") as file:
         try:
