@@ -12,6 +12,8 @@ from callgate.core.asks import (
     capabilities_of,
     declared,
     kind_of_answer,
+    leads_to,
+    may_lead_away,
     read_inquiry,
     unasked,
     web_address,
@@ -139,6 +141,42 @@ def test_a_kind_that_was_not_declared_is_refused(word: str) -> None:
 )
 def test_addresses_a_server_may_send_a_person_to(url: object, private: bool, good: bool) -> None:
     assert web_address(url, private=private) is good
+
+
+AWAY = {"mode": "url", "message": "Pay", "url": "https://shop.example/pay", "elicitationId": "e"}
+
+
+@pytest.mark.parametrize(
+    ("error", "words", "passes"),
+    [
+        ({"code": -32602, "message": "no -32042"}, (), True),
+        ({"code": -32042, "data": {"elicitations": [AWAY]}}, (), False),
+        ({"code": -32042, "data": {"elicitations": [AWAY]}}, ("elicitation.form",), False),
+        ({"code": -32042, "data": {"elicitations": [AWAY]}}, ("elicitation.url",), True),
+        ({"code": -32042, "data": {"elicitations": [AWAY, {**AWAY, "url": "http://x/"}]}}, ("elicitation.url",), False),
+        ({"code": -32042, "data": {"elicitations": "x"}}, ("elicitation.url",), False),
+        ({"code": -32042, "data": {"elicitations": []}}, (), True),
+        ({"code": -32042, "message": "nothing said"}, (), True),
+    ],
+)
+def test_an_error_sends_a_person_where_a_request_might(error: Any, words: tuple[str, ...], passes: bool) -> None:
+    assert may_lead_away(json.dumps(error).encode(), words, private=False) is passes
+
+
+@pytest.mark.parametrize(
+    ("url", "here"),
+    [
+        ("https://gate.example/holds", True),
+        ("https://GATE.example:443/", True),
+        ("http://127.0.0.1:8700/x", True),
+        ("http://127.0.0.1:8701/x", False),
+        ("https://gate.example.evil.example/", False),
+        ("https://[::1", True),
+        (None, False),
+    ],
+)
+def test_addresses_of_the_gate_itself(url: object, here: bool) -> None:
+    assert leads_to(frozenset({"gate.example", "127.0.0.1:8700"}), url) is here
 
 
 def findings(asked: Inquiry, answer: dict[str, Any]) -> set[str]:

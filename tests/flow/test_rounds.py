@@ -186,6 +186,19 @@ def test_what_a_server_may_not_ask_is_not_passed_on(
     run(check())
 
 
+def test_an_error_sends_nobody_anywhere_where_it_is_off() -> None:
+    async def check() -> None:
+        away = {"mode": "url", "message": "x", "url": "https://shop.example/"}
+        error = {"error": {"code": -32042, "message": "x", "data": {"elicitations": [away]}}}
+        house = await rounds_house(lambda _: [error])
+        for words, passes in (((), False), (("elicitation.form",), False), (("elicitation.url",), True)):
+            answer = await house.status(**first(words))
+            assert isinstance(answer, Served) is passes
+            assert passes or (isinstance(answer, Failed) and answer.code == "not_governed")
+
+    run(check())
+
+
 def test_capabilities_follow_the_client_and_the_configuration() -> None:
     async def check() -> None:
         house = await rounds_house(lambda _: said(), ("roots",))

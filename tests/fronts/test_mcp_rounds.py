@@ -9,7 +9,7 @@ from callgate.adapters.mcp.app import McpFront
 from callgate.flow.ports import Relay
 from callgate.model.answer import Answer, Refused, Request
 from callgate.model.decision import Finding
-from callgate.model.inquiry import InputAsked
+from callgate.model.inquiry import InputAsked, Inquiry
 from callgate.model.terms import Effect
 from tests.fakes.asgi import ask
 from tests.fakes.serving import FakeServing, listing, served
@@ -104,6 +104,24 @@ def test_no_next_round_is_an_error_of_the_protocol(code: str) -> None:
         seen = await ask_modern(front, call())
         assert (seen.status, seen.error["code"]) == (400, -32602)
         assert seen.error["data"]["codes"] == [code]
+
+    run(test, OPEN)
+
+
+def test_no_server_sends_a_person_to_the_gate() -> None:
+    async def test(front: McpFront, serving: FakeServing) -> None:
+        url = {"mode": "url", "message": "x", "url": "http://127.0.0.1:8700/holds"}
+        wanted = InputAsked(asked={"a": Inquiry("elicitation/create", url, {})}, state=None)
+        error = json.dumps({"code": -32042, "message": "x", "data": {"elicitations": [url]}}).encode()
+        for answered in (served(WANTS, asked=wanted), served(b"", error=error)):
+
+            async def leads(request: Request, relay: Relay, answered: Any = answered) -> Answer:
+                return answered  # type: ignore[no-any-return]
+
+            serving.script = leads
+            seen = await ask_modern(front, call())
+            assert b"/holds" not in seen.body
+            assert seen.result["structuredContent"]["codes"] == ["not_governed"]
 
     run(test, OPEN)
 

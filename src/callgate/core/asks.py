@@ -31,6 +31,8 @@ _SHOWN = {
     ROOTS: (),
 }  # fmt: skip
 """Members by method. ``includeContext`` is not among them: the context of other servers is not this one's to ask for."""
+_AWAY = b"-32042"
+_PORTS = {"https": 443, "http": 80}
 _LOCAL = frozenset(("localhost", "127.0.0.1", "::1"))
 _PRIMITIVE = {"type": ["string", "number", "boolean", "null", "array"], "items": {"type": "string"}}
 _ANY_FORM: dict[str, Any] = {"type": "object", "additionalProperties": _PRIMITIVE}
@@ -213,6 +215,50 @@ def web_address(url: object, *, private: bool) -> bool:
     if not host or "@" in parts.netloc or "\\" in url:
         return False
     return parts.scheme == "https" or (private and parts.scheme == "http" and host in _LOCAL)
+
+
+class _Away(msgspec.Struct):
+    elicitations: list[dict[str, Any]] = []
+
+
+class _ErrorAway(msgspec.Struct):
+    code: int = 0
+    data: _Away | None = None
+
+
+_away = msgspec.json.Decoder(_ErrorAway)
+
+
+def addresses_in(error: bytes) -> tuple[dict[str, Any], ...] | None:
+    """Elicitations that an error sends the person to (MCP 2025-11-25, URLElicitationRequiredError); None: it is no
+    such error, or cannot be read as one.
+    """
+    if _AWAY not in error:
+        return None
+    try:
+        said = _away.decode(error)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return ({},)
+    return tuple(said.data.elicitations) if said.code == int(_AWAY) and said.data is not None else None
+
+
+def may_lead_away(error: bytes, words: tuple[str, ...], *, private: bool) -> bool:
+    """Whether an error may reach the client: it sends the person nowhere, or only where a request might."""
+    found = addresses_in(error)
+    return not found or all(isinstance(inquiry(ELICIT, said, words, private=private), Inquiry) for said in found)
+
+
+def leads_to(hosts: frozenset[str], url: object) -> bool:
+    """``hosts``: lower-case, with a port where one is written. Whatever cannot be read leads there."""
+    if not isinstance(url, str):
+        return False
+    try:
+        parts = urlsplit(url.lower())
+        name, port = parts.hostname or "", parts.port
+    except ValueError:
+        return True
+    written = f"[{name}]" if ":" in name else name
+    return written in hosts or f"{written}:{port or _PORTS.get(parts.scheme, 0)}" in hosts
 
 
 def unasked(method: str) -> Inquiry:

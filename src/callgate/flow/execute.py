@@ -7,13 +7,13 @@ import asyncio
 
 import msgspec
 
-from callgate.core.asks import allowed, capabilities_of
+from callgate.core.asks import allowed, capabilities_of, may_lead_away
 from callgate.core.jsonrpc import STREAM_ENDED, Message
 from callgate.core.rounds import read_asked
 from callgate.core.toolbox import ToolProfile
 from callgate.flow.asking import Asking
 from callgate.flow.flight import Flight
-from callgate.flow.methods import ASKED, meta_of, name_of, outcome_of, params_of
+from callgate.flow.methods import ASKED, AWAY, meta_of, name_of, outcome_of, params_of
 from callgate.flow.ports import Exchange, Outbound, Relay, always
 from callgate.flow.prepare import is_idempotent
 from callgate.flow.sessions import GateSessions
@@ -237,7 +237,12 @@ class Executor:
         return msgspec.structs.replace(outbound, params=params, capabilities=capabilities)
 
     def _words(self, flight: Flight) -> tuple[str, ...]:
-        return allowed(flight.call.asks, flight.integration.asks)
+        words = flight.behind.words if flight.behind is not None else flight.call.asks
+        return allowed(words, flight.integration.asks)
+
+    def _may_pass(self, flight: Flight, error: bytes) -> bool:
+        """An error can ask the person, too."""
+        return may_lead_away(error, self._words(flight), private=flight.integration.allow_private)
 
     def _asked(self, flight: Flight, response: Message) -> InputAsked | None:
         """What the server wants answered, when it may ask for that."""
@@ -256,6 +261,8 @@ class Executor:
         asked = self._asked(flight, response) if problem == ASKED else None
         if asked is not None:
             outcome, problem = Outcome.INPUT_REQUIRED, ""
+        elif response.error and not self._may_pass(flight, response.error):
+            problem = AWAY
         flight.watch.outcome = outcome.value
         receipt = None
         if call.tier is Tier.EXECUTE and asked is None:

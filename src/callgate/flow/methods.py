@@ -149,3 +149,4 @@ def _outcome_of_method(method: str, result: bytes) -> tuple[Outcome, str]:
 
 
 ASKED = "The server asked for further input, which is off at this gate."
+AWAY = "The server sent the person to an address, which is off at this gate."

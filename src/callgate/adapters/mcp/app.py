@@ -38,10 +38,11 @@ class McpFront:
         self._config = config
         self._guard = Guard(serving, config, ResourceMetadata(config))
         self._shown = ShownListings(config.list_ttl_ms)
-        desk = CallDesk(serving, same_host=config.same_host)
+        hosts = frozenset(host.lower() for host in config.hosts)
+        desk = CallDesk(serving, same_host=config.same_host, hosts=hosts)
         standing = StandingStreams(serving, self._stands, config.standing_per_credential, config.standing)
         self._modern = ModernEra(serving, desk, standing)
-        self._handshake = HandshakeEra(serving, desk, OpenAsks(config.hosts), standing)
+        self._handshake = HandshakeEra(serving, desk, OpenAsks(hosts), standing)
         self._patrol = Patrol(config.look_ms, config.body_ms, config.send_ms, config.keep_alive_ms)
         self._slow_patrol = Patrol(_STANDING_LOOK_MS, config.body_ms, config.send_ms, config.keep_alive_ms)
         """For standing streams."""

@@ -3,10 +3,11 @@
 import asyncio
 import secrets
 from typing import Any
-from urllib.parse import urlsplit
 
 from callgate.adapters.mcp.stream import ClientStream
 from callgate.adapters.mcp.wire import encode
+from callgate.core.asks import addresses_in, leads_to
+from callgate.model.answer import Answer, Failed, Served
 from callgate.model.inquiry import Inquire, Inquiry
 
 
@@ -15,9 +16,9 @@ class OpenAsks:
     client reaches a server, nor the other way round.
     """
 
-    def __init__(self, hosts: tuple[str, ...]) -> None:
-        """``hosts``: the gate's own, which no server may send a person to."""
-        self._hosts = frozenset(host.lower() for host in hosts)
+    def __init__(self, hosts: frozenset[str]) -> None:
+        """``hosts``: the gate's own, lower-case, which no server may send a person to."""
+        self._hosts = hosts
         self._open: dict[tuple[str, str], asyncio.Future[dict[str, Any] | None]] = {}
         self.dropped = 0
         """Answers that nobody waited for."""
@@ -26,7 +27,7 @@ class OpenAsks:
         """Asks the client of one call."""
 
         async def inquire(asked: Inquiry) -> dict[str, Any] | None:
-            if self._leads_here(asked):
+            if leads_to(self._hosts, asked.params.get("url")):
                 return None
             key = (sealed, "ask-" + secrets.token_hex(8))
             message = {"jsonrpc": "2.0", "id": key[1], "method": asked.method, "params": asked.params}
@@ -53,7 +54,18 @@ class OpenAsks:
             return
         future.set_result(result)
 
-    def _leads_here(self, asked: Inquiry) -> bool:
-        """A person who follows a server's words to the gate could take its page for the server's."""
-        url = asked.params.get("url")
-        return isinstance(url, str) and urlsplit(url).netloc.lower() in self._hosts
+
+def away_from(hosts: frozenset[str], answer: Answer) -> Answer:
+    """The answer, unless it sends the person to the gate: its page could be taken for the server's."""
+    if not isinstance(answer, Served) or not (answer.asked or answer.error):
+        return answer
+    asked = [one.params for one in answer.asked.asked.values()] if answer.asked else addresses_in(answer.error) or ()
+    if not any(leads_to(hosts, said.get("url")) for said in asked):
+        return answer
+    return Failed(
+        call_id=answer.call_id,
+        code="not_governed",
+        reason="The server sends the person to the gate itself, which is not passed on.",
+        unknown=False,
+        next="Tell the operator of this gate.",
+    )

@@ -3,6 +3,7 @@
 from typing import Any
 
 from callgate.adapters.mcp.answers import answer_json
+from callgate.adapters.mcp.asking import away_from
 from callgate.adapters.mcp.control import RESERVED, ControlTools
 from callgate.adapters.mcp.http import HttpReply
 from callgate.adapters.mcp.method_answers import method_answer, misses_capability
@@ -74,7 +75,9 @@ async def confirmed_list(turn: Turn) -> HttpReply:
 
 
 class CallDesk:
-    def __init__(self, serving: Serving, *, same_host: bool) -> None:
+    def __init__(self, serving: Serving, *, same_host: bool, hosts: frozenset[str]) -> None:
+        """``hosts``: the gate's own, lower-case: no server may send a person there."""
+        self._hosts = hosts
         self._serving = serving
         self._control = ControlTools(serving)
         self._claims = ClaimReader()
@@ -120,7 +123,7 @@ class CallDesk:
             )
         else:
             asked = self.request(turn, method, call.name, call.arguments, progress=call.token is not None)
-            answer = await self._serving.call(asked, stream.relay)
+            answer = away_from(self._hosts, await self._serving.call(asked, stream.relay))
             turn.served = isinstance(answer, Served) and not answer.error
             if method == TOOLS_CALL and not is_no_round(answer):
                 body, is_error = answer_json(answer, server)
