@@ -15,12 +15,12 @@ from benchmarks.machine import command, line
 from benchmarks.running import HERE, ROOT, options, progress
 
 PARTS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "calls": ("Calls, side by side", ("--peers",)),
+    "calls": ("Calls, side by side", ("--peers", "--rounds", "3")),
     "answers": ("Answers as JSON and SSE, upstream over HTTP and stdio", ()),
     "endpoints": ("One integration's endpoint and the one for all", ()),
     "lists": ("tools/list", ()),
     "growth": ("A ledger that grows", ()),
-    "stages": ("Where a call's CPU goes", ()),
+    "stages": ("Where a call's CPU goes", ("--compare",)),
     "memory": ("Memory under load, and with idle sessions", ()),
     "store": ("The store alone", ()),
     "store_start": ("The start of a store with a million events", ()),
@@ -34,6 +34,8 @@ def arguments(part: str, asked: argparse.Namespace) -> list[str]:
     if part in ALONE:
         return given
     given += ["--cores", asked.cores, "--raw", str(asked.raw), "--warm", f"{asked.warm:g}"]
+    if asked.many:
+        given += ["--many", asked.many]
     if asked.folder:
         given += ["--folder", str(asked.folder)]
     return given + (["--minutes", f"{asked.minutes:g}"] if part == "memory" else ["--seconds", f"{asked.seconds:g}"])
@@ -50,7 +52,7 @@ def run(part: str, asked: argparse.Namespace) -> tuple[str, bool]:
 
 
 def main() -> int:
-    parser = options(__doc__)
+    parser = options(__doc__, many="")
     parser.add_argument("--minutes", type=float, default=10, help="of load, for memory")
     parser.add_argument("--only", default=",".join(PARTS))
     parser.add_argument("--results", type=Path, default=HERE / "results.txt")

@@ -29,14 +29,20 @@ def load(bench: Bench, table: Table, upstream: str, pid: int, port: int, path: s
 
 
 def main() -> None:
-    asked = options(__doc__).parse_args()
+    parser = options(__doc__)
+    parser.add_argument("--only", default="direct,HTTP,stdio", help="upstreams")
+    asked = parser.parse_args()
+    only = asked.only.split(",")
     print(line(command(), asked.folder), end="\n\n", flush=True)
     table = Table(**{"upstream": "<12", "answer": "<6", "in flight": "9.0f"}, **LOAD)
     with Bench(asked) as bench:
         bare, upstream = bench.upstream()
-        load(bench, table, "direct", bare.pid, upstream, "/mcp", {})
+        if "direct" in only:
+            load(bench, table, "direct", bare.pid, upstream, "/mcp", {})
         child = (sys.executable, str(Path(__file__).with_name("upstream.py")), "stdio", str(bench.other))
         for kind, program in (("HTTP", ()), ("stdio", child)):
+            if kind not in only:
+                continue
             progress(f"answers: {kind}")
             home, port = bench.folder / kind, free_port()
             token = make(home, upstream, port, command=program)

@@ -1,10 +1,10 @@
 """Where the CPU of one warm call goes inside the gate's process.
 
-    python -m benchmarks.stages [--seconds 4] [--many 1,16,64] [--functions 15]
+    python -m benchmarks.stages [--seconds 4] [--many 1,16,64] [--functions 15] [--compare]
 
 Found by sampling (sampler.py, stage_names.py); the product is not changed and runs as it does elsewhere. A stage's
-figure is its share of the loop's thread, so it rests on a few hundred samples a second: tenths are noise. The last
-lines say what the same load costs without the sampler.
+figure is its share of the loop's thread, so it rests on a few hundred samples a second: tenths are noise. With
+``--compare`` the last lines say what the same load costs without the sampler.
 """
 
 import json
@@ -50,6 +50,7 @@ def shares(told: dict, calls: int) -> dict[str, float]:
 
 def main() -> None:
     parser = options(__doc__)
+    parser.add_argument("--compare", action="store_true", help="the same load without the sampler too")
     parser.add_argument("--functions", type=int, default=15, help="how many of the hottest functions to print")
     asked = parser.parse_args()
     print(line(command(), asked.folder), end="\n\n", flush=True)
@@ -76,14 +77,22 @@ def main() -> None:
         hottest(rows[-1], asked.functions)
         for name in missing:
             print(f"not found, so counted elsewhere: {name}")
-        one, _ = bench.gate(home, port)
-        at = (one.pid, port, "/mcp/bench", session(port, "/mcp/bench", known))
-        bench.warm_up(*at)
         for row in rows:
-            plain, all_ = bench.measure(*at, row["many"], asked.seconds)["cpu_us"], sum(row["stages"].values())
-            row |= {"plain_us": plain, "missing": missing}
-            print(f"{row['many']} in flight: {plain:.0f} us a call without the sampler, {all_:.0f} us with it")
+            row["missing"] = missing
+        if asked.compare:
+            compare(bench, home, port, known, rows)
         bench.keep("stages", rows)
+
+
+def compare(bench: Bench, home: Path, port: int, known: dict, rows: list[dict]) -> None:
+    """What the sampler itself costs."""
+    one, _ = bench.gate(home, port)
+    at = (one.pid, port, "/mcp/bench", session(port, "/mcp/bench", known))
+    bench.warm_up(*at)
+    for row in rows:
+        row["plain_us"] = plain = bench.measure(*at, row["many"], bench.asked.seconds)["cpu_us"]
+        sampled = sum(row["stages"].values())
+        print(f"{row['many']} in flight: {plain:.0f} us a call without the sampler, {sampled:.0f} us with it")
 
 
 def show(rows: list[dict]) -> None:

@@ -113,7 +113,17 @@ async def app(scope, receive, send):
 def over_http(port: int) -> None:
     import uvicorn
 
-    uvicorn.run(app, host="127.0.0.1", port=port, http="httptools", loop="uvloop", log_level="error", access_log=False)
+    # Longer than any client keeps a connection: who closes first must not decide what a figure is.
+    uvicorn.run(
+        app,
+        host="127.0.0.1",
+        port=port,
+        http="httptools",
+        loop="uvloop",
+        log_level="error",
+        access_log=False,
+        timeout_keep_alive=600,
+    )
 
 
 def over_stdio(core: int) -> None:
