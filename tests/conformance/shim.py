@@ -31,8 +31,11 @@ class Shim:
         finally:
             for task in (there, back):
                 task.cancel()
+            await asyncio.gather(there, back, return_exceptions=True)
             for end in (writer, gate_writer):
                 end.close()
+                with contextlib.suppress(OSError):
+                    await end.wait_closed()
 
     async def _requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):

@@ -77,19 +77,24 @@ def test_the_shim_adds_one_header_and_nothing_else():
             seen.extend(part)
         writer.write(b"HTTP/1.1 200 OK\r\n\r\nraw \xff bytes")
         writer.close()
+        await writer.wait_closed()
 
     async def check_it():
-        async with asyncio.timeout(10):
-            behind = await asyncio.start_server(gate, "127.0.0.1", 0)
-            shim = Shim(behind.sockets[0].getsockname()[1], "t0ken")
-            before = await asyncio.start_server(shim.serve, "127.0.0.1", 0)
-            reader, writer = await asyncio.open_connection("127.0.0.1", before.sockets[0].getsockname()[1])
-            writer.write(first + second)
-            answer = await reader.read()
-            writer.close()
-            before.close()
-            behind.close()
-            return answer
+        left = asyncio.Event()
+
+        async def shim(reader, writer):
+            await Shim(behind.sockets[0].getsockname()[1], "t0ken").serve(reader, writer)
+            left.set()
+
+        async with asyncio.timeout(10), await asyncio.start_server(gate, "127.0.0.1", 0) as behind:
+            async with await asyncio.start_server(shim, "127.0.0.1", 0) as before:
+                reader, writer = await asyncio.open_connection("127.0.0.1", before.sockets[0].getsockname()[1])
+                writer.write(first + second)
+                answer = await reader.read()
+                writer.close()
+                await writer.wait_closed()
+                await left.wait()
+        return answer
 
     assert asyncio.run(check_it()) == b"HTTP/1.1 200 OK\r\n\r\nraw \xff bytes"
     assert bytes(seen) == wanted
