@@ -107,6 +107,20 @@ def test_what_was_not_declared_is_refused_and_recorded(words: tuple[str, ...]) -
     run(check())
 
 
+def test_a_method_that_nobody_knows_leaves_no_words_in_the_ledger() -> None:
+    async def check() -> None:
+        house = await asking_house()
+        exchange = ask_back(house.upstream, {"id": 1, "method": "hunter2/ana@example.org"}, {"id": 2, "method": "ping"})
+        served = await house.status(asks=WORDS, inquire=Client(ana))
+        assert isinstance(served, Served)
+        assert exchange.answers[0]["error"]["code"] == -32601
+        assert exchange.answers[1]["result"] == {}
+        (refused,) = await house.events("asks_refused", served.call_id)
+        assert refused == AsksRefused(1, ("other",), ("unknown_method",))
+
+    run(check())
+
+
 def test_a_session_older_than_the_configuration_asks_nothing() -> None:
     async def check() -> None:
         house = await asking_house(("roots",))

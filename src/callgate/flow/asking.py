@@ -26,7 +26,7 @@ from callgate.model.decision import Decision, Finding
 from callgate.model.errors import IntegrityError, MalformedCall, StoreError, UpstreamError
 from callgate.model.event import AsksRefused, CallUnknown
 from callgate.model.facts import Facts
-from callgate.model.inquiry import ROOTS, Inquire, Inquiry
+from callgate.model.inquiry import ASKS, ROOTS, Inquire, Inquiry
 from callgate.model.store import Conflict, OpenCall, Unit
 from callgate.model.terms import Effect, Outcome, Tier
 from callgate.model.tool import ToolManifest, ToolPin
@@ -37,6 +37,7 @@ MOST_REFUSALS = 64
 """Requests of one call that are told no; what comes beyond is dropped and counted."""
 ATTEMPTS = 3
 _SAY = {ROOTS: "Tell the server which folders the assistant works in."}
+_METHODS = frozenset(ASKS.values())
 _SAY_ANSWER = "Answer what the server asked."
 _REFUSED = b'"error":{"code":-32601,"message":"This gate does not pass server requests to the assistant."}'
 _CANNOT_WAIT = Finding(
@@ -240,7 +241,8 @@ class Asking:
         assert message.id is not None
         self._count += 1
         if self._count <= MOST_REFUSALS:
-            self._refused.append((message.method[:64], code))
+            # The ledger takes no words of a server: they could be anything.
+            self._refused.append((message.method if message.method in _METHODS else "other", code))
             await _tell(exchange, message.id, _REFUSED)
 
     async def _serve(self, behind: ClientBehind, exchange: Exchange, key: int | str, asked: Inquiry) -> None:

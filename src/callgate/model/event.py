@@ -167,7 +167,7 @@ class AsksRefused(Body, frozen=True, tag="asks_refused"):
 
     count: int
     methods: tuple[str, ...]
-    """Of the first 64, each once; the server's words."""
+    """Of the first 64, each once; ``other``: none that the gate knows."""
     codes: tuple[str, ...]
     """Why: ``off``, ``not_declared``, ``unknown_method``, ``too_many``, ``id_used``, ``bad_inquiry``, ``bad_url``,
     ``inquiry_too_large``.

@@ -39,10 +39,11 @@ class McpFront:
         self._guard = Guard(serving, config, ResourceMetadata(config))
         self._shown = ShownListings(config.list_ttl_ms)
         hosts = frozenset(host.lower() for host in config.hosts)
-        desk = CallDesk(serving, same_host=config.same_host, hosts=hosts)
+        desk = self._desk = CallDesk(serving, same_host=config.same_host, hosts=hosts)
+        self._asks = OpenAsks(hosts)
         standing = StandingStreams(serving, self._stands, config.standing_per_credential, config.standing)
         self._modern = ModernEra(serving, desk, standing)
-        self._handshake = HandshakeEra(serving, desk, OpenAsks(hosts), standing)
+        self._handshake = HandshakeEra(serving, desk, self._asks, standing)
         self._patrol = Patrol(config.look_ms, config.body_ms, config.send_ms, config.keep_alive_ms)
         self._slow_patrol = Patrol(_STANDING_LOOK_MS, config.body_ms, config.send_ms, config.keep_alive_ms)
         """For standing streams."""
@@ -55,6 +56,7 @@ class McpFront:
         """Addresses and limits from the next request on; requests under way keep what they were admitted with."""
         self._config = config
         self._guard = Guard(self._serving, config, ResourceMetadata(config))
+        self._desk.hosts = self._asks.hosts = frozenset(host.lower() for host in config.hosts)
         self._patrol.limit(config.body_ms, config.send_ms)
         self._slow_patrol.limit(config.body_ms, config.send_ms)
 

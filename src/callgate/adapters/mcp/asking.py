@@ -18,7 +18,7 @@ class OpenAsks:
 
     def __init__(self, hosts: frozenset[str]) -> None:
         """``hosts``: the gate's own, lower-case, which no server may send a person to."""
-        self._hosts = hosts
+        self.hosts = hosts
         self._open: dict[tuple[str, str], asyncio.Future[dict[str, Any] | None]] = {}
         self.dropped = 0
         """Answers that nobody waited for."""
@@ -27,7 +27,7 @@ class OpenAsks:
         """Asks the client of one call."""
 
         async def inquire(asked: Inquiry) -> dict[str, Any] | None:
-            if leads_to(self._hosts, asked.params.get("url")):
+            if leads_to(self.hosts, asked.params.get("url")):
                 return None
             key = (sealed, "ask-" + secrets.token_hex(8))
             message = {"jsonrpc": "2.0", "id": key[1], "method": asked.method, "params": asked.params}

@@ -77,7 +77,7 @@ async def confirmed_list(turn: Turn) -> HttpReply:
 class CallDesk:
     def __init__(self, serving: Serving, *, same_host: bool, hosts: frozenset[str]) -> None:
         """``hosts``: the gate's own, lower-case: no server may send a person there."""
-        self._hosts = hosts
+        self.hosts = hosts
         self._serving = serving
         self._control = ControlTools(serving)
         self._claims = ClaimReader()
@@ -123,7 +123,7 @@ class CallDesk:
             )
         else:
             asked = self.request(turn, method, call.name, call.arguments, progress=call.token is not None)
-            answer = away_from(self._hosts, await self._serving.call(asked, stream.relay))
+            answer = away_from(self.hosts, await self._serving.call(asked, stream.relay))
             turn.served = isinstance(answer, Served) and not answer.error
             if method == TOOLS_CALL and not is_no_round(answer):
                 body, is_error = answer_json(answer, server)
