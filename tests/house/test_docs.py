@@ -1,6 +1,7 @@
 """The pages are true where a machine can tell: links, files, tests and commands that they name exist."""
 
 import ast
+import functools
 import json
 import pathlib
 import re
@@ -102,20 +103,39 @@ def test_every_invariant_names_tests_that_exist():
     rows = [line for line in text.split("## What always holds", 1)[1].splitlines() if line.startswith("|")][2:]
     assert len(rows) > 20
     assert [row for row in rows if "::" not in row] == []
+    assert missing_tests(text) == []
+
+
+def test_every_fault_names_tests_that_exist():
+    text = (ROOT / "docs" / "reference" / "faults.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| ") and not line.endswith("held by |")]
+    assert len(rows) > 60
+    assert [row for row in rows if row.count(" | ") != 6 or "::" not in row.rsplit(" | ", 1)[1]] == []
+    assert missing_tests(text) == []
+
+
+def missing_tests(text: str) -> list[str]:
+    """Of those that a page names."""
     missing = []
     for path, name in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text):
-        tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
-        defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-        assigned = {
-            target.id
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Assign)
-            for target in node.targets
-            if isinstance(target, ast.Name)
-        }
-        if name not in defined | assigned:
+        if name not in names_in(ROOT / path):
             missing.append(f"{path}::{name}")
-    assert missing == []
+    return missing
+
+
+@functools.cache
+def names_in(path: pathlib.Path) -> set[str]:
+    """What a file defines or assigns."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    assigned = {
+        target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    return defined | assigned
 
 
 def test_blocks_hold_known_commands():

@@ -208,6 +208,19 @@ def test_a_fault_that_repeats_is_written_a_few_times_and_then_counted(logged, mo
     assert "repeated" not in lines_of(stream)[-1]
 
 
+def test_a_clock_that_is_set_back_holds_no_line_back(logged, moments):
+    log, stream = logged(format=LogFormat.JSON)
+    for number in range(REPEATS + 5):
+        fault(log, call=f"call-{number}")
+    moments[0] -= 86_400
+    fault(log, call="call-back")
+    assert lines_of(stream)[-1] | {"call": "call-back", "repeated": 5} == lines_of(stream)[-1]
+    for number in range(REPEATS + 2):
+        fault(log, call=f"call-{number}")
+    flush_repeats(moments[0] - 86_400)
+    assert lines_of(stream)[-1]["repeated"] == 3
+
+
 def test_what_repeated_and_then_stopped_is_counted_too(logged, moments):
     log, stream = logged(format=LogFormat.JSON)
     for number in range(REPEATS + 7):
