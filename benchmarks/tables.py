@@ -29,4 +29,4 @@ def load_row(found: dict) -> dict:
     return {"calls/s": found["rate"], "p50 ms": found["p50"], "p99 ms": found["p99"], "CPU us": found["cpu_us"]}
 
 
-LOAD = {"calls/s": "8.0f", "p50 ms": "8.2f", "p99 ms": "8.2f", "CPU us": "7.0f"}
+LOAD = {"calls/s": "8.1f", "p50 ms": "8.2f", "p99 ms": "8.2f", "CPU us": "7.0f"}
