@@ -145,7 +145,7 @@ def machinery(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
         made = () if passphrase is None else ("Made it.",)
         return InitReport(
             home=str(home), account=account, profile=profile, endpoint="http://127.0.0.1:8700/mcp", made=made,
-            next=("Start it.",),
+            next=("Start it: callgate serve",),
         )  # fmt: skip
 
     stub.serve = serve  # type: ignore[attr-defined]
@@ -187,10 +187,11 @@ def test_serve_badly(machinery: list[Any], monkeypatch: pytest.MonkeyPatch, word
 def test_init(machinery: list[Any], tmp_path: Path) -> None:
     with typed("a long passphrase") as fd:
         result = run("init", "--home", tmp_path, "--account", "ana", "--profile", "team", "--passphrase-fd", fd)
-    assert (result.exit_code, result.stdout) == (0, "Made it.\nStart it.\n")
+    start = f"Start it: callgate serve --home {tmp_path}\n"
+    assert (result.exit_code, result.stdout) == (0, f"Made it.\n{start}")
     (tmp_path / "config.toml").touch()
     result = run("init", "--home", tmp_path, "--account", "ana", "--git-server", "mcp-server-git")
-    assert (result.exit_code, result.stdout) == (0, f"Everything is there already in {tmp_path}.\nStart it.\n")
+    assert (result.exit_code, result.stdout) == (0, f"Everything is there already in {tmp_path}.\n{start}")
     assert run("init", "--home", tmp_path, "--account", "ana", "--if-missing").stdout == ""
     assert machinery[:2] == [
         ("init", tmp_path, "ana", "a long passphrase", "team", ""),
