@@ -1,5 +1,6 @@
 """A gate in a process of its own whose clock, disk and limits a test bends while it runs."""
 
+import http.client
 import json
 import os
 import resource
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.harness import ROOT, Gate
+from tests.e2e.harness import META, MODERN, ROOT, Gate
 
 EVERYDAY = """
 name = "everyday"
@@ -25,6 +26,8 @@ call_timeout_ms = {call_timeout_ms}
 SCOPE = '[[scopes]]\nintegration = "{name}"\ntools = ["*"]\n'
 BOUND_S = 20.0
 REPOSITORY = "/srv/app"
+HANDSHAKE = "2025-11-25"
+JSON = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
 
 
 class BentGate(Gate):
@@ -98,6 +101,56 @@ class BentGate(Gate):
         """Status of /readyz, and what each check says."""
         found = self.send(b"", method="GET", path="/readyz")
         return found.status, {check["name"]: check["state"] for check in json.loads(found.body)["checks"]}
+
+
+class RawClient:
+    """One connection of one era, that can be left."""
+
+    def __init__(self, gate: BentGate, era: str) -> None:
+        self._gate = gate
+        self._headers = {**JSON, "Authorization": f"Bearer {gate.bearer}", "MCP-Protocol-Version": era}
+        self._modern = era == MODERN
+        if not self._modern:
+            hello = {"protocolVersion": era, "capabilities": {}, "clientInfo": {"name": "c", "version": "1"}}
+            link = self.send(1, "initialize", hello)
+            reply = link.getresponse()
+            reply.read()
+            self._headers["Mcp-Session-Id"] = reply.getheader("mcp-session-id")
+            link.close()
+
+    def send(self, number: int | None, method: str, params: dict) -> http.client.HTTPConnection:
+        """The request has left; leaving is closing what this gives."""
+        link = http.client.HTTPConnection("127.0.0.1", self._gate.port, timeout=30)
+        more = {"Mcp-Method": method, "Mcp-Name": params.get("name", "")} if self._modern else {}
+        if self._modern:
+            params = {**params, "_meta": META}
+        message = {"jsonrpc": "2.0", "method": method, "params": params, **({} if number is None else {"id": number})}
+        link.request("POST", "/mcp/git", json.dumps(message), {**self._headers, **more})
+        return link
+
+    def listen(self) -> http.client.HTTPConnection:
+        """A standing stream was asked for."""
+        if self._modern:
+            return self.send(5, "subscriptions/listen", {"notifications": {"toolsListChanged": True}})
+        link = http.client.HTTPConnection("127.0.0.1", self._gate.port, timeout=30)
+        link.request("GET", "/mcp/git", headers={**self._headers, "Accept": "text/event-stream"})
+        return link
+
+    def call(self, tool: str, number: int = 7, **arguments: str) -> http.client.HTTPConnection:
+        return self.send(number, "tools/call", {"name": tool, "arguments": {"repo_path": REPOSITORY, **arguments}})
+
+    def commit(self, repository: str) -> http.client.HTTPConnection:
+        """Waits for people; each repository once, since a no sticks."""
+        return self.call("git_commit", repo_path=repository, message="Wait")
+
+    def branch(self, name: str, number: int = 7) -> http.client.HTTPConnection:
+        return self.call("git_create_branch", number, branch_name=name)
+
+    def cancel(self, number: int) -> int:
+        link = self.send(None, "notifications/cancelled", {"requestId": number})
+        status = link.getresponse().status
+        link.close()
+        return status
 
 
 def call_of(result: dict[str, Any]) -> str:

@@ -1,6 +1,5 @@
 """Clients that leave or cancel at every step, and clocks that jump, at a running gate. See docs/reference/faults.md."""
 
-import http.client
 import json
 import random
 import threading
@@ -10,15 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.bending import REPOSITORY, BentGate, bent_gate_in, call_of, told
-from tests.e2e.harness import META, MODERN, effects_in
+from tests.e2e.bending import HANDSHAKE, BentGate, RawClient, bent_gate_in, call_of, told
+from tests.e2e.harness import MODERN, effects_in
 
 pytestmark = pytest.mark.e2e
 HOUR_MS = 3_600_000
-HANDSHAKE = "2025-11-25"
 ROUNDS = 96
 GRACE_S = 3
-JSON = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
 
 
 @pytest.fixture(scope="module")
@@ -50,48 +47,6 @@ def well(gate):
     gate.disk()
     gate.move_clock(0)
     assert told(gate.branch(f"after-{time.monotonic_ns()}", token=gate.bearer)) == ("served", "")
-
-
-class Client:
-    """One connection of one era, that can be left."""
-
-    def __init__(self, gate: BentGate, era: str) -> None:
-        self._gate = gate
-        self._headers = {**JSON, "Authorization": f"Bearer {gate.bearer}", "MCP-Protocol-Version": era}
-        self._modern = era == MODERN
-        if not self._modern:
-            hello = {"protocolVersion": era, "capabilities": {}, "clientInfo": {"name": "c", "version": "1"}}
-            link = self.send(1, "initialize", hello)
-            reply = link.getresponse()
-            reply.read()
-            self._headers["Mcp-Session-Id"] = reply.getheader("mcp-session-id")
-            link.close()
-
-    def send(self, number: int | None, method: str, params: dict) -> http.client.HTTPConnection:
-        """The request has left; leaving is closing what this gives."""
-        link = http.client.HTTPConnection("127.0.0.1", self._gate.port, timeout=30)
-        more = {"Mcp-Method": method, "Mcp-Name": params.get("name", "")} if self._modern else {}
-        if self._modern:
-            params = {**params, "_meta": META}
-        message = {"jsonrpc": "2.0", "method": method, "params": params, **({} if number is None else {"id": number})}
-        link.request("POST", "/mcp/git", json.dumps(message), {**self._headers, **more})
-        return link
-
-    def call(self, tool: str, number: int = 7, **arguments: str) -> http.client.HTTPConnection:
-        return self.send(number, "tools/call", {"name": tool, "arguments": {"repo_path": REPOSITORY, **arguments}})
-
-    def commit(self, repository: str) -> http.client.HTTPConnection:
-        """Waits for people; each repository once, since a no sticks."""
-        return self.call("git_commit", repo_path=repository, message="Wait")
-
-    def branch(self, name: str, number: int = 7) -> http.client.HTTPConnection:
-        return self.call("git_create_branch", number, branch_name=name)
-
-    def cancel(self, number: int) -> int:
-        link = self.send(None, "notifications/cancelled", {"requestId": number})
-        status = link.getresponse().status
-        link.close()
-        return status
 
 
 def calls_since(gate: BentGate, index: int) -> dict[str, list[dict]]:
@@ -142,7 +97,7 @@ def test_a_client_that_leaves_while_the_target_works(gate, effects, era, end):
     """2026-07-28: leaving cancels. In handshake eras it does not: the call ends and its outcome is kept."""
     Path(f"{effects.records}.go").unlink(missing_ok=True)
     index, name = len(gate.events()), f"gated-leaves-{era}"
-    link = Client(gate, era).branch(name)
+    link = RawClient(gate, era).branch(name)
     arrived(gate, effects, name)
     link.close()
     if era == MODERN:
@@ -157,7 +112,7 @@ def test_a_client_that_leaves_while_the_target_works(gate, effects, era, end):
 def test_a_client_that_leaves_while_its_permission_is_written(gate, effects, era, end):
     """The commit ends; after it nothing is sent for a call that was cancelled."""
     index, name = len(gate.events()), f"writes-{era}"
-    client = Client(gate, era)
+    client = RawClient(gate, era)
     idle = requests_under_way(gate)
     gate.disk("wait COMMIT ledger.db")
     link = client.branch(name)
@@ -173,7 +128,7 @@ def test_a_client_that_leaves_while_its_permission_is_written(gate, effects, era
 @pytest.mark.parametrize(("era", "state"), [(MODERN, "withdrawn"), (HANDSHAKE, "open")])
 def test_a_client_that_leaves_while_people_are_asked(gate, effects, era, state):
     """Inside the grace wait. 2026-07-28: withdrawn. In handshake eras it goes on waiting for people."""
-    client, idle = Client(gate, era), requests_under_way(gate)
+    client, idle = RawClient(gate, era), requests_under_way(gate)
     link = client.commit(f"/srv/{state}")
     (hold,) = gate.until(lambda: waiting(gate))
     link.close()
@@ -193,7 +148,7 @@ def test_a_cancel_that_races_the_answer_has_one_outcome(gate, effects):
     """
     seed, index = random.Random(11), len(gate.events())
     delays = [seed.random() * 0.12 for _ in range(ROUNDS)]
-    client = Client(gate, HANDSHAKE)
+    client = RawClient(gate, HANDSHAKE)
     answered: dict[str, str] = {}
 
     def race(number: int) -> None:
@@ -229,7 +184,7 @@ def test_a_clock_that_jumps_ahead_ends_logins_and_holds_and_no_call_under_way(ga
     go = Path(f"{effects.records}.go")
     go.unlink(missing_ok=True)
     token = gate.token(hours=1)
-    held = Client(gate, HANDSHAKE).commit("/srv/ahead")
+    held = RawClient(gate, HANDSHAKE).commit("/srv/ahead")
     (hold,) = gate.until(lambda: waiting(gate))
     found: list[dict] = []
     flying = threading.Thread(target=lambda: found.append(gate.branch("gated-ahead", token=token)))

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.bending import BentGate, bent_gate_in, call_of, told
-from tests.e2e.harness import PASSPHRASE, effects_in
+from tests.e2e.bending import HANDSHAKE, BentGate, RawClient, bent_gate_in, call_of, told
+from tests.e2e.harness import MODERN, PASSPHRASE, effects_in
 
 pytestmark = pytest.mark.e2e
 IN_FLIGHT = 64
@@ -141,6 +141,19 @@ def test_whoever_waits_for_people_is_answered_when_the_gate_stops(gate):
     assert found[0]["status"] == "pending_approval"
     gate.start()
     assert gate.deny(held["approval_id"])["state"] == "denied", "it still waits after the restart"
+
+
+def test_standing_streams_end_whole_with_the_gate(gate):
+    links = [RawClient(gate, era).listen() for era in (MODERN, HANDSHAKE)]
+    streams = [link.getresponse() for link in links]
+    assert [stream.status for stream in streams] == [200, 200]
+    began = time.monotonic()
+    assert gate.stop() == 0
+    assert time.monotonic() - began < ENDS_S
+    assert b'"resultType":"complete"' in streams[0].read(), "an IncompleteRead would be a stream that was cut"
+    streams[1].read()
+    for link in links:
+        link.close()
 
 
 def requests_under_way(gate: BentGate) -> int:
