@@ -38,7 +38,7 @@ class Part:
 
 def tenant(monkeypatch, fault):
     tenancy, room = Part(fault), Part()
-    house = SimpleNamespace(tenancy=tenancy, runner=room, redeemer=Part(), sessions=Part())
+    house = SimpleNamespace(tenancy=tenancy, runner=room, redeemer=Part(), sessions=Part(), listeners=Part())
     return SimpleNamespace(house=house, pool=Part(), store=Part())
 
 
@@ -46,7 +46,7 @@ def test_every_store_is_closed_though_one_takes_nothing_any_more(monkeypatch):
     monkeypatch.setattr("callgate.app.serving.Unit", lambda **parts: parts)
     built = {"acme": tenant(monkeypatch, StoreError("full")), "other": tenant(monkeypatch, None)}
     gate = RunningGate.__new__(RunningGate)
-    gate._gatehouse = SimpleNamespace(closing=False)
+    gate._gatehouse = SimpleNamespace(closing=False, listeners=Part())
     gate._loops, gate._apis, gate._built, gate._started = [], [], built, set(built)
     gate._operators = Part()
     asyncio.run(gate.close())

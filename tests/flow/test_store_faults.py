@@ -199,6 +199,24 @@ def test_an_approved_hold_runs_after_a_restart():
     run(check())
 
 
+def test_an_approval_given_while_the_gate_ends_runs_after_the_restart():
+    async def check():
+        house = await open_house()
+        pending = await house.commit()
+        house.rooms.redeemer.stop()
+        await house.rooms.executor.stop()
+        await house.approve(pending.hold)
+        house.rooms.redeemer.sweep()
+        await house.settle()
+        assert (await house.hold(pending.hold)).state is HoldState.APPROVED
+        assert house.sent("git_commit") == []
+        await house.crash()
+        await house.settle()
+        assert len(house.sent("git_commit")) == 1
+
+    run(check())
+
+
 def test_after_a_restart_equal_calls_still_meet_what_waits_and_what_is_in_doubt():
     async def check():
         house = await open_house()

@@ -272,6 +272,8 @@ class RunningGate:
             built.house.holds.stop()
         idle, hurry = asyncio.create_task(self._idle()), asyncio.create_task(self._hurried())
         await asyncio.wait((idle, hurry), timeout=DRAIN_S, return_when=asyncio.FIRST_COMPLETED)
+        for built in self._built.values():
+            built.house.redeemer.stop()
         if not idle.done():
             await asyncio.gather(*(built.house.executor.stop() for built in self._built.values()))
             await asyncio.wait((idle,), timeout=STOP_S)

@@ -43,13 +43,18 @@ class Redeemer:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._beaten: set[str] = set()
         """Holds whose rows are not as they were left: no sweep mends that, a restart looks again."""
+        self._stopped = False
 
     def start(self, hold_id: str) -> None:
         """Redeem in the background; once at a time for each hold."""
-        if hold_id not in self._tasks:
+        if hold_id not in self._tasks and not self._stopped:
             task = asyncio.get_running_loop().create_task(self._guarded(hold_id))
             self._tasks[hold_id] = task
             task.add_done_callback(lambda _: self._tasks.pop(hold_id, None))
+
+    def stop(self) -> None:
+        """The gate ends: what is approved from now on runs at the next start."""
+        self._stopped = True
 
     def sweep(self) -> None:
         """Take up what a fault of the store left approved. Called by the second loop."""
