@@ -17,7 +17,7 @@ FAILS = "fail COMMIT ledger.db"
 ROOM = 20_000
 """Bytes: less than the files of the store have."""
 MINUTE_MS = 60_000
-LIMITS = {"callgate.adapters.store.files BUSY_S": 0.3}
+LIMITS = {"callgate.adapters.store.files BUSY_S": 0.3, "callgate.flow.readiness STALLED_US": 300_000}
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +124,30 @@ def test_a_store_that_another_process_has_locked_refuses_and_can_be_read(gate, e
         assert gate.get("status")["events"] > 0
         other.execute("ROLLBACK")
     assert told(gate.branch("unlocked", token=gate.bearer)) == ("served", "")
+
+
+def test_a_disk_that_hangs_holds_calls_back_and_nothing_else(gate, effects):
+    """Neither written nor failed: the loop lives, people can look, and the calls go on once it does."""
+    gate.disk("wait COMMIT ledger.db")
+    found: list[dict] = []
+    names = [f"hung-{number}" for number in range(3)]
+
+    def fly(name: str) -> None:
+        found.append(gate.branch(name, token=gate.bearer))
+
+    flying = [threading.Thread(target=fly, args=(name,)) for name in names]
+    for thread in flying:
+        thread.start()
+    gate.until_it_waits()
+    until_not_ready(gate)
+    assert gate.send(b"", method="GET", path="/livez").status == 200
+    assert gate.get("status")["events"] > 0
+    assert not {effect.get("branch") for effect in effects.seen()} & set(names)
+    assert not found
+    gate.disk()
+    for thread in flying:
+        thread.join(30)
+    assert [told(answer) for answer in found] == [("served", "")] * len(names)
 
 
 def test_a_commit_that_says_it_failed_and_did_not_is_found_out(gate):
