@@ -1,0 +1,159 @@
+"""What a name says: which verb governs it, and what that verb does."""
+
+from collections.abc import Sequence
+
+from callgate.core.classifying.drafts import softer
+from callgate.core.classifying.lexicon import (
+    CHANGES,
+    JOINS,
+    LOOKS,
+    LOOKS_OR_NAMES,
+    MOSTLY_NAMES,
+    NAMES_TOO,
+    NOT_BEFORE_LIST,
+    TELLS,
+    THINGS,
+)
+from callgate.core.classifying.words import Word, any_base
+from callgate.model.base import Fact
+from callgate.model.classification import Confidence
+from callgate.model.terms import Tier
+
+_STARTS = frozenset({"run", "test", "start", "trigger", "load", "process", "capture", "print", "copy", "sign", "use"})
+_STRICT_ENDS = frozenset({"view", "query", "check", "show", "browse"})
+_POSTED_SEARCH = frozenset({"search", "query", "lookup", "find", "count"})
+
+
+class NameReading(Fact, frozen=True):
+    """``verb``: the word that decided, as it stood; empty: none is known. ``pure``: it looks and cannot be a noun."""
+
+    tier: Tier
+    verb: str
+    reason: str
+    confidence: Confidence
+    pure: bool = False
+
+
+UNKNOWN = NameReading(
+    tier=Tier.EXECUTE,
+    verb="",
+    reason="No word of the name says what it does, so it counts as execute.",
+    confidence=Confidence.LOW,
+)
+
+
+def read_name(
+    words: Sequence[Word], keys: frozenset[str], context: frozenset[str], *, prefixed: bool = False
+) -> NameReading:
+    """``words``: without the vendor's prefix. ``keys``: folded names of arguments. ``context``: words of the
+    integration's name. ``prefixed``: there was one.
+    """
+    if not words:
+        return UNKNOWN
+    soft = softer(words, keys, context)
+    if soft:
+        return NameReading(tier=Tier.DRAFT, verb=soft.verb, reason=soft.reason, confidence=Confidence.MEDIUM)
+    looks = next((at for at, one in enumerate(words) if _looks(words, at)), -1)
+    if looks < 0:
+        return _without_look(words, context, prefixed=prefixed)
+    change = _governing_change(words, looks)
+    if change is not None:
+        return _changing(change)
+    one = words[looks]
+    pure = one.base in LOOKS
+    if one.base in _STRICT_ENDS and looks == len(words) - 1 and looks and not _known(words[:looks], context):
+        return UNKNOWN
+    confidence = Confidence.HIGH if looks == 0 or pure else Confidence.MEDIUM
+    return NameReading(
+        tier=Tier.READ, verb=one.text, reason=f"The name says {one.text}: it looks.", confidence=confidence, pure=pure
+    )
+
+
+def _looks(words: Sequence[Word], at: int) -> bool:
+    one = words[at]
+    if one.base in LOOKS:
+        return one.plain or at == 0
+    return one.base in LOOKS_OR_NAMES and (one.plain or at == 0) and not (one.base == "read" and _marks(words))
+
+
+def _marks(words: Sequence[Word]) -> bool:
+    return any(one.base in ("mark", "as", "unread") for one in words)
+
+
+def _governing_change(words: Sequence[Word], looks: int) -> Word | None:
+    """The verb that makes a name with a looking verb a changing one: ``update_view``, ``get_or_create``."""
+    for at, one in enumerate(words):
+        if one.base not in CHANGES or at == looks:
+            continue
+        joined = at > 0 and any(other.base in JOINS for other in words[looks:at])
+        if at > looks and joined and (one.plain or one.base not in NAMES_TOO):
+            return one
+        if one.plain and (_before(words, at, looks) if at < looks else _after(words, at, looks)):
+            return one
+    return None
+
+
+def _before(words: Sequence[Word], at: int, looks: int) -> bool:
+    one, look = words[at], words[looks]
+    if one.base not in NAMES_TOO:
+        return True
+    last = looks == len(words) - 1
+    if look.base in LOOKS:
+        return one.base in _STARTS and not last
+    if look.base == "list":
+        return one.base in NOT_BEFORE_LIST
+    if look.base in ("search", "read", "find"):
+        return one.base not in MOSTLY_NAMES and not (one.base == "post" and last)
+    return True
+
+
+def _after(words: Sequence[Word], at: int, looks: int) -> bool:
+    one, look = words[at], words[looks]
+    if look.base in LOOKS:
+        return False
+    if one.base not in NAMES_TOO or (not look.plain and one.base not in MOSTLY_NAMES):
+        return True
+    if at < len(words) - 1 or one.base in MOSTLY_NAMES:
+        return False
+    return looks > 0 or one.base in _STARTS or one.base in NOT_BEFORE_LIST
+
+
+def _without_look(words: Sequence[Word], context: frozenset[str], *, prefixed: bool) -> NameReading:
+    last = words[-1]
+    if len(words) == 1 and prefixed and last.base in TELLS:
+        return _telling(last)
+    for at, one in enumerate(words):
+        named = at > 0 and one.base in NAMES_TOO and last.base in TELLS and _known(words[:at], context)
+        if one.base in CHANGES and (one.plain or at == 0) and not named:
+            return _changing(one)
+    if last.base in TELLS and _known(words[:-1], context):
+        return _telling(last)
+    by = next((at for at, one in enumerate(words) if one.text == "by"), 0)
+    if by and _known(words[:by], context):
+        reason = "The name says what is looked up by what."
+        return NameReading(tier=Tier.READ, verb="by", reason=reason, confidence=Confidence.MEDIUM)
+    if last.base in LOOKS and last.text.endswith(("er", "or")):
+        return NameReading(
+            tier=Tier.READ, verb=last.text, reason=f"The name says {last.text}: it looks.", confidence=Confidence.MEDIUM
+        )
+    late = any_base(words, CHANGES)
+    return UNKNOWN if not late else _changing(next(one for one in words if one.text == late))
+
+
+def _telling(last: Word) -> NameReading:
+    reason = f"The name ends in {last.text} and holds no verb: it tells."
+    return NameReading(tier=Tier.READ, verb=last.text, reason=reason, confidence=Confidence.MEDIUM)
+
+
+def _known(words: Sequence[Word], context: frozenset[str]) -> bool:
+    return all(one.base in THINGS or one.text in THINGS or one.base in TELLS or one.text in context for one in words)
+
+
+def _changing(one: Word) -> NameReading:
+    sure = one.base not in NAMES_TOO
+    return NameReading(
+        tier=Tier.EXECUTE,
+        verb=one.text,
+        reason=f"The name says {one.text}: it changes something.",
+        confidence=Confidence.HIGH if sure else Confidence.MEDIUM,
+    )
