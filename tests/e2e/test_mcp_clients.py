@@ -323,3 +323,30 @@ def test_a_connection_that_sends_no_request_is_closed(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(GateProtocol, "HEAD_S", 0.2)
     assert not run(test).requests
+
+
+def test_beyond_the_connections_there_may_be_idle_ones_make_room_and_busy_ones_stay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(GateProtocol, "CONNECTIONS", 3)
+    release = asyncio.Event()
+
+    async def busy(asked: Request, relay: Relay) -> Answer:
+        await release.wait()
+        return served()
+
+    async def test(opened: Gate) -> None:
+        idle = await asyncio.open_connection("127.0.0.1", opened.port)
+        message = modern(call())
+        working = [asyncio.create_task(opened.post(message, routing(message))) for _ in range(3)]
+        async with asyncio.timeout(10):
+            assert await idle[0].read() == b"", "it made room"
+            while len(opened.serving.requests) < 3:
+                await asyncio.sleep(0.01)
+        assert (await opened.post(message, routing(message)))[0] == 503
+        release.set()
+        assert [status for status, _, _ in await asyncio.gather(*working)] == [200] * 3
+        assert (await opened.post(message, routing(message)))[0] == 200
+        idle[1].close()
+
+    run(test, script=busy)
