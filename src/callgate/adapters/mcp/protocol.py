@@ -4,9 +4,12 @@ ASGI shows an application a request only after its headers ended, so nothing beh
 """
 
 import asyncio
+import itertools
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+_CANDIDATES = 64
 
 
 class GateProtocol(HttpToolsProtocol):
@@ -36,11 +39,13 @@ class GateProtocol(HttpToolsProtocol):
 
     def _make_room(self) -> None:
         """Close one on which nothing is under way, or this one: the store and the targets need descriptors too."""
-        for other in self.connections:
-            if other is not self and _idle(other):
-                other.transport.close()
-                return
-        self._end(b"503 Service Unavailable")
+        idle = (other for other in self.connections if other is not self and _idle(other))
+        # Of some, the one whose last request is longest ago: the newest ones are about to send theirs.
+        oldest = min(itertools.islice(idle, _CANDIDATES), key=_since, default=None)
+        if oldest is not None:
+            oldest.transport.close()
+        else:
+            self._end(b"503 Service Unavailable")
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._look is not None:
@@ -78,6 +83,11 @@ class GateProtocol(HttpToolsProtocol):
         if self.cycle is None or self.cycle.response_complete:
             self.transport.write(b"HTTP/1.1 %b\r\ncontent-length: 0\r\nconnection: close\r\n\r\n" % status)
         self.transport.close()
+
+
+def _since(connection: Any) -> float:
+    since: float = connection._since  # noqa: SLF001 - a connection of this class
+    return since
 
 
 def _idle(connection: Any) -> bool:
