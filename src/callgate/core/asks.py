@@ -4,6 +4,7 @@ What is shown to the client is made here from the known members; what may go bac
 that the answer is judged like the arguments of a tool.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,6 +35,7 @@ _SHOWN = {
 _AWAY = b"-32042"
 _PORTS = {"https": 443, "http": 80}
 _LOCAL = frozenset(("localhost", "127.0.0.1", "::1"))
+_HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*|[0-9a-f:.]+")
 _PRIMITIVE = {"type": ["string", "number", "boolean", "null", "array"], "items": {"type": "string"}}
 _ANY_FORM: dict[str, Any] = {"type": "object", "additionalProperties": _PRIMITIVE}
 _ANSWERS: dict[str, dict[str, Any]] = {
@@ -254,8 +256,11 @@ def leads_to(hosts: frozenset[str], url: object) -> bool:
         return False
     try:
         parts = urlsplit(url.lower())
-        name, port = parts.hostname or "", parts.port
+        name, port = (parts.hostname or "").removesuffix("."), parts.port
     except ValueError:
+        return True
+    if _HOST.fullmatch(name) is None:
+        # Browsers resolve escapes and fold characters before they look a name up.
         return True
     written = f"[{name}]" if ":" in name else name
     return written in hosts or f"{written}:{port or _PORTS.get(parts.scheme, 0)}" in hosts

@@ -31,18 +31,25 @@ class SessionSealer:
     ) -> str:
         """``asks``: what the client can be asked in this session."""
         inside = msgspec.json.encode(_Inside(session, protocol, asks))
-        return base64.urlsafe_b64encode(nonce + self._aead.encrypt(nonce, inside, _owner(owner))).decode().rstrip("=")
+        return _text(nonce + self._aead.encrypt(nonce, inside, _owner(owner)))
 
     def open(self, owner: tuple[str, ...], sealed: str) -> tuple[str, str, tuple[str, ...]] | None:
         """(session, protocol, asks); None: not ours or not this owner's."""
-        if len(sealed) > MAX_SEALED:
+        if len(sealed) > MAX_SEALED or not sealed.isascii():
             return None
         try:
-            data = base64.urlsafe_b64decode(sealed + "=" * (-len(sealed) % 4))
+            data = base64.b64decode(sealed + "=" * (-len(sealed) % 4), b"-_", validate=True)
+            if _text(data) != sealed:
+                # Another spelling of the same bytes would be another session to whoever looks it up.
+                return None
             inside = _decode(self._aead.decrypt(data[:_NONCE], data[_NONCE:], _owner(owner)))
         except (InvalidTag, ValueError, binascii.Error, msgspec.MsgspecError):
             return None
         return inside.session, inside.protocol, inside.asks
+
+
+def _text(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
 def _owner(parts: tuple[str, ...]) -> bytes:

@@ -14,6 +14,8 @@ MAX_URI = 4_000
 """Characters."""
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.DOTALL)
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+_PLACE = re.compile(r"\{[^{}]*\}")
+_EMPTY = re.compile(r"/{2,}")
 _BROKEN = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
 _DOTS = frozenset({".", ".."})
@@ -40,10 +42,12 @@ def template_target(integration: str, template: str) -> Aimed | None:
     head, place, _ = template.partition("{")
     if not place:
         return resource_target(integration, template)
-    if not _readable(template) or len(template) > MAX_URI:
+    if not _readable(template) or len(template) > MAX_URI or _steps_up(_PLACE.sub("x", template)):
         return None
     if head[:5].lower() != "file:":
-        return RESOURCE, (f"{integration}/{template}",)
+        match = _SCHEME.fullmatch(template)
+        ids = _spellings(match[1].lower(), match[2]) if match is not None else (template,)
+        return None if ids is None else (RESOURCE, tuple(f"{integration}/{one}" for one in ids))
     folder = head[: head.rfind("/") + 1]
     return resource_target(integration, folder) if folder.count("/") >= 3 else (FILE, ("/",))
 
@@ -70,7 +74,9 @@ def _file_path(rest: str) -> str | None:
 
 
 def _spellings(scheme: str, rest: str) -> tuple[str, ...] | None:
-    """The normal form (RFC 3986 section 6.2.2), and what its escapes stand for where that is something else."""
+    """The normal form (RFC 3986 section 6.2.2), what its escapes stand for where that is something else, and both as
+    servers read them that take a path with empty parts for one without.
+    """
     slashes = rest.startswith("//")
     host, slash, path = rest[2:].partition("/") if slashes else ("", "", rest)
     normal = f"{scheme}://{host.lower()}{slash}{path}" if slashes else f"{scheme}:{path}"
@@ -82,7 +88,21 @@ def _spellings(scheme: str, rest: str) -> tuple[str, ...] | None:
         body = re.split(r"[?#]", text.partition(":")[2], maxsplit=1)[0]
         if not _DOTS.isdisjoint(body.split("/")):
             return None
-    return (normal,) if decoded == normal else (normal, decoded)
+    return tuple(dict.fromkeys((normal, decoded, _without_empty(normal), _without_empty(decoded))))
+
+
+def _without_empty(uri: str) -> str:
+    """The URI with a path that has no empty parts; its authority, query and fragment stay."""
+    scheme, _, rest = uri.partition(":")
+    end = next((place for place, character in enumerate(rest) if character in "?#"), len(rest))
+    begin = 2 if rest.startswith("//") else 0
+    return f"{scheme}:{rest[:begin]}{_EMPTY.sub('/', rest[begin:end])}{rest[end:]}"
+
+
+def _steps_up(text: str) -> bool:
+    """Whether a part of it is ``.`` or ``..``, or could be read so."""
+    decoded = _decoded(text)
+    return decoded is None or bool(_BROKEN.search(text)) or not _DOTS.isdisjoint(re.split(r"[/?#]", decoded))
 
 
 def _plain(escape: re.Match[str]) -> str:
