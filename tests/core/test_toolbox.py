@@ -242,6 +242,11 @@ def test_headers():
     assert profile({"properties": {"a": {"type": "number", "x-mcp-header": "A"}}}).quarantine == "bad_header"
 
 
+@pytest.mark.parametrize("name", ["a.b", "a[", "a]", "{a", "a}", ""])
+def test_a_header_of_an_argument_that_no_selector_can_name(name):
+    assert profile({"properties": {name: {"type": "string", "x-mcp-header": "A"}}}).quarantine == "bad_header"
+
+
 def test_state_reads_leave_out_what_was_not_given():
     tool = profile(state_pin=(PinRead(tool="look", arguments={"a": "{a.b}", "fixed": {"n": [1]}, "c": "{c}"}),))
     assert tool.state_reads({"a": {"b": [1, 2]}}) == (("look", {"fixed": {"n": [1]}, "a": [1, 2]}),)

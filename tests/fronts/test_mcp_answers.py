@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from callgate.adapters.mcp.answers import answer_json
+from callgate.adapters.mcp.answers import answer_json, evidenced
 from callgate.adapters.mcp.app import McpFront
 from callgate.flow.ports import Relay
 from callgate.model.answer import Answer, Failed, Pending, Refused, Request, Served
@@ -69,6 +69,18 @@ def test_a_server_cannot_forge_our_keys(result: bytes) -> None:
     assert parsed["_meta"]["io.callgate/call"] == "call-1"
     assert "io.callgate/other" not in parsed["_meta"]
     assert b"forged" not in body
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        b'{"content":[],"\xff":1,"_meta":{}}',
+        b'{"content":[],"\xff":1,"cacheScope":"public"}',
+        b'{"content":[],"x":' + b"[" * 5000 + b"]" * 5000 + b',"_meta":{}}',
+    ],
+)
+def test_a_result_that_can_be_read_in_part_alone_is_told_as_one_that_failed(result: bytes) -> None:
+    assert evidenced(served(result), b"{}", cacheable=True) == "bad_result"
 
 
 @pytest.mark.parametrize("result", [b"[]", b"7", b"null", b'"x"', b'{"_meta":[]}'])

@@ -13,6 +13,7 @@ from callgate.model.inquiry import InputAsked, RoundState
 from tests.fakes.asgi import HOST, Exchanged
 from tests.fakes.serving import FakeServing, listing
 from tests.fronts.mcp import MODERN, config
+from tests.fuzz.looping import run
 from tests.fuzz.taking import Taking, pieces
 
 OFFERS = ("tools", "prompts", "resources", "completions", "logging")
@@ -29,7 +30,6 @@ BASIS = (
     (b"content-type", b"application/json"),
     (b"accept", b"application/json, text/event-stream"),
 )
-LOOP = asyncio.new_event_loop()
 ENDS = 8
 
 
@@ -90,7 +90,7 @@ def request(data: bytes) -> None:
         "headers": fields,
     }  # fmt: skip
     serving = FakeServing(*LISTINGS)
-    seen = LOOP.run_until_complete(exchanged(scope, pieces(body, cuts), serving))
+    seen = run(exchanged(scope, pieces(body, cuts), serving))
     assert 200 <= seen.status < 500, seen.body
     if seen.body and seen.headers.get("content-type") == "application/json":
         json.loads(seen.body)

@@ -5,6 +5,7 @@ import contextlib
 import http.client
 import io
 import logging
+import re
 from typing import Any
 
 import h11
@@ -13,9 +14,9 @@ from uvicorn.server import ServerState
 
 from callgate.adapters.mcp.protocol import GateProtocol
 from callgate.adapters.upstream.http_connection import HttpConnection, HttpFault, HttpRequest
+from tests.fuzz.looping import run
 from tests.fuzz.taking import Taking, pieces
 
-LOOP = asyncio.new_event_loop()
 ENDED = (HttpFault, TimeoutError)
 
 
@@ -111,10 +112,10 @@ def answer_of_server(data: bytes) -> None:
     taking = Taking(data)
     cuts = taking.take(taking.number(8))
     stream = taking.rest()
-    whole = LOOP.run_until_complete(received([stream], eager=False))
+    whole = run(received([stream], eager=False))
     for parts in (pieces(stream, cuts), [stream[at : at + 1] for at in range(len(stream))]):
         for eager in (False, True):
-            found = LOOP.run_until_complete(received(parts, eager=eager))
+            found = run(received(parts, eager=eager))
             assert found == whole, (found, whole)
     status, _, body, good, kept = whole
     if not good or b"HTTP/1.1 1" in stream[: stream.find(b"HTTP", 5)] or stream[9:10] == b"1":
@@ -131,6 +132,7 @@ def answer_of_server(data: bytes) -> None:
             assert not wire.file.read(1), "kept with bytes left over"
 
 
+BAD = re.compile(rb"HTTP/1.1 4[0-9]{2} ")
 SEEN: list[tuple[Any, ...]] = []
 QUIET = logging.getLogger("tests.fuzz")
 QUIET.setLevel(logging.CRITICAL)
@@ -212,11 +214,16 @@ def requests_of_client(data: bytes) -> None:
     taking = Taking(data)
     cuts = taking.take(taking.number(8))
     stream = taking.rest()
-    whole, said = LOOP.run_until_complete(heard([stream]))
+    whole, said = run(heard([stream]))
     for parts, turns in ((pieces(stream, cuts), 4), ([stream[at : at + 1] for at in range(len(stream))], 0)):
-        found, answered = LOOP.run_until_complete(heard(parts, turns))
-        assert found == whole, (found, whole)
-        assert answered == said or b" 400 " in said + answered or b" 431 " in said + answered, (answered, said)
+        found, answered = run(heard(parts, turns))
+        if BAD.search(said + answered):
+            # What came before something that is no request may or may not be answered before the connection ends.
+            least = min(len(found), len(whole))
+            assert found[:least] == whole[:least], (found, whole)
+        else:
+            assert found == whole, (found, whole)
+            assert answered == said, (answered, said)
     other, all_of_it = other_reader(stream)
     if all_of_it:
         mine = [(method, path + (b"?" + query if query else b""), body) for method, path, query, _, body in whole]

@@ -19,6 +19,7 @@ from callgate.core.methods import prompt_forms
 from callgate.core.rounds import input_required, read_asked
 from callgate.core.schemas import PinnedSchema, SchemaError
 from callgate.core.toolbox import ToolProfile, compile_toolbox, quarantined
+from callgate.flow.asking import Asking
 from callgate.flow.connect import make_pin
 from callgate.flow.methods import outcome_of
 from callgate.flow.ports import Discovered, Opened
@@ -28,9 +29,9 @@ from callgate.model.errors import InputError, MalformedCall, UpstreamError
 from callgate.model.inquiry import Inquiry
 from callgate.model.terms import Outcome, Tier
 from callgate.model.tool import Integration, ToolManifest, ToolPin
+from tests.fuzz.looping import run
 from tests.fuzz.taking import Taking
 
-LOOP = asyncio.new_event_loop()
 WORDS = ("roots", "sampling", "sampling.tools", "elicitation.form", "elicitation.url")
 
 
@@ -73,7 +74,7 @@ def listed(data: bytes) -> None:
     own = Opened("s", "2025-06-18", said.pop(0)) if bridged and said else None
     how = discovery.discover_bridged(probe, own) if own is not None else discovery.discover(probe)
     try:
-        found = LOOP.run_until_complete(how)
+        found = run(how)
     except UpstreamError:
         return
     assert len(found.tools) <= discovery.MAX_TOOLS
@@ -183,6 +184,7 @@ def told(data: bytes) -> None:
         return
     token = stdio._token(message.params)
     assert token is None or isinstance(token, str | int)
+    Asking(None, None, None, lambda: True).withdrawn(message.params)  # type: ignore[arg-type]
     with contextlib.suppress(UpstreamError):
         wire.agreed_version(message.result or b"{}")
 
@@ -205,7 +207,7 @@ def told(data: bytes) -> None:
         await stream.close()
         return sent
 
-    for frame in LOOP.run_until_complete(relayed()):
+    for frame in run(relayed()):
         if frame:
             assert frame.startswith(b"event: message\ndata: {")
             assert frame.count(b"\n") == 3

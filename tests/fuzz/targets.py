@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.fuzz import front, messages, pipes, servers, streams
+from tests.fuzz import front, ids, ledger, loaders, messages, pipes, servers, streams
 
 Target = Callable[[bytes], None]
 
@@ -10,17 +10,33 @@ TARGETS: dict[str, Target] = {
     "answer": servers.answer,
     "answer_of_server": pipes.answer_of_server,
     "asked": servers.asked,
+    "backup": ledger.backup,
+    "cedar": loaders.cedar,
+    "contract": loaders.contract,
+    "database": ledger.database,
     "definition": servers.definition,
+    "export": ledger.export,
     "headers": messages.headers,
     "lines": streams.lines,
     "listed": servers.listed,
+    "manifest": loaders.manifest,
     "message": messages.message,
+    "names": ids.names,
+    "note": ledger.note,
+    "pattern": ids.pattern,
+    "policies": loaders.policies,
+    "proof": ledger.proof,
     "request": front.request,
     "requests_of_client": pipes.requests_of_client,
     "sealed": front.sealed,
+    "settings": loaders.settings,
     "sse": streams.sse,
     "strict": messages.strict,
+    "target": ids.target,
+    "tier": ids.tier,
     "told": servers.told,
     "trace": messages.trace,
     "upstream": messages.upstream,
+    "uri": ids.uri,
+    "values": ledger.values,
 }

@@ -131,6 +131,14 @@ def test_wrong_second_and_garbage_lines_are_dropped(tmp_path):
     asyncio.run(body())
 
 
+def test_progress_that_cannot_be_read_breaks_nothing(tmp_path):
+    async def body():
+        async with running(tmp_path) as upstream:
+            assert await say(upstream, "unread", deadline_ms=5_000) == "still here"
+
+    asyncio.run(body())
+
+
 @pytest.mark.parametrize("tool", ["too_large", "too_large_tail"])
 def test_a_line_over_ten_mebibytes_fails_its_own_call_only(tmp_path, tool):
     async def body():

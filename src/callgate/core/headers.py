@@ -7,6 +7,8 @@ from typing import Any
 _KEY = "x-mcp-header"
 _PREFIX = "Mcp-Param-"
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}")  # RFC 9110 section 5.6.2
+_NAME = re.compile(r"[^.\[\]{}]+")
+"""Of an argument that a selector (core.selectors) can name."""
 _TYPES = ("string", "integer", "boolean")
 _DATA = frozenset({"default", "examples", "const", "enum"})
 _BY_NAME = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
@@ -28,7 +30,7 @@ def mirrored_headers(schema: Any) -> Headers:
             raise ValueError("A header annotation stands where no argument can be found.")
         if not isinstance(token, str) or not _TOKEN.fullmatch(token) or token.lower() in seen:
             raise ValueError("A header annotation is not a header name, or is given twice.")
-        if part.get("type") not in _TYPES or any("." in name or "[" in name for name in path):
+        if part.get("type") not in _TYPES or not all(map(_NAME.fullmatch, path)):
             raise ValueError("A header annotation stands at an argument that cannot be a header.")
         seen.add(token.lower())
         headers.append((_PREFIX + token, ".".join(path)))

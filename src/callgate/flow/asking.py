@@ -215,7 +215,7 @@ class Asking:
         """The server needs an answer no more (notifications/cancelled)."""
         try:
             key = msgspec.json.decode(params, type=_Withdrawn).requestId
-        except (msgspec.MsgspecError, RecursionError):
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
             return
         if key in self._waiting:
             self._tasks[key].cancel()

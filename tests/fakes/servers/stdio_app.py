@@ -8,7 +8,7 @@ import threading
 import time
 
 NAMES = "add steps fail forever die twice wrong_id garbage too_large too_large_tail ask ping changed stderr pid env"
-NAMES += " orphan flood split silent deaf log levels"
+NAMES += " orphan flood split silent deaf log levels unread"
 OFFERS = {name: {} for name in ("tools", "prompts", "resources", "completions", "logging")}
 LISTS = {
     "prompts/list": {"prompts": [{"name": "review", "arguments": [{"name": "file", "required": True}]}]},
@@ -70,6 +70,16 @@ def wrong_id(number, params):
 def garbage(number, params):
     sys.stdout.write('not json\n{"jsonrpc":"2.0"}\n[]\n\n{"a":\n\x00\xff\n')
     text(number, "after the garbage")
+
+
+def unread(number, params):
+    """Notifications that are JSON on the outside alone."""
+    with lock:
+        for token in (b'"\xff"', b"[" * 900 + b"]" * 900):
+            said = b'{"jsonrpc":"2.0","method":"notifications/progress","params":{"x":%b,"progressToken":%b}}\n'
+            sys.stdout.buffer.write(said % (token, token))
+        sys.stdout.buffer.flush()
+    text(number, "still here")
 
 
 def too_large(number, params):

@@ -67,13 +67,18 @@ def evidenced(answer: Served, server: bytes | None, *, cacheable: bool = False) 
     cannot be delivered: ``bad_result`` or ``not_governed``. ``cacheable``: a result that says how long it may be kept
     (2026-07-28); it is for this caller alone, whatever the target says.
     """
-    modern = server is not None
-    result = answer.result
     try:
-        seen = _seen.decode(result)
-        theirs = _meta.decode(seen.meta) or {} if seen.meta else {}
+        return _evidenced(answer, server, cacheable=cacheable)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return "bad_result"
+
+
+def _evidenced(answer: Served, server: bytes | None, *, cacheable: bool) -> bytes | str:
+    """Raises like a decoder."""
+    modern = server is not None
+    result = answer.result
+    seen = _seen.decode(result)
+    theirs = _meta.decode(seen.meta) or {} if seen.meta else {}
     wanted = modern and answer.asked is not None
     if seen.resultType and bytes(seen.resultType) != b'"complete"' and not wanted:
         return "not_governed"

@@ -170,7 +170,7 @@ def _offer(version: str) -> bytes:
 def _decode(result: bytes) -> _Said:
     try:
         return msgspec.json.decode(result, type=_Said)
-    except (msgspec.MsgspecError, RecursionError) as fault:
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as fault:
         raise wire.fault("initialize_failed") from fault
 
 
@@ -228,7 +228,7 @@ async def list_all(probe: Probe, method: str, protocol: str, session: str) -> tu
 def _page(result: bytes) -> _Page:
     try:
         return msgspec.json.decode(result, type=_Page)
-    except (msgspec.MsgspecError, RecursionError) as fault:
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as fault:
         raise wire.fault("bad_listing") from fault
 
 

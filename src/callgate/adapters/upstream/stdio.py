@@ -361,5 +361,5 @@ class _Progress(msgspec.Struct):
 def _token(params: bytes) -> str | int | None:
     try:
         return msgspec.json.decode(params, type=_Progress).progressToken
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return None

@@ -59,7 +59,7 @@ def agreed_version(result: bytes) -> str:
     """Of an InitializeResult. UpstreamError ``initialize_failed`` when it is none that the gate speaks."""
     try:
         version = msgspec.json.decode(result, type=_Initialized).protocolVersion
-    except (msgspec.MsgspecError, RecursionError) as why:
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as why:
         raise fault("initialize_failed") from why
     if version not in HANDSHAKE:
         raise fault("initialize_failed")
