@@ -87,7 +87,7 @@ def test_nothing_is_proven_of_an_empty_log() -> None:
 def test_json_comes_back() -> None:
     for proof in (one(), two()):
         assert parse_proof(proof_json(proof)) == proof
-    for data in (b"", b"{}", b'{"kind":"other"}', b"\xff"):
+    for data in (b"", b"{}", b'{"kind":"other"}', b"\xff", b'{"x":' + b"[" * 100_000):
         with pytest.raises(IntegrityError):
             parse_proof(data)
 

@@ -400,6 +400,7 @@ def test_exit_codes_and_words(capsys, export: Path, ledger: LedgerInMemory, tmp_
     assert run(capsys, tmp_path / "nowhere")[0] == 2
     assert run(capsys)[0] == 2
     assert run(capsys, export, "--key", "a+b+c")[0] == 2
+    assert run(capsys, export, "--key", "\udcff+00000000+AQ==")[0] == 2
     assert run(capsys, export, "--checkpoint", tmp_path / "none")[0] == 2
 
 
@@ -430,6 +431,43 @@ def test_proofs_on_the_command_line(capsys, ledger: LedgerInMemory, tmp_path: Pa
     assert run(capsys, "--proof", file, "--key", VKEY)[0] == 2
     file.write_text(form(inclusion))
     assert run(capsys, "--proof", file)[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        (HEAD, b'{"start":0,"size":1e999,"origin":"o","tenant":"t"}'),
+        (HEAD, b'{"start":Infinity,"size":7,"origin":"o","tenant":"t"}'),
+        (HEAD, b"[" * 100_000),
+        (CHECKPOINTS, b"[" * 100_000),
+        (TILES, b'{"level":0,"index":1e999,"hashes":""}'),
+    ],
+)
+def test_an_export_of_odd_numbers_and_depths_is_unusable(capsys, export: Path, name: str, content: bytes) -> None:
+    (export / name).write_bytes(content)
+    assert run(capsys, export, "--key", VKEY)[0] == 2
+
+
+def test_a_checkpoint_with_half_a_surrogate_pair_is_named(capsys, export: Path) -> None:
+    odd = json.dumps({"note": signed(ORIGIN, 700).replace("\n\n", "\ud800\n\n", 1)})
+    with (export / CHECKPOINTS).open("a") as file:
+        file.write(odd + "\n")
+    code, out = run(capsys, export, "--key", VKEY)
+    assert code == 1
+    assert "was changed or forged" in out
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"index": 123.0}, {"index": True}, {"index": 1e400}, {"kind": "another"}, {"kind": None}, {"event": "\ud800"}],
+)
+def test_a_proof_with_a_value_of_another_type_is_none(capsys, ledger: LedgerInMemory, tmp_path: Path, change) -> None:
+    proof = prove_inclusion(ledger.events[1], 1, ledger.checkpoints[600], ledger.reader().read)
+    file = tmp_path / "proof"
+    file.write_text(json.dumps({**json.loads(proof_json(proof)), **change}))
+    assert run(capsys, "--proof", file, "--key", VKEY)[0] == 2
+    file.write_text('{"a":' + "[" * 100_000)
+    assert run(capsys, "--proof", file, "--key", VKEY)[0] == 2
 
 
 def test_the_file_stands_alone(tmp_path: Path, export: Path) -> None:

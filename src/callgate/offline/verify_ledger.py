@@ -30,6 +30,8 @@ MAX_LINE = 16 * 1024 * 1024
 MAX_INT = 2**53 - 1
 MAX_PROBLEMS = 50
 HASH = 32
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError)
+"""What comes of reading JSON and text that is not as it should be."""
 _ENVELOPE = {"specversion", "id", "source", "type", "time", "datacontenttype", "data"}
 _DATA = {"writer", "writer_seq", "tenant", "call", "principal", "same_host", "body"}
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
@@ -71,9 +73,9 @@ class LogKey:
         identity, _, encoded = rest.partition("+")
         try:
             raw = decode64(encoded)
-        except Mismatch as fault:
+            expected = hashlib.sha256(name.encode() + b"\n" + raw).digest()[:4]
+        except (Mismatch, UnicodeEncodeError) as fault:
             raise Unusable("the verifier key is malformed") from fault
-        expected = hashlib.sha256(name.encode() + b"\n" + raw).digest()[:4]
         if not name or len(raw) != HASH + 1 or raw[0] != 1 or identity != expected.hex():
             raise Unusable("the verifier key is malformed")
         return LogKey(name, expected, Ed25519PublicKey.from_public_bytes(raw[1:]))
@@ -81,6 +83,10 @@ class LogKey:
 
 def open_note(note: str, key: LogKey) -> str:
     """The signed text. Raises Mismatch."""
+    try:
+        note.encode()
+    except UnicodeEncodeError as fault:
+        raise Mismatch("malformed note") from fault
     text, blank, signatures = note.rpartition("\n\n")
     if not blank or not signatures.endswith("\n") or any(c < " " and c != "\n" for c in note):
         raise Mismatch("malformed note")
@@ -510,7 +516,7 @@ def verify_export(folder: Path, key: LogKey | None = None, kept: str = "") -> Le
                 tile = next(tiles, None)
             check.add(line)
         report = check.finish(size)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
+    except (OSError, *_UNREADABLE) as fault:
         raise Unusable(f"this is not an export: {type(fault).__name__}: {fault}") from fault
     if not report.checkpoints and report.ok:
         raise Unusable("the export holds no checkpoint, so there is nothing to compare with")
@@ -540,13 +546,16 @@ def verify_proof(text: str, key: LogKey, kept: str = "") -> str:
         proof = _read_proof(text)
         hashes = [decode64(item) for item in proof["hashes"]]
         origin, size, root = open_checkpoint(proof["checkpoint"], key)
-        if proof["kind"] == "inclusion":
-            verify_inclusion(proof["index"], size, leaf_hash(proof["event"].encode()), hashes, root)
-            return f"the event is leaf {proof['index']} of {origin} at size {size}"
+        kind, index = proof["kind"], proof.get("index", 0)
+        if kind not in ("inclusion", "consistency") or type(index) is not int:
+            raise ValueError("unknown kind or index")
+        if kind == "inclusion":
+            verify_inclusion(index, size, leaf_hash(proof["event"].encode()), hashes, root)
+            return f"the event is leaf {index} of {origin} at size {size}"
         old_origin, old, old_root = open_checkpoint(kept or proof.get("old_checkpoint", ""), key)
         if old_origin != origin or old != proof["old_size"]:
             raise Mismatch("the proof is about another checkpoint")
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as fault:
+    except _UNREADABLE as fault:
         raise Unusable(f"this is not a proof: {fault}") from fault
     verify_consistency(old, size, hashes, old_root, root)
     return f"{origin} at size {size} begins with the log at size {old}"

@@ -41,10 +41,10 @@ def parse_verifier_key(text: str) -> tuple[str, bytes]:
     """(name, public key) of a verifier key line. Raises IntegrityError."""
     name, _, rest = text.strip().partition("+")
     identity, _, encoded = rest.partition("+")
+    _check_name(name)
     raw = decode64(encoded)
     if raw[:1] != ED25519 or len(raw) != 1 + HASH or identity != key_id(name, raw[1:]).hex():
         raise IntegrityError("This is not an Ed25519 verifier key.", code="bad_key")
-    _check_name(name)
     return name, raw[1:]
 
 
@@ -135,7 +135,7 @@ def _check_text(text: str) -> None:
 
 
 def _check_name(name: str) -> None:
-    if not name or "+" in name or any(item.isspace() or item < " " for item in name):
+    if not name or "+" in name or any(item.isspace() or item < " " or "\ud800" <= item <= "\udfff" for item in name):
         raise IntegrityError("A key's name is text without spaces and plus signs.", code="bad_key")
 
 

@@ -80,7 +80,7 @@ def parse_proof(data: bytes) -> LedgerProof:
     """Of the JSON form. Raises IntegrityError."""
     try:
         return _decoder.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
         raise IntegrityError("This is not a proof.", code="bad_proof") from fault
 
 
