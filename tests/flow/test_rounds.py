@@ -41,8 +41,8 @@ def asks_once(request: Any) -> dict[str, Any]:
     return needs() if request.capabilities else said("no questions")
 
 
-async def rounds_house(answer: Any = asks_once, asks: tuple[str, ...] = tuple(ASKS)) -> House:
-    house = await asking_house(asks)
+async def rounds_house(answer: Any = asks_once, asks: tuple[str, ...] = tuple(ASKS), **more: Any) -> House:
+    house = await asking_house(asks, **more)
     house.upstream.answer = answer
     return house
 

@@ -17,9 +17,10 @@ from callgate.flow.prepare import credential_problem
 from callgate.flow.rounds import Rounds
 from callgate.flow.rows import put
 from callgate.flow.serving import EVERYTHING, Listing
+from callgate.flow.vote import still_answered
 from callgate.flow.watch import Observer
 from callgate.model.answer import Answer, Failed, Request, Served
-from callgate.model.errors import AuthError, InputError, UpstreamError
+from callgate.model.errors import AuthError, InputError, StoreError, UpstreamError
 from callgate.model.event import TaskBound
 from callgate.model.identity import Credential
 from callgate.model.record import TaskBinding
@@ -130,7 +131,7 @@ class Gatehouse:
                 return _NO_SUCH_TOOL
             request = meant
         if request.continued is not None:
-            request = self._rounds.opened(request)
+            request = await _as_approved(rooms, self._rounds.opened(request))
         observer = rooms.tenancy.observer
         watch, answer = observer.begin(request), None
         self._under_way += 1
@@ -138,7 +139,8 @@ class Gatehouse:
             answer = await rooms.runner.call(request, relay, watch)
             if isinstance(answer, Served) and answer.asked is not None:
                 hold = await rooms.holds.find(answer.hold) if answer.hold else None
-                answer = self._rounds.sealed(request, answer, hold)
+                assert watch.call is not None
+                answer = self._rounds.sealed(request, answer, hold, watch.call)
         finally:
             self._under_way -= 1
             observer.end(watch, request, answer)
@@ -239,6 +241,20 @@ class Gatehouse:
 
     def _rooms(self, credential: Credential) -> Rooms:
         return self._houses[credential.initiator.tenant]
+
+
+async def _as_approved(rooms: Rooms, request: Request) -> Request:
+    """The next round of a call, as long as those who approved the first one still may."""
+    continued = request.continued
+    if continued is None or continued.state is None or not continued.state.hold or continued.problem:
+        return request
+    try:
+        hold = await rooms.holds.find(continued.state.hold)
+    except StoreError:
+        hold = None
+    if hold is not None and still_answered(rooms.tenancy, hold, hold.questions):
+        return request
+    return msgspec.structs.replace(request, continued=msgspec.structs.replace(continued, problem="round_unknown"))
 
 
 def _wider() -> InputError:

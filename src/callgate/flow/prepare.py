@@ -107,7 +107,12 @@ def as_round(prepared: Prepared, request: Request) -> Prepared:
     if continued is None:
         call = msgspec.structs.replace(prepared.call, asks=request.asks)
         return msgspec.structs.replace(prepared, call=call)
-    before = continued.state.before if continued.state is not None else ""
+    state, before = continued.state, ""
+    if state is not None:
+        before = state.before
+        here = (prepared.call.contract, prepared.call.task, prepared.call.pin)
+        if (state.contract, state.task, state.pin) != here and not continued.problem:
+            continued = msgspec.structs.replace(continued, problem="round_unknown")
     said = digest(body_bytes(continued.answers) + (continued.sealed or "").encode())
     call = msgspec.structs.replace(prepared.call, asks=request.asks, answers=said, derived_from=before)
     return msgspec.structs.replace(prepared, call=call, continued=continued)

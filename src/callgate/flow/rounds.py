@@ -11,13 +11,14 @@ import msgspec
 
 from callgate.core.asks import kind_of_answer, unasked
 from callgate.core.ledger.canonical import body_bytes, digest
-from callgate.core.rounds import MOST_ROUNDS, RoundSealer, input_required
+from callgate.core.rounds import MOST_INPUTS, MOST_ROUNDS, RoundSealer, input_required
 from callgate.flow.asking import AnswerJudge, GivenAnswer
 from callgate.flow.live import Connected
 from callgate.flow.ports import Clock, Entropy
 from callgate.flow.prepare import Prepared
 from callgate.flow.tenancy import Tenancy
 from callgate.model.answer import Request, Served
+from callgate.model.call import Call
 from callgate.model.event import NewEvent, RoundLinked
 from callgate.model.hold import Hold
 from callgate.model.inquiry import ASKS, ELICIT, Continued, Inquiry, RoundState
@@ -42,8 +43,11 @@ class Rounds:
     def opened(self, request: Request) -> Request:
         """The request with the state that its client brought, or with why that is none."""
         continued = request.continued
-        if continued is None or continued.sealed is None:
+        if continued is None or (continued.sealed is None and len(continued.answers) <= MOST_INPUTS):
             return request
+        if continued.sealed is None:
+            found = msgspec.structs.replace(continued, problem="round_unknown")
+            return msgspec.structs.replace(request, continued=found)
         state = self._sealer.open(_about(request), continued.sealed)
         problem = ""
         if state is None:
@@ -55,7 +59,7 @@ class Rounds:
         found = msgspec.structs.replace(continued, state=state, problem=problem)
         return msgspec.structs.replace(request, continued=found)
 
-    def sealed(self, request: Request, answer: Served, hold: Hold | None) -> Served:
+    def sealed(self, request: Request, answer: Served, hold: Hold | None, call: Call) -> Served:
         """What the server wants, for the client. ``hold``: whose approval this round ran under."""
         wanted = answer.asked
         assert wanted is not None
@@ -66,6 +70,9 @@ class Rounds:
             before=answer.call_id,
             wanted=wanted,
             expires_ms=self._clock.now_ms() + LIVE_MS,
+            contract=call.contract,
+            task=call.task,
+            pin=call.pin,
             hold=hold.id if hold else former.hold if former else "",
             findings=_listed(hold) if hold else former.findings if former else (),
             alone=any(vote.alone for vote in hold.votes) if hold else bool(former and former.alone),
@@ -125,7 +132,7 @@ class RoundAnswers:
         if continued is None:
             return b""
         sent: dict[str, Any] = {}
-        for key, asked in _questions(continued, words).items():
+        for key, asked in _questions(continued, words, connected.integration.asks).items():
             answer = continued.answers.get(key)
             given = None
             if isinstance(answer, dict):
@@ -146,12 +153,13 @@ class RoundAnswers:
             await self._judge.ended(given, known)
 
 
-def _questions(continued: Continued, words: tuple[str, ...]) -> dict[str, Inquiry]:
-    """By key. Answers that come with no state are taken for their kind, if the client declares it and it is
-    configured: a server that keeps nothing between rounds knows them by their keys.
+def _questions(continued: Continued, words: tuple[str, ...], asks: tuple[str, ...]) -> dict[str, Inquiry]:
+    """By key, what the integration may ask by now. Answers that come with no state are taken for their kind, if the
+    client declares it and it is configured: a server that keeps nothing between rounds knows them by their keys.
     """
     if continued.state is not None:
-        return continued.state.wanted.asked
+        methods = {ASKS[kind] for kind in asks}
+        return {key: asked for key, asked in continued.state.wanted.asked.items() if asked.method in methods}
     kinds = {word.partition(".")[0] for word in words}
     allowed = {method for kind, method in ASKS.items() if kind in kinds}
     found = {key: kind_of_answer(answer) for key, answer in continued.answers.items()}

@@ -44,6 +44,10 @@ class RoundState(Fact, frozen=True):
     """Call of the round before. It has one next round, however often its state was handed out."""
     wanted: InputAsked
     expires_ms: int
+    contract: str = ""
+    task: str = ""
+    pin: str = ""
+    """Rules, task and definition that the round before was judged under; the next one has the same."""
     hold: str = ""
     """The approved hold of the first round; empty: it needed none."""
     findings: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ from callgate.adapters.mcp.http import HttpReply
 from callgate.adapters.mcp.parse import ROUND, ClientMessage
 from callgate.adapters.mcp.wire import PARAMS
 from callgate.core.gates.standing import ROUND_CODES
-from callgate.core.rounds import MAX_SEALED
+from callgate.core.rounds import MAX_SEALED, MOST_INPUTS
 from callgate.model.answer import Answer, Refused
 from callgate.model.inquiry import Continued
 
@@ -17,6 +17,11 @@ def parse_round(message: ClientMessage) -> Continued | HttpReply | None:
     answers, sealed = params.get("inputResponses", {}), params.get("requestState")
     if not isinstance(answers, dict):
         return message.refuse(400, PARAMS, "params.inputResponses must be an object.", {"reason": "shape"})
+    if sealed is None and len(answers) > MOST_INPUTS:
+        said = (
+            f"params.inputResponses holds {MOST_INPUTS} answers at most where no requestState came with the questions."
+        )
+        return message.refuse(400, PARAMS, said, {"reason": "shape"})
     if not isinstance(sealed, str | None) or len(sealed or "") > MAX_SEALED:
         said = "params.requestState must be the text that came with the questions."
         return message.refuse(400, PARAMS, said, {"reason": "shape"})
