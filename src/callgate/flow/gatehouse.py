@@ -219,7 +219,8 @@ class Gatehouse:
         return shown and not tenancy.live.halted(credential, integration)
 
     async def may_subscribe(self, request: Request) -> bool:
-        return not self.closing and await may_subscribe(self._rooms(request.credential).tenancy, request)
+        rooms = self._rooms(request.credential)
+        return not self.closing and await may_subscribe(rooms.tenancy, rooms.runner.denials, request)
 
     def seal_session(
         self, credential: Credential, integration: str, session: str, protocol: str, asks: tuple[str, ...] = ()

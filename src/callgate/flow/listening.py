@@ -13,6 +13,7 @@ from callgate.core.jsonrpc import Message
 from callgate.core.loglevels import severity
 from callgate.flow.announcing import LISTS, Heard, Listener
 from callgate.flow.asking import without_waiting
+from callgate.flow.denials import DenialLimit
 from callgate.flow.ports import StandingStream, Wish
 from callgate.flow.prepare import gather, prepare, reservations
 from callgate.flow.scribe import Scribe
@@ -109,6 +110,8 @@ class Listeners:
                 return
             try:
                 stream = await self._tenancy.upstreams.of(connected.integration).listen(source.wish)
+            except TimeoutError:
+                pass
             except UpstreamError as fault:
                 if fault.code in _NO_STREAM:
                     return
@@ -135,6 +138,7 @@ class Listeners:
         return came
 
     def _heard(self, source: _Source, message: Message) -> None:
+        """INVARIANT: what a server logs reaches the one client of a session, never those who share a stream."""
         kind = _ANNOUNCED.get(message.method)
         if kind is not None:
             self.announce(source.integration, kind)
@@ -143,7 +147,7 @@ class Listeners:
             for listener in self._behind.get(source, ()):
                 if uri in listener.uris:
                     listener.send(Heard(kind="updated", uri=uri))
-        elif message.method == LOGGED and len(message.params) <= MAX_LOG:
+        elif message.method == LOGGED and source.wish.session and len(message.params) <= MAX_LOG:
             self._logged(source, message.params)
 
     def _logged(self, source: _Source, params: bytes) -> None:
@@ -191,7 +195,7 @@ def _drop(table: dict[Key, dict[Listener, None]], key: Key, listener: Listener) 
     return True
 
 
-async def may_subscribe(tenancy: Tenancy, request: Request) -> bool:
+async def may_subscribe(tenancy: Tenancy, denials: DenialLimit, request: Request) -> bool:
     """Judge a subscription that no request of its own carries to the server (2026-07-28). StoreError."""
     connected = tenancy.live.connected.get(request.integration)
     if connected is None or tenancy.live.rules is None:
@@ -201,7 +205,10 @@ async def may_subscribe(tenancy: Tenancy, request: Request) -> bool:
     scribe = Scribe.begin(tenancy, call.id)
     facts = gather(tenancy, prepared, tool, connected)
     decision = without_waiting(decide(call, tool, rules, tenancy.live.rules, facts))
-    allowed = decision.effect is Effect.ALLOW
+    allowed, credential = decision.effect is Effect.ALLOW, request.credential.id
+    if not allowed and denials.over(credential):
+        denials.beyond(credential)
+        return False
     events = [scribe.decided(call, decision, attempt=1)]
     context = scribe.context(events[0].id, call, facts, decision)
     if allowed:
@@ -214,4 +221,6 @@ async def may_subscribe(tenancy: Tenancy, request: Request) -> bool:
         names=tuple(scribe.names),
     )
     written = not isinstance(await tenancy.write(unit), Conflict)
+    if not allowed:
+        denials.count(credential)
     return allowed and written

@@ -57,7 +57,7 @@ class Runner:
         self._tenancy = tenancy
         self._executor = executor
         self._holds = holds
-        self._denials = DenialLimit(tenancy)
+        self.denials = DenialLimit(tenancy)
         self._running: dict[str, asyncio.Task[Answer]] = {}
         self._tasks: set[asyncio.Task[Answer]] = set()
 
@@ -84,7 +84,7 @@ class Runner:
 
     async def flush(self) -> None:
         """Write what was counted instead of recorded."""
-        await self._denials.flush()
+        await self.denials.flush()
 
     async def _guarded(self, request: Request, relay: Relay, inflight: Inflight) -> Answer:
         try:
@@ -268,8 +268,8 @@ class Runner:
         self, prepared: Prepared, decision: Decision, facts: Facts, scribe: Scribe, attempt: int
     ) -> Refused:
         call = prepared.call
-        if self._denials.over(prepared.credential.id):
-            self._denials.beyond(prepared.credential.id)
+        if self.denials.over(prepared.credential.id):
+            self.denials.beyond(prepared.credential.id)
             return refusal(call.id, "", decision, facts)
         event = scribe.decided(call, decision, attempt=attempt)
         unit = Unit(
@@ -279,7 +279,7 @@ class Runner:
             names=tuple(scribe.names),
         )
         await self._tenancy.write(unit)
-        self._denials.count(prepared.credential.id)
+        self.denials.count(prepared.credential.id)
         return refusal(call.id, event.id, decision, facts)
 
     async def _stopped(self, flight: Flight, prepared: Prepared, decision: Decision, facts: Facts) -> Refused:
