@@ -191,7 +191,7 @@ def _draw_tools(tools: tuple[ToolView, ...], *, empty: str, new: bool = True) ->
             (
                 f"{tool.integration}/{tool.tool}" if many else tool.tool,
                 screens.tier(tool.tier),
-                tool.say,
+                tool.say or next(iter(tool.reasons), ""),
                 _notes(tool, new=new),
             )
             for tool in tools
@@ -202,8 +202,10 @@ def _draw_tools(tools: tuple[ToolView, ...], *, empty: str, new: bool = True) ->
 
 def _notes(tool: ToolView, *, new: bool) -> str:
     notes = (
-        "" if tool.manifest else "not classified",
-        "cannot be undone" if tool.irreversible else "",
+        "" if tool.manifest else f"by rules, confidence {tool.confidence}" if tool.confidence else "not classified",
+        ("may have no way back" if tool.confidence else "cannot be undone") if tool.irreversible else "",
+        "rights or settings" if tool.admin else "",
+        "money" if tool.money else "",
         "" if tool.pinned or not new else "not confirmed",
         "changed since it was confirmed" if tool.drifted else "",
         "not on /mcp: its name looks like another's" if tool.kept_away else "",

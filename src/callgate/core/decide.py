@@ -191,7 +191,8 @@ def _contract(case: _Case) -> tuple[Finding, ...]:
 
 
 def _risk(case: _Case) -> tuple[Finding, ...]:
-    case.points, case.parts = assess(case.call, case.manifest, case.rules.risk)
+    said = case.tool.classification if case.tool is not None else None
+    case.points, case.parts = assess(case.call, case.manifest, case.rules.risk, said)
     return risk.judge(case.points, case.rules.risk.hold_from)
 
 
@@ -203,6 +204,7 @@ def _context(case: _Case) -> PolicyContext:
     call, tool, facts, contract = case.call, case.tool, case.facts, case.contract
     runtime, targets = call.principal.runtime, call.targets
     manifest = case.manifest or _UNKNOWN
+    known = case.manifest or (tool.classification if tool is not None else None) or _UNKNOWN
     domains = {target.domain for target in targets}
     return PolicyContext(
         tier=int(call.tier),
@@ -226,10 +228,10 @@ def _context(case: _Case) -> PolicyContext:
         has_manifest=case.manifest is not None,
         manifest_verified=tool is not None and tool.verified,
         drifted=facts.drifted,
-        irreversible=manifest.irreversible,
+        irreversible=known.irreversible,
         reversible=bool(manifest.compensation),
-        admin=manifest.admin,
-        money=manifest.money,
+        admin=known.admin,
+        money=known.money,
         idempotent=manifest.idempotent,
         retrieval=manifest.retrieval,
         risk=case.points,

@@ -2,6 +2,7 @@
 
 from callgate.model.bundle import RiskTable
 from callgate.model.call import Call
+from callgate.model.classification import Classification
 from callgate.model.decision import RiskPart
 from callgate.model.terms import RuntimeKind
 from callgate.model.tool import ToolManifest
@@ -9,17 +10,22 @@ from callgate.model.tool import ToolManifest
 HIGHEST = 100
 
 
-def assess(call: Call, manifest: ToolManifest | None, table: RiskTable) -> tuple[int, tuple[RiskPart, ...]]:
-    """(0 to 100, the parts that made it). Parts of 0 points are left out."""
+def assess(
+    call: Call, manifest: ToolManifest | None, table: RiskTable, said: Classification | None = None
+) -> tuple[int, tuple[RiskPart, ...]]:
+    """(0 to 100, the parts that made it). Parts of 0 points are left out. ``said``: what rules make of a tool that no
+    manifest describes.
+    """
     found: list[tuple[str, int]] = []
     if manifest is None:
         found.append(("no_manifest", table.no_manifest))
-    else:
-        if manifest.irreversible:
+    known = manifest or said
+    if known is not None:
+        if known.irreversible:
             found.append(("irreversible", table.irreversible))
-        if manifest.admin:
+        if known.admin:
             found.append(("admin", table.admin))
-        if manifest.money:
+        if known.money:
             found.append(("money", table.money))
     if call.principal.runtime.kind is not RuntimeKind.ATTENDED:
         found.append(("unattended", table.unattended))

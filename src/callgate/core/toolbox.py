@@ -38,8 +38,9 @@ _TARGET_REASONS = {
 class ToolProfile:
     """One pinned tool.
 
-    ``manifest`` None: the catalogue says nothing of it; it is EXECUTE then. Of an unverified manifest everything
-    that would loosen is taken out. ``quarantine``: why the tool is neither listed nor callable; empty: it is both.
+    ``manifest`` None: the catalogue says nothing of it; it has the tier of its ``classification`` then, and is EXECUTE
+    without one. Of an unverified manifest everything that would loosen is taken out. ``quarantine``: why the tool is
+    neither listed nor callable; empty: it is both.
     ``listed``: the pinned tool object with our annotations in place of the vendor's. ``headers``:
     (``Mcp-Param-…``, dotted argument path). ``verified``: by a verified manifest. ``tier``: the highest it can have,
     without a look at the arguments. ``method``: the protocol's method that it is used by.
@@ -56,6 +57,7 @@ class ToolProfile:
         "_sentence",
         "_targets",
         "_tier_rules",
+        "classification",
         "headers",
         "listed",
         "manifest",
@@ -68,7 +70,14 @@ class ToolProfile:
     )
 
     def __init__(
-        self, pin: ToolPin, manifest: ToolManifest | None, domains: DomainMap, quarantine: str, *, verified: bool
+        self,
+        pin: ToolPin,
+        manifest: ToolManifest | None,
+        domains: DomainMap,
+        quarantine: str,
+        *,
+        verified: bool,
+        classified: bool = False,
     ) -> None:
         """Raises ConfigError for a manifest whose rules cannot compile."""
         tool = _definition(pin)
@@ -89,7 +98,9 @@ class ToolProfile:
         self._domains = domains
         self._last: tuple[object, list[tuple[tuple[str, ...], str]]] = (None, [])
         required = self._schema.required if self._schema else frozenset()
-        rules = manifest or ToolManifest(name=pin.name, tier=Tier.EXECUTE, say="")
+        self.classification = pin.classification if classified and manifest is None else None
+        unknown = self.classification.tier if self.classification else Tier.EXECUTE
+        rules = manifest or ToolManifest(name=pin.name, tier=unknown, say="")
         try:
             self._tier_rules = tuple(ArgumentTier(rule) for rule in rules.tier_by)
             self._targets: tuple[Aim, ...] = tuple(TargetSelector(rule, required) for rule in rules.targets)
@@ -202,9 +213,17 @@ class Toolbox:
 
 
 def compile_toolbox(
-    integration: Integration, pin: IntegrationPin | None, manifest: Manifest | None, domains: DomainMap
+    integration: Integration,
+    pin: IntegrationPin | None,
+    manifest: Manifest | None,
+    domains: DomainMap,
+    *,
+    classified: bool = False,
 ) -> Toolbox:
-    """No pin: nothing was confirmed, so there are no tools. Raises ConfigError for a manifest that cannot be used."""
+    """No pin: nothing was confirmed, so there are no tools. Raises ConfigError for a manifest that cannot be used.
+
+    ``classified``: no manifest is meant to speak for it, so the confirmed classifications count.
+    """
     if pin is None:
         return Toolbox(integration, None, {})
     known = {tool.name: _as_trusted(tool, manifest) for tool in manifest.tools} if manifest else {}
@@ -216,7 +235,12 @@ def compile_toolbox(
     verified = manifest is not None and manifest.verified
     tools = {
         tool.name: ToolProfile(
-            tool, known.get(tool.name), domains, reasons.get(tool.name, ""), verified=verified and tool.name in known
+            tool,
+            known.get(tool.name),
+            domains,
+            reasons.get(tool.name, ""),
+            verified=verified and tool.name in known,
+            classified=classified and manifest is None,
         )
         for tool in pin.tools
     }

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from callgate.core.classify import classify
 from callgate.core.ledger.canonical import canonical, digest
 from callgate.core.methods import TEMPLATES_LIST, prompt_forms, with_methods
 from callgate.core.toolbox import Toolbox, compile_toolbox
@@ -12,10 +13,11 @@ from callgate.flow.ports import Discovered
 from callgate.flow.serving import Listing
 from callgate.flow.tenancy import Tenancy
 from callgate.model.call import PROMPTS_GET
+from callgate.model.classification import Classification
 from callgate.model.errors import InputError, UpstreamError
 from callgate.model.event import DriftSeen
 from callgate.model.store import Unit
-from callgate.model.tool import Integration, IntegrationPin, PromptPin, ToolPin
+from callgate.model.tool import NO_MANIFEST, Integration, IntegrationPin, PromptPin, ToolPin
 
 HANDSHAKE_ERAS = ("2025-11-25", "2025-06-18", "2025-03-26")
 ALL_ERAS = ("2026-07-28", *HANDSHAKE_ERAS)
@@ -23,8 +25,9 @@ _UNREADABLE = frozenset({"bad_definition", "bad_listing"})
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
-def make_pin(integration: Integration, found: Discovered) -> IntegrationPin:
+def make_pin(integration: Integration, found: Discovered, *, classified: bool = False) -> IntegrationPin:
     """The pin a person would confirm. Covers each whole object that is listed, the server's words and where it runs.
+    ``classified``: and what the rules make of each tool.
 
     Raises InputError when an object is not one (no JSON object, no name, name twice).
     """
@@ -37,7 +40,13 @@ def make_pin(integration: Integration, found: Discovered) -> IntegrationPin:
         instructions=found.instructions,
         eras=found.eras,
         tools=tuple(
-            ToolPin(integration=integration.name, name=name, digest=digest(definition), definition=definition)
+            ToolPin(
+                integration=integration.name,
+                name=name,
+                digest=digest(definition),
+                definition=definition,
+                classification=_classification(definition, integration) if classified else None,
+            )
             for name, definition in tools.items()
         ),
         digest="",
@@ -48,6 +57,21 @@ def make_pin(integration: Integration, found: Discovered) -> IntegrationPin:
         templates=_pins(_named(found.templates, "resource template", "uriTemplate")),
     )
     return msgspec.structs.replace(bare, digest=_pin_digest(bare))
+
+
+def by_rules(integration: Integration, tenancy: Tenancy) -> bool:
+    """No manifest is meant to speak for it: it asks for none, and neither the disk nor the live policy has one of its
+    name. A manifest that was changed or removed and not approved still is one, so that nothing gets looser.
+    """
+    if integration.manifest == NO_MANIFEST:
+        return True
+    bundle = tenancy.live.bundle
+    approved = {name for name, _ in bundle.manifests} if bundle else frozenset()
+    return not tenancy.catalogue.name_of(integration) and integration.name not in approved
+
+
+def _classification(definition: bytes, integration: Integration) -> Classification:
+    return classify(msgspec.json.decode(definition), integration=integration.name)
 
 
 def _named(listed: tuple[bytes, ...], what: str, key: str) -> dict[str, bytes]:
@@ -72,9 +96,15 @@ def _pins(named: dict[str, bytes]) -> tuple[PromptPin, ...]:
 
 
 def _pin_digest(pin: IntegrationPin) -> str:
+    classes = {
+        digest(tool.name.encode()): msgspec.to_builtins(tool.classification)
+        for tool in pin.tools
+        if tool.classification is not None
+    }
     return digest(
         canonical(
             {
+                **({"classes": classes} if classes else {}),
                 "integration": pin.integration,
                 "server": [pin.server_name, pin.server_version],
                 "instructions": digest(pin.instructions.encode()),
@@ -92,7 +122,9 @@ def _pin_digest(pin: IntegrationPin) -> str:
 def connect(integration: Integration, pin: IntegrationPin | None, tenancy: Tenancy) -> Connected:
     """Compile an integration for serving. Everything that does not depend on a call happens here."""
     manifest = tenancy.catalogue.of(integration, tenancy.live.bundle)
-    toolbox = with_methods(compile_toolbox(integration, pin, manifest, tenancy.live.domains), tenancy.live.domains)
+    domains = tenancy.live.domains
+    tools = compile_toolbox(integration, pin, manifest, domains, classified=by_rules(integration, tenancy))
+    toolbox = with_methods(tools, domains)
     return Connected(
         integration=integration,
         pin=pin,
@@ -132,7 +164,8 @@ async def look_for_drift(tenancy: Tenancy, name: str) -> None:
     if connected is None or connected.pin is None:
         return
     try:
-        seen = make_pin(connected.integration, await tenancy.upstreams.of(connected.integration).discover())
+        found = await tenancy.upstreams.of(connected.integration).discover()
+        seen = make_pin(connected.integration, found, classified=by_rules(connected.integration, tenancy))
         drifted, digest_seen = changed(connected.pin, seen), seen.digest
     except (UpstreamError, InputError) as fault:
         tenancy.log("discovery_failed", {"integration": name, "code": fault.code})

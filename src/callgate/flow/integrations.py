@@ -8,18 +8,19 @@ from callgate.core.ledger.canonical import canonical, digest
 from callgate.core.methods import is_method, prompt_forms
 from callgate.core.name_table import NameTable
 from callgate.core.names import integration_name_problem
-from callgate.core.toolbox import Toolbox
+from callgate.core.toolbox import Toolbox, ToolProfile
 from callgate.core.visible import shorten
-from callgate.flow.connect import changed, connect, definitions, make_pin, reconnect, shown_otherwise
+from callgate.flow.connect import by_rules, changed, connect, definitions, make_pin, reconnect, shown_otherwise
 from callgate.flow.desk import Desk, missing, need
 from callgate.flow.rows import put
 from callgate.flow.views import DiscoveryView, IntegrationView, ToolView
+from callgate.model.classification import Classification
 from callgate.model.errors import InputError, UpstreamError
 from callgate.model.event import AsksSet, IntegrationChanged, NewEvent, PinsConfirmed
 from callgate.model.identity import Presence
 from callgate.model.inquiry import ASKS
 from callgate.model.store import Conflict, Delete, Expect, Kind, NameRow, Unit
-from callgate.model.terms import Role
+from callgate.model.terms import Role, Tier
 from callgate.model.tool import NO_MANIFEST, Integration, IntegrationPin
 
 
@@ -38,7 +39,7 @@ class Connections(Desk):
                 hint="Remove it first, or choose another name.",
             )
         try:
-            pin = make_pin(wanted, await self._tenancy.upstreams.of(wanted).discover())
+            pin = await self._offered(wanted)
             if known is None:
                 await self._write(wanted, "added", by)
             elif known.asks != wanted.asks:
@@ -54,7 +55,7 @@ class Connections(Desk):
 
     async def refresh_integration(self, name: str) -> DiscoveryView:
         integration = self._known(name)
-        pin = make_pin(integration, await self._tenancy.upstreams.of(integration).discover())
+        pin = await self._offered(integration)
         connected = self._live.connected.get(name)
         if connected is not None and connected.pin is not None:
             connected.drifted = changed(connected.pin, pin)
@@ -65,7 +66,7 @@ class Connections(Desk):
         need(by, Role.PLATFORM)
         integration = self._known(name)
         unchanged = Expect(kind=Kind.INTEGRATION, key=name, version=self._live.version(Kind.INTEGRATION, name))
-        pin = make_pin(integration, await self._tenancy.upstreams.of(integration).discover())
+        pin = await self._offered(integration)
         if pin.digest != digest:
             raise InputError("The server says something else by now.", code="stale_digest", hint="Look again.")
         names: list[NameRow] = []
@@ -106,6 +107,11 @@ class Connections(Desk):
             for manifest in (self._tenancy.catalogue.name_of(connected.integration),)
             for view in _tools(name, connected.toolbox, connected.drifted, manifest=manifest, names=names)
         )
+
+    async def _offered(self, integration: Integration) -> IntegrationPin:
+        """What a person would confirm now. Raises UpstreamError and InputError."""
+        found = await self._tenancy.upstreams.of(integration).discover()
+        return make_pin(integration, found, classified=by_rules(integration, self._tenancy))
 
     def _checked(self, integration: Integration) -> Integration:
         problem = integration_name_problem(integration.name)
@@ -265,7 +271,11 @@ def _tools(
             pinned=names is not None,
             drifted=any(key == profile.name or key.startswith(f"{profile.name} ") for key in drifted),
             method=profile.method,
-            irreversible=bool(profile.manifest and profile.manifest.irreversible),
+            irreversible=_flag(profile, "irreversible"),
+            admin=_flag(profile, "admin"),
+            money=_flag(profile, "money"),
+            confidence=profile.classification.confidence.value if profile.classification else "",
+            reasons=profile.classification.reasons if profile.classification else (),
             shown=shown.get((name, profile.name), ""),
             kept_away=kept_away.get(profile.name, ""),
         )
@@ -273,11 +283,17 @@ def _tools(
     ]
 
 
+def _flag(profile: ToolProfile, flag: str) -> bool:
+    known = profile.manifest or profile.classification
+    return bool(known and getattr(known, flag))
+
+
 def _changes(former: IntegrationPin, pin: IntegrationPin) -> tuple[str, ...]:
     before, now = definitions(former), definitions(pin)
     said = [f"{name} is new." for name in now if name not in before]
     said += [f"{name} is gone." for name in before if name not in now]
     said += [f"{name} is defined otherwise." for name in now if name in before and now[name] != before[name]]
+    said += _other_tiers(former, pin)
     if former.instructions != pin.instructions:
         said.append("The server's instructions changed.")
     if former.offers is None:
@@ -291,6 +307,25 @@ def _changes(former: IntegrationPin, pin: IntegrationPin) -> tuple[str, ...]:
     return tuple(said)
 
 
+def _other_tiers(former: IntegrationPin, pin: IntegrationPin) -> list[str]:
+    """Tools that the rules classify otherwise than what was confirmed."""
+    said = []
+    before = {tool.name: tool.classification for tool in former.tools}
+    for tool in pin.tools:
+        was, now = before.get(tool.name), tool.classification
+        if tool.name not in before or was == now or now is None:
+            continue
+        if was is None or was.tier is not now.tier:
+            said.append(f"{tool.name} would count as {_tier_of(now)}; it counts as {_tier_of(was)}.")
+        else:
+            said.append(f"What the rules say of {tool.name} changed.")
+    return said
+
+
+def _tier_of(said: Classification | None) -> str:
+    return (said.tier if said else Tier.EXECUTE).name.lower()
+
+
 def _warnings(integration: Integration, toolbox: Toolbox, manifest: str) -> tuple[str, ...]:
     said = [f"{profile.name}: {profile.quarantine}" for profile in toolbox.tools.values() if profile.quarantine]
     if toolbox.pin is not None:
@@ -298,5 +333,7 @@ def _warnings(integration: Integration, toolbox: Toolbox, manifest: str) -> tupl
     if not integration.confined:
         said.append("The server runs unconfined: it can read what the gate's user can read.")
     if not manifest:
-        said.append("The catalogue has no manifest for it, so every tool counts as execute.")
+        said.append(
+            "The catalogue has no manifest for it: its tiers are proposed by rules, and count once you confirm."
+        )
     return tuple(said)

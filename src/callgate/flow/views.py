@@ -39,7 +39,7 @@ class ToolView(Fact, frozen=True):
     say: str
     """The manifest's sentence with its ``{argument}`` places; empty without one."""
     manifest: str
-    """Name of the manifest that classifies it; empty: none, so it counts as execute."""
+    """Name of the manifest that classifies it; empty: none, then rules do, or it counts as execute."""
     pinned: bool
     drifted: bool = False
     irreversible: bool = False
@@ -49,6 +49,12 @@ class ToolView(Fact, frozen=True):
     """Why it has no name there, as core.name_table has it; empty: nothing keeps it away."""
     method: str = "tools/call"
     """Of the protocol; anything else is a method that is governed like a tool, and ``tool`` is its name."""
+    admin: bool = False
+    money: bool = False
+    confidence: str = ""
+    """How sure the rules are that gave it its tier: ``high``, ``medium``, ``low``; empty: they did not."""
+    reasons: tuple[str, ...] = ()
+    """Theirs, the one that decided first."""
 
 
 class DiscoveryView(Fact, frozen=True):

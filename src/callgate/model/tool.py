@@ -3,6 +3,7 @@
 from typing import Any
 
 from callgate.model.base import Fact
+from callgate.model.classification import Classification
 from callgate.model.terms import Tier
 
 
@@ -113,6 +114,8 @@ class ToolPin(Fact, frozen=True):
     """SHA-256 hex of the canonical tool object."""
     definition: bytes
     """The tool object's JSON as the server sent it, canonically encoded."""
+    classification: Classification | None = None
+    """What the rules made of it and the person saw, where no manifest was meant to say it."""
 
 
 class PromptPin(Fact, frozen=True):
