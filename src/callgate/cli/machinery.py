@@ -1,13 +1,15 @@
 """Running the gate itself: the one door from the command to the composition root, opened only when it is used."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from callgate.adapters.home.place import Home, locate
 from callgate.adapters.home.unit import ServicePlan, unit_text
 from callgate.cli.lazy import load
 from callgate.flow.views import BackupView, InitReport, RestoreView, ServiceView, VerifyEnd
+from callgate.model.errors import ConfigError
+from callgate.model.inventory import Inventory
 
 
 def place(home: str) -> Home:
@@ -103,3 +105,30 @@ def service_uninstall(user: str) -> ServiceView:
 def service_status(user: str) -> ServiceView:
     view: ServiceView = load("callgate.app.service").status(user)
     return view
+
+
+def inventory(
+    environ: Mapping[str, str], *, root: Path, person: Path | None, gates: tuple[str, ...], home: Path | None
+) -> Inventory:
+    """``person``: the home folder to look at; None: that of the environment, or all of another root."""
+    taking = load("callgate.app.inventory")
+    here = os.path.realpath(root) == "/"
+    own = Path(environ["HOME"]) if here and environ.get("HOME", "").startswith("/") else None
+    codex = environ.get("CODEX_HOME", "") if here and person is None else ""
+    task = taking.InventoryTask(
+        root,
+        home=person or own,
+        projects=[Path.cwd()] if here and person is None else [],
+        gate_homes=_gate_homes(environ, home) if here else [home] if home is not None else [],
+        gates=gates,
+        codex_home=Path(codex) if codex else None,
+    )
+    found: Inventory = taking.take_inventory(task)
+    return found
+
+
+def _gate_homes(environ: Mapping[str, str], home: Path | None) -> list[Path]:
+    try:
+        return [locate(environ, "" if home is None else str(home)).root]
+    except ConfigError:
+        return []

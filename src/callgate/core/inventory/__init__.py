@@ -1,0 +1,1 @@
+"""Reading configurations of assistants: pure, over file contents that were read elsewhere. Nothing is run."""
