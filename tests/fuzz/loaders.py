@@ -5,7 +5,8 @@ import json
 from typing import Any
 
 from callgate.adapters.home.config import parse_config
-from callgate.catalog.loader import check_manifest, parse_manifest
+from callgate.catalog.fitting import check_manifest
+from callgate.catalog.loader import parse_manifest
 from callgate.core.contract import compile_contract, content_id, instantiate, narrows, parse_contract
 from callgate.core.decide import compile_rules
 from callgate.core.domains import DomainMap

@@ -13,8 +13,9 @@ from callgate.adapters.store.batch import Batch
 from callgate.adapters.store.disk import Disk, Tail
 from callgate.adapters.store.files import StoreFiles, connect
 from callgate.core.ledger.events import decode_event
-from callgate.core.ledger.note import parse_checkpoint, verify_note
-from callgate.model.errors import ConfigError, IntegrityError
+from callgate.core.ledger.note import parse_checkpoint, verifier_key, verify_note
+from callgate.flow.verifying import verified
+from callgate.model.errors import ConfigError, IntegrityError, StoreError
 from callgate.model.store import Committed, Kind, NameRow, Put, Reserve, Unit
 from tests.fakes.stores import ORIGIN, PUBLIC, StillClock, decided_unit, event, finished_unit, sqlite_store
 
@@ -203,6 +204,39 @@ def test_a_ledger_that_contradicts_itself_is_read_but_not_written(tmp_path, harm
     use(tmp_path, look)
 
 
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        ("UPDATE events SET data = NULL WHERE leaf = 2", "malformed"),
+        ("UPDATE events SET data = NULL WHERE leaf = 299", "malformed"),
+        ("UPDATE events SET hash = NULL WHERE leaf = 299", "stored leaf hash 299"),
+        ("UPDATE events SET data = 7, hash = 'x' WHERE leaf = 1", "malformed"),
+        ("UPDATE frontier SET hashes = NULL", ""),
+        ("UPDATE checkpoints SET note = NULL", "checkpoint 0 was changed"),
+    ],
+)
+def test_values_that_no_statement_could_have_written_are_found(tmp_path, harm, said):
+    """A file can hold what its schema forbids."""
+
+    async def fill(store):
+        await asyncio.gather(*(store.commit(Unit(events=(event(f"{i}"),))) for i in range(300)))
+
+    async def look(store):
+        key = verifier_key(ORIGIN, PUBLIC)
+        *_, end = [line async for line in verified(store, ORIGIN, key, "")]
+        assert said in end.problem
+        assert end.ok is (not said)
+
+    use(tmp_path, fill)
+    lax = "UPDATE sqlite_schema SET sql = replace(sql, 'NOT NULL', '/**/')"
+    triggers = [f"DROP TRIGGER {table}_no_update" for table in ("events", "checkpoints")]
+    ledger(tmp_path, *triggers, "PRAGMA writable_schema=ON", lax)
+    ledger(tmp_path, harm)
+    back = "UPDATE sqlite_schema SET sql = replace(sql, '/**/', 'NOT NULL')"
+    ledger(tmp_path, "PRAGMA writable_schema=ON", back)
+    use(tmp_path, look)
+
+
 def build(folder, size, per_batch=2_000):
     """A ledger of ``size`` leaves, written by batches without a thread."""
     files = StoreFiles(folder)
@@ -307,3 +341,29 @@ def test_the_last_leaves_are_signed_when_traffic_stops(tmp_path):
         return waited
 
     assert 0.5 < asyncio.run(main()) < 5
+
+
+def spoil(path, place, data):
+    """Bytes of the file, past SQLite."""
+    with path.open("r+b") as file:
+        found = file.seek(path.read_bytes().index(place))
+        file.seek(found)
+        file.write(data)
+
+
+def test_a_schema_that_is_no_text_is_refused_with_a_sentence(tmp_path):
+    use(tmp_path, write_one)
+    spoil(tmp_path / "ledger.db", b"CREATE TABLE counters", b"CREAT\xff TABLE counters")
+    with pytest.raises(ConfigError):
+        use(tmp_path, write_one)
+
+
+def test_a_text_that_is_none_cannot_be_read(tmp_path):
+    use(tmp_path, write_one)
+
+    async def test(store):
+        with pytest.raises(StoreError):
+            await store.checkpoints(limit=10)
+
+    spoil(tmp_path / "ledger.db", ORIGIN.encode() + b"\n", b"\xff")
+    use(tmp_path, test)

@@ -85,7 +85,7 @@ def open_note(note: str, key: LogKey) -> str:
     """The signed text. Raises Mismatch."""
     try:
         note.encode()
-    except UnicodeEncodeError as fault:
+    except (AttributeError, UnicodeEncodeError) as fault:
         raise Mismatch("malformed note") from fault
     text, blank, signatures = note.rpartition("\n\n")
     if not blank or not signatures.endswith("\n") or any(c < " " and c != "\n" for c in note):

@@ -276,7 +276,9 @@ def _load_frontier(ledger: sqlite3.Connection, size: int) -> Frontier:
     if size == 0:
         return Frontier()
     last = ledger.execute(
-        "SELECT CAST(data AS BLOB) FROM events WHERE leaf >= ? ORDER BY leaf", (size - size % WIDTH,)
+        "SELECT coalesce(CAST(data AS BLOB), x'') FROM events WHERE leaf >= ? ORDER BY leaf", (size - size % WIDTH,)
     ).fetchall()
-    above = [row[0] for row in ledger.execute("SELECT CAST(hashes AS BLOB) FROM frontier ORDER BY level")]
+    above = [
+        row[0] for row in ledger.execute("SELECT coalesce(CAST(hashes AS BLOB), x'') FROM frontier ORDER BY level")
+    ]
     return Frontier.of(size, (b"".join(leaf_hash(row[0]) for row in last), *above))

@@ -36,6 +36,10 @@ def connect(path: Path) -> sqlite3.Connection:
     except sqlite3.Error:
         connection.close()
         raise
+    except UnicodeDecodeError as fault:
+        # SQLite's message quotes a schema that is no text.
+        connection.close()
+        raise sqlite3.DatabaseError("malformed database schema") from fault
     return connection
 
 
@@ -127,7 +131,7 @@ class StoreFiles:
                     raise ConfigError("the ledger is missing or empty beside used keys", file=str(self.ledger))
                 schema.create(ledger, schema.LEDGER, meta)
             schema.check(ledger, meta, str(self.ledger))
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise ConfigError(f"it cannot be read as a store: {error}", file=str(self._folder)) from error
 
 

@@ -65,7 +65,7 @@ def check_database(path: Path) -> None:
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)
         with contextlib.closing(connection):
             found = connection.execute("PRAGMA integrity_check(1)").fetchone()
-    except sqlite3.Error as fault:
+    except (sqlite3.Error, UnicodeDecodeError) as fault:
         raise ConfigError("this database cannot be read.", file=str(path)) from fault
     if found is None or found[0] != "ok":
         raise ConfigError("this database is damaged.", file=str(path))
@@ -83,7 +83,7 @@ def _pinned(path: Path, meta: dict[str, str]) -> sqlite3.Connection:
         connection.execute("BEGIN")
         # The first read is what takes the snapshot; it stays until the transaction ends.
         schema.check(connection, meta, str(path))
-    except sqlite3.Error as fault:
+    except (sqlite3.Error, UnicodeDecodeError) as fault:
         connection.close()
         raise ConfigError("this database cannot be read.", file=str(path)) from fault
     except BaseException:

@@ -36,8 +36,9 @@ from callgate.model.store import (
 INLINE = 1_000
 """Leaves read on the loop's own thread; more go to a worker."""
 
-# Bytes whatever somebody else put there: a verifier wants to see it, not to stumble over its type.
-_LEAF = "SELECT leaf, id, call, kind, at_ms, CAST(data AS BLOB), CAST(hash AS BLOB) FROM events"
+# Bytes whatever somebody else put there, NULL among it: a verifier wants to see it, not to stumble over its type.
+_BYTES = "coalesce(CAST(data AS BLOB), x''), coalesce(CAST(hash AS BLOB), zeroblob(32))"
+_LEAF = f"SELECT leaf, id, call, kind, at_ms, {_BYTES} FROM events"  # noqa: S608 - no values
 _CHECKPOINT = "SELECT size, at_ms, note FROM checkpoints"
 
 T = TypeVar("T")
@@ -60,9 +61,11 @@ class Reader:
                 self._connection = self._connect(self._path)
                 self._connection.execute("PRAGMA query_only=ON")
             return self._connection.execute(query, arguments).fetchall()
-        except sqlite3.Error as fault:
+        except (sqlite3.Error, UnicodeDecodeError) as fault:
             self.close()
-            raise StoreError(f"the store could not be read ({fault.sqlite_errorname})") from fault
+            # What Python's module finds itself has no code of SQLite's.
+            name = getattr(fault, "sqlite_errorname", type(fault).__name__)
+            raise StoreError(f"the store could not be read ({name})") from fault
 
     def first(self, query: str, arguments: Sequence[object] = ()) -> Any:
         rows = self.all(query, arguments)
