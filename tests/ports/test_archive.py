@@ -1,5 +1,7 @@
 """The file of a backup: whatever is changed in it, moved or missing, it is refused."""
 
+import functools
+import hashlib
 import io
 import random
 
@@ -13,6 +15,15 @@ KEY = Ed25519PrivateKey.generate()
 SECRET = "a passphrase of the backup"
 SALT = "ab" * 16
 MEMBERS = {"config.toml": b"a = 1\n", "data/main/ledger.db": random.Random(7).randbytes(2 * FRAME + 77), "empty": b""}
+
+
+DERIVED = functools.cache(hashlib.scrypt)
+
+
+@pytest.fixture(autouse=True)
+def each_key_is_derived_once(monkeypatch):
+    """The cost of scrypt is its point, and not what is tested here hundreds of times."""
+    monkeypatch.setattr(hashlib, "scrypt", DERIVED)
 
 
 def written(*, encrypted, members=MEMBERS):

@@ -48,7 +48,7 @@ def test_one_answer_over_stdio_is_as_large_as_configured(tmp_path):
         try:
             small = tool_call("add", {"a": 1, "b": 1})
             assert await code_of(await pool.of(rough).open(small)) == ""
-            assert pool.of(rough)._supervisor._child._lines._limit == 20_000
+            assert pool.of(rough)._supervisor._child._lines.limit == 20_000
         finally:
             await pool.close()
 
