@@ -7,6 +7,7 @@ from callgate.core.classifying.lexicon import (
     JOINS,
     LOOKS,
     LOOKS_OR_NAMES,
+    MONEY_THINGS,
     MOSTLY_NAMES,
     ROOT_KEYS,
     SHARED_KEYS,
@@ -37,14 +38,20 @@ _OWN_MARKS = _fs(
 )
 _MAIL = _fs("mail email gmail inbox thread message mailbox outlook")
 _SESSION_VERBS = _fs(
-    "select switch use set choose connect disconnect open close start end login logout authenticate exit"
+    "select switch use set choose new connect disconnect open close start end login logout authenticate exit"
 )
 _SESSION_THINGS = _fs(
     "account context project workspace organization organisation org database profile session connection tenant namespace"
     " directory region tab browser tabs environment subscription cluster"
 )
+_CHOSEN_THINGS = _fs("board team repo repository")
+_SIGNS = _fs("login logout authenticate connect disconnect")
+_OPENS = _fs("open close start end exit new connect disconnect")
 _PAGE_MOVES = _fs("navigate scroll hover resize zoom goto wait maximize minimize")
-_FILES = _fs("file folder directory spreadsheet presentation workbook diagram dir doc document canvas mkdir")
+_FILES = _fs("file directory spreadsheet presentation workbook diagram dir canvas mkdir")
+_PAPERS = _fs("folder doc document")
+"""Files where files are kept, and shared things in systems of other kinds."""
+_PLACES = _fs("drive onedrive disk file files docs doc sheets slides fs filesystem dropbox box mail gmail storage")
 _SHARED_THINGS = _fs(
     "release issue comment branch page content gist commit attachment permission pull merge repository repo share wiki"
     " update overwrite replace write edit version template field property upload from category tag name contents"
@@ -102,7 +109,7 @@ def _said(verb: Word, what: str) -> Softer:
 def _own_mark(name: ToolName) -> Softer | None:
     verb = next((one for one in name.words if one.base in _OWN_MARKS and one.plain), None)
     if verb is not None and not name.bases & _fs(
-        "alert incident monitor user member host list add remove delete alarm"
+        "alert incident monitor user member host list add remove delete alarm issue service policy rule error check detector"
     ):
         return Softer(verb=verb.text, reason=f"The name says {verb.text}: a person's own mark.")
     if "mark" in name.bases and name.bases & _fs("read unread seen") and not name.bases & _fs("delete spam"):
@@ -151,51 +158,48 @@ def _local(name: ToolName) -> Softer | None:
     return None
 
 
+def _looking_around(name: ToolName) -> Softer | None:
+    verb = next((one for one in name.words if one.plain and one.base in _PAGE_MOVES), None)
+    sure = (name.bases | name.context) & _fs("browser page tab window")
+    if verb is None or not (sure or verb.base in ("scroll", "hover", "navigate")):
+        return None
+    return Softer(verb=verb.text, reason=f"The name says {verb.text}: it moves what this session looks at.")
+
+
 def _session(name: ToolName) -> Softer | None:
     verb = next((one for one in name.words if one.plain and one.base in _SESSION_VERBS), None)
-    moves = next((one for one in name.words if one.plain and one.base in _PAGE_MOVES), None)
-    if moves is not None and (
-        (name.bases | name.context) & _fs("browser page tab window") or moves.base in ("scroll", "hover", "navigate")
-    ):
-        return Softer(verb=moves.text, reason=f"The name says {moves.text}: it moves what this session looks at.")
     if verb is None or name.bases & (CHANGES - _SESSION_VERBS - _fs("default current active")):
         return None
-    active = name.bases & _fs("current active")
-    things = [
-        one
-        for one in name.words
-        if one.base in _SESSION_THINGS or (active and one.base in _fs("board team repo repository"))
-    ]
-    if verb.base in ("login", "logout", "authenticate") and len(name.words) <= 2:
+    alone = len(name.words) <= (1 if verb.base in ("connect", "disconnect") else 2)
+    if verb.base in _SIGNS and alone:
         return Softer(verb=verb.text, reason=f"The name says {verb.text}: it is about this session.")
-    if verb.base in ("connect", "disconnect") and len(name.words) == 1:
-        return Softer(verb=verb.text, reason=f"The name says {verb.text}: it is about this session.")
-    if not things or things[-1] is not name.words[-1]:
+    active = bool(name.bases & _fs("current active"))
+    last = name.words[-1]
+    if last.base not in (_SESSION_THINGS | _CHOSEN_THINGS if active else _SESSION_THINGS):
         return None
-    if verb.base == "set" and not name.bases & _fs("default current active context"):
+    if verb.base == "set" and not (active or name.bases & _fs("default context")):
         return None
-    if verb.base in ("open", "close", "start", "end", "exit") and not name.bases & _fs(
-        "session connection tab browser"
-    ):
+    if verb.base in _OPENS and not name.bases & _fs("session connection tab browser"):
         return None
-    return Softer(verb=verb.text, reason=f"The name says {verb.text} and {things[-1].text}: it is about this session.")
+    return Softer(verb=verb.text, reason=f"The name says {verb.text} and {last.text}: it is about this session.")
 
 
 def _own_file(name: ToolName) -> Softer | None:
     verb = next(
         (one for one in name.words if one.base in ("create", "copy", "duplicate", "make", "mkdir") and one.plain), None
     )
-    thing = next((one for one in name.words if one.base in _FILES), None)
+    kept = bool((name.bases | name.context) & _PLACES - _fs("doc")) or "docs" in name.context
+    thing = next((one for one in name.words if one.base in (_FILES | _PAPERS if kept else _FILES)), None)
     if verb is None or thing is None or name.bases & _SHARED_THINGS or name.keys & SHARED_KEYS:
         return None
-    if verb.base == "create" and name.bases & (CHANGES - _fs("create")):
+    if verb.base == "create" and name.bases & (CHANGES - _fs("create new")):
         return None
     return Softer(verb=verb.text, reason=f"The name says {verb.text} and {thing.text}: a new one of one's own.")
 
 
 def _branch(name: ToolName) -> Softer | None:
     verb = next((one for one in name.words if one.base in ("create", "new") and one.plain), None)
-    if verb is None or name.words[-1].base != "branch" or name.bases & (CHANGES - _fs("create branch")):
+    if verb is None or name.words[-1].base != "branch" or name.bases & (CHANGES - _fs("create new branch")):
         return None
     return Softer(verb=verb.text, reason=f"The name says {verb.text} and branch: nothing until it is merged.")
 
@@ -204,7 +208,7 @@ def _made_up(name: ToolName) -> Softer | None:
     verb = next((one for one in name.words if one.base == "generate" and one.plain), None)
     if (
         verb is not None
-        and not name.bases & _TOKENS
+        and not name.bases & (_TOKENS | MONEY_THINGS)
         and not name.bases & (CHANGES - _fs("generate report test document"))
     ):
         return Softer(verb=verb.text, reason="The name says generate: something new, for the one who asks.")
@@ -226,4 +230,4 @@ def _queue(name: ToolName) -> Softer | None:
 
 _OWN = (_draft, _own_mark)
 """Also of names that hold a looking verb: ``mark_as_read``."""
-_PREPARING = (_mail_label, _local, _session, _own_file, _branch, _made_up, _queue)
+_PREPARING = (_mail_label, _local, _looking_around, _session, _own_file, _branch, _made_up, _queue)

@@ -47,7 +47,7 @@ CHANGES = _set(
     "respond answer chat prompt ask message post repost tweet mention nudge remind apply unapply stream ship fulfill",
     "fulfil return restock uncomment annotate index unindex deindex touch chmod chown mkdir rmdir mv cp rm exec run",
     "schedule unschedule reauthorize transition advance rate like unlike print scan test export build deploy bulkwrite",
-    "turn change rewrite draft propose request order charge log track review report monitor watch complain appeal train",
+    "turn change new rewrite draft propose request order charge log track review report monitor watch complain appeal train",
     "finetune tune pay clear submit crawl operate control actuate arm disarm ring page paste cut crop",
     "rotate flip sell settle close offer negotiate escort handle work act fix repair heal correct redact mask compress",
     "unzip zip enforce relax whip abandon rescind retire sunset deprecate undelete untrash bounce opt",
@@ -57,12 +57,12 @@ CHANGES = _set(
 EVERYDAY_VERBS = _set(
     "use perform make set select choose call generate convert map complete connect work enrich contain allow include type",
     "relate add join do manage store apply finish clear act cover ask resolve evaluate remember respond unlike like",
-    "produce transform capture execute run invoke eval",
+    "produce transform capture execute run invoke eval accept",
 )
 """Of CHANGES, those that begin descriptions of tools that look, too."""
 
 NAMES_TOO = _set(
-    "post comment message order label tag star record request review note log invite vote branch flag charge report",
+    "post comment message order label tag star record request review note log invite vote branch flag charge report new",
     "release build run schedule test deploy export import change trigger lock fork merge block monitor watch draft bill",
     "page text call link alert email mail stage commit bookmark share map index stream transfer process control return",
     "answer prompt chat pin match offer trade book stamp tune rate work act load pull push open use capture track",
@@ -74,7 +74,7 @@ NAMES_TOO = _set(
 
 MOSTLY_NAMES = _set(
     "post comment message order label tag star record note request review invite vote branch flag charge report log",
-    "draft bill page link alert email mail bookmark index stream prompt text match offer book stage commit chat",
+    "draft bill new page link alert email mail bookmark index stream prompt text match offer book stage commit chat",
 )
 """Of NAMES_TOO, those that in front of ``list`` or ``search`` are the thing listed: ``comment_search``."""
 
@@ -86,17 +86,17 @@ NOT_BEFORE_LIST = _set(
 
 TELLS = _set(
     "status info information detail metadata stat statistic metric tree diff history version documentation doc summary",
-    "health usage count blame inference embedding generation analytic screen whoami profile overview log uptime",
+    "health usage count size top insight blame inference embedding generation analytic screen whoami profile overview log uptime",
     "changelog schema readme validation comparison analysis calculation detection estimation",
 )
 """Nouns that something is told by: a name that ends in one and holds no verb looks."""
 
 THINGS = _set(
     "account activity address agent ai alarm alias analysis app application area article artifact asset attachment",
-    "attendee audio author badge base bill board bookmark bot branch bucket budget bug cache calendar campaign card cart",
+    "attendee audio author badge base bill board bookmark bot branch browser bucket budget bug cache calendar campaign card cart",
     "catalog category certificate change channel chart chat check checklist client cloud cluster code collaborator",
     "collection column comment commit company component config configuration console contact container content context",
-    "contract contributor conversation coupon credit cron currency current customer cycle dag dashboard data database graphql",
+    "contract contributor conversation coupon credit cron currency current customer cycle dag dashboard data database graphql db kubectl docker helm console",
     "datasource date db deal default department deployment design device directory discussion dispute dns document domain",
     "driver email employee endpoint entity entry environment epic error event exception experiment expense feature feed",
     "field file filter finding firewall flow folder form function git graph group health history host image incident index",

@@ -33,6 +33,8 @@ from callgate.model.terms import Tier
 _HTTP = frozenset({"get", "head", "options", "post", "put", "patch", "delete"})
 _HTTP_LOOKS = frozenset({"get", "head", "options"})
 _CHECKS_CODE = frozenset({"validate", "lint", "format", "explain", "analyze", "analyse", "review", "parse", "check"})
+_RUN_TO_CHECK = frozenset({"sql", "statement", "cypher", "ddl", "dml", "query"})
+"""To explain or to check one of these, systems may run it."""
 _SWITCHES = frozenset(
     {"delete", "create", "update", "overwrite", "replace", "send", "publish", "execute", "apply", "submit", "purge"}
     | {"approve", "deploy", "remove", "commit", "merge", "upsert", "run", "autofix", "fix"}
@@ -138,7 +140,7 @@ def _code(
             continue
         if one.key in PIPELINE_KEYS and ("array" in one.types or not one.types):
             yield _runs(one, "stages that may write")
-        elif one.values or checks:
+        elif one.values or (checks and not frozenset(one.key.split("_")) & _RUN_TO_CHECK):
             continue
         elif _is_code(one, reading, runs=bool(bases & _RUNS)):
             yield _runs(one, "code")
