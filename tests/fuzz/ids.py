@@ -4,18 +4,19 @@ import contextlib
 import json
 import posixpath
 import re
+from typing import Any
 from urllib.parse import quote, unquote
 
 from callgate.core.domains import DomainMap
 from callgate.core.name_table import build_names, look
 from callgate.core.patterns import Patterns, pattern_problem
-from callgate.core.selectors import NORMALISERS, Selector, TargetSelector
-from callgate.core.toolbox import ArgumentTier
+from callgate.core.selectors import NORMALISERS
+from callgate.core.toolbox import Selector, ToolProfile
 from callgate.core.uris import FILE, resource_target, template_target
 from callgate.core.visible import all_visible, fold, shorten, visible
 from callgate.model.bundle import Domain
 from callgate.model.terms import Tier
-from callgate.model.tool import TargetRule, TierRule
+from callgate.model.tool import TargetRule, TierRule, ToolManifest, ToolPin
 from tests.fuzz.taking import Taking
 
 SAFE = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~"
@@ -50,6 +51,11 @@ def uri(data: bytes) -> None:
         assert other is None or other == found or other[1][-1] == found[1][-1], (other, found)
 
 
+def profile(tier: Tier = Tier.EXECUTE, **rules: Any) -> ToolProfile:
+    pin = ToolPin(integration="x", name="t", digest="d", definition=b'{"inputSchema":{"type":"object"}}')
+    return ToolProfile(pin, ToolManifest(name="t", tier=tier, say="Do.", **rules), DomainMap(()), "", verified=True)
+
+
 RULES = (
     TargetRule(kind="k", path="a"),
     TargetRule(kind="k", path="a", normalise="posix_path"),
@@ -59,7 +65,7 @@ RULES = (
     TargetRule(kind="k", template="{a}/{b.c}"),
     TargetRule(kind="k", template="x:{a}"),
 )
-SELECTORS = tuple(TargetSelector(rule, frozenset({"a"})) for rule in RULES)
+PROFILES = tuple(profile(targets=(rule,)) for rule in RULES)
 
 
 def target(data: bytes) -> None:
@@ -70,11 +76,12 @@ def target(data: bytes) -> None:
         return
     if not isinstance(given, dict):
         return
-    for rule, selector in zip(RULES, SELECTORS, strict=True):
-        ids, problem = selector.ids(given)
+    for rule, tool in zip(RULES, PROFILES, strict=True):
+        problem = {finding.code for finding in tool.target_findings(given)}
+        ids = [found.id for found in tool.targets_of(given)]
         assert not (ids and problem)
-        assert problem in ("", "target_missing", "bad_target", "too_many_targets")
-        if rule.template and not problem and ids:
+        assert problem <= {"target_missing", "bad_target", "too_many_targets"}
+        if rule.template and ids:
             assert (ids[0].count("/") == 1) or rule.template == "x:{a}"
         for one in ids:
             assert one
@@ -90,18 +97,21 @@ def target(data: bytes) -> None:
 
 
 def tier(data: bytes) -> None:
-    """A rule by argument means exactly the values it names, and of several values all of them to lower."""
+    """A rule by argument means exactly the values it names: all of several to lower a tier, any one to raise it."""
     taking = Taking(data)
     path = taking.pick(("a", "a.b", "a[]", "a[].b"))
     with contextlib.suppress(ValueError, RecursionError):
         named, given = json.loads(taking.until(b"\n")), json.loads(taking.rest())
         if not isinstance(named, list) or not isinstance(given, dict):
             return
-        rule = ArgumentTier(TierRule(path=path, values=tuple(named), tier=Tier.READ))
         found = Selector(path).find(given) or ()
         exact = [any(type(value) is type(one) and value == one for one in named) for value in found]
-        assert rule.holds(given, raising=False) == (bool(exact) and all(exact))
-        assert rule.holds(given, raising=True) == any(exact)
+        rule = TierRule(path=path, values=tuple(named), tier=Tier.READ)
+        lowered = profile(tier=Tier.EXECUTE, tier_by=(rule,)).tier_of(given) is Tier.READ
+        assert lowered == (bool(exact) and all(exact))
+        rule = TierRule(path=path, values=tuple(named), tier=Tier.EXECUTE)
+        raised = profile(tier=Tier.READ, tier_by=(rule,)).tier_of(given) is Tier.EXECUTE
+        assert raised or not any(exact)
 
 
 def pattern(data: bytes) -> None:

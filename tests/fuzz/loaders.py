@@ -5,7 +5,6 @@ import json
 from typing import Any
 
 from callgate.adapters.home.config import parse_config
-from callgate.catalog.fitting import check_manifest
 from callgate.catalog.loader import parse_manifest
 from callgate.core.contract import compile_contract, content_id, instantiate, narrows, parse_contract
 from callgate.core.decide import compile_rules
@@ -22,10 +21,6 @@ from callgate.policies import starter
 from tests.fuzz.taking import Taking
 
 FILES = {name: data for name, data in starter("ana").items() if not name.startswith("cases/")}
-TOOLS: list[dict[str, Any]] = [
-    {"name": "git_status", "inputSchema": {"type": "object", "properties": {"repo_path": {"type": "string"}}}},
-    {"name": "git_commit", "inputSchema": {"type": "object"}},
-]
 GIVEN: tuple[dict[str, Any], ...] = (
     {},
     {"repo_path": "/srv/app", "message": "m", "files": ["a", "b"], "mode": "x", "edits": [{"path": "/a"}]},
@@ -42,7 +37,6 @@ def manifest(data: bytes) -> None:
         assert fault.message
         return
     assert parse_manifest(data, "y").digest == found.digest
-    assert all(check_manifest(found, TOOLS))
     for tool in found.tools:
         pin = ToolPin(integration="git", name=tool.name, digest="d", definition=b'{"inputSchema":{"type":"object"}}')
         profile = ToolProfile(pin, tool, DomainMap(()), "", verified=True)

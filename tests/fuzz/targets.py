@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.fuzz import front, ids, ledger, loaders, messages, pipes, servers, streams
+from tests.fuzz import front, ids, inventories, ledger, loaders, messages, pipes, servers, streams
 
 Target = Callable[[bytes], None]
 
@@ -12,11 +12,13 @@ TARGETS: dict[str, Target] = {
     "asked": servers.asked,
     "backup": ledger.backup,
     "cedar": loaders.cedar,
+    "configuration": inventories.configuration,
     "contract": loaders.contract,
     "database": ledger.database,
     "definition": servers.definition,
     "export": ledger.export,
     "headers": messages.headers,
+    "jsonc": inventories.jsonc,
     "lines": streams.lines,
     "listed": servers.listed,
     "manifest": loaders.manifest,
@@ -34,6 +36,7 @@ TARGETS: dict[str, Target] = {
     "strict": messages.strict,
     "target": ids.target,
     "tier": ids.tier,
+    "toml": inventories.toml,
     "told": servers.told,
     "trace": messages.trace,
     "upstream": messages.upstream,
