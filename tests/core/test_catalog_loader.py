@@ -5,7 +5,8 @@ import re
 import msgspec
 import pytest
 
-from callgate.catalog.loader import check_manifest, known_manifests, load_manifest, parse_manifest
+from callgate.catalog.fitting import check_manifest
+from callgate.catalog.loader import known_manifests, load_manifest, parse_manifest
 from callgate.model.errors import ConfigError
 from callgate.model.terms import Tier
 from tests.fakes.catalog import definitions

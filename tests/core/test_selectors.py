@@ -139,4 +139,4 @@ def test_rules_that_cannot_compile(rule):
 
 
 def test_every_normaliser_is_documented():
-    assert set(NORMALISERS) == {"", "lower", "posix_path", "repository_path"}
+    assert set(NORMALISERS) == {"", "digits", "lower", "posix_path", "repository_path", "uuid"}

@@ -4,7 +4,7 @@ The shipped ones lie in this package; an operator's own folder is looked at firs
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -12,21 +12,15 @@ from typing import Any
 
 import msgspec
 
+from callgate.catalog.checks import problems
 from callgate.core.ledger.canonical import digest
-from callgate.core.receipt import ReceiptExtractor
-from callgate.core.selectors import Selector, TargetSelector
-from callgate.core.sentence import Sentence
 from callgate.core.strict import StrictReader, nearest, read_toml
-from callgate.core.toolbox import ArgumentTier, StateRead
 from callgate.model.errors import ConfigError, IntegrityError
-from callgate.model.terms import Tier
-from callgate.model.tool import Manifest, ToolManifest
+from callgate.model.tool import Manifest, PinRead, ReceiptRule, TargetRule, TierRule, ToolManifest
 
-FILE = "manifest.toml"
+FILE, RUNBOOK, CASES = "manifest.toml", "runbook.md", "cases.toml"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-_KIND = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_DAY = re.compile(r"20\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
-_NOT_IN_FILES = frozenset({"Manifest.digest"})
+_NOT_IN_FILES = frozenset({"Manifest.digest", "Manifest.variant"})
 
 
 def known_manifests(folder: Path | None = None) -> tuple[str, ...]:
@@ -37,15 +31,21 @@ def known_manifests(folder: Path | None = None) -> tuple[str, ...]:
 
 def load_manifest(name: str, folder: Path | None = None) -> Manifest:
     """Raises ConfigError with file, key and reason."""
+    place = folder_of(name, folder)
+    path = place / FILE
+    try:
+        text = path.read_bytes()
+    except OSError as fault:
+        raise ConfigError("The file cannot be read.", file=str(path)) from fault
+    return parse_manifest(text, str(path) if folder and place == folder / name else f"{name}/{FILE}", name)
+
+
+def folder_of(name: str, folder: Path | None = None) -> Traversable:
+    """Where the manifest of this name lies. Raises ConfigError when there is none."""
     if _NAME.fullmatch(name):
         for place in _places(folder):
-            path = place / name / FILE
-            if path.is_file():
-                try:
-                    text = path.read_bytes()
-                except OSError as fault:
-                    raise ConfigError("The file cannot be read.", file=str(path)) from fault
-                return parse_manifest(text, str(path) if folder and place == folder else f"{name}/{FILE}", name)
+            if (place / name / FILE).is_file():
+                return place / name
     known = known_manifests(folder)
     raise ConfigError(
         f"The catalogue has no such manifest.{nearest(name, known)} It has: {', '.join(known) or 'none'}.",
@@ -58,31 +58,12 @@ def parse_manifest(text: bytes, file: str, name: str = "") -> Manifest:
     manifest = StrictReader(file, _NOT_IN_FILES).read(Manifest, read_toml(text, file))
     if name and manifest.integration != name:
         raise ConfigError(f"The folder is named {name}; write the same here.", file=file, key="integration")
-    for key, reason in _problems(manifest):
+    for key, reason in problems(manifest):
         raise ConfigError(reason, file=file, key=key)
-    body = msgspec.to_builtins(manifest)
-    del body["digest"]
-    for tool in body["tools"]:
-        # Younger than manifests that were approved already: unset, it leaves their digests as they are.
-        if not tool["sets_session_target"]:
-            del tool["sets_session_target"]
     try:
-        return msgspec.structs.replace(manifest, digest=digest(body))
+        return msgspec.structs.replace(manifest, digest=digest(_body(manifest)))
     except IntegrityError as fault:
         raise ConfigError("Names of arguments have ASCII characters only.", file=file) from fault
-
-
-def check_manifest(manifest: Manifest, tools: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """What of a manifest does not fit a server's tool definitions, one sentence each; empty: it fits."""
-    schemas = {tool["name"]: tool.get("inputSchema") or {} for tool in tools if isinstance(tool.get("name"), str)}
-    unknown = schemas.keys() - {tool.name for tool in manifest.tools}
-    problems = [f"{name}: the server has this tool and the manifest does not." for name in unknown]
-    for tool in manifest.tools:
-        if tool.name not in schemas:
-            problems.append(f"{tool.name}: the server has no such tool.{nearest(tool.name, schemas)}")
-            continue
-        problems += [f"{tool.name}: {reason}" for reason in _misfits(tool, schemas)]
-    return tuple(sorted(problems))
 
 
 def _places(folder: Path | None) -> Iterator[Traversable]:
@@ -98,111 +79,66 @@ def _entries(place: Traversable) -> Iterator[Traversable]:
         raise ConfigError("The catalogue folder cannot be read.", file=str(place)) from fault
 
 
-def _problems(manifest: Manifest) -> Iterator[tuple[str, str]]:
-    """(key, reason) of everything that the types alone do not forbid."""
-    if not _NAME.fullmatch(manifest.integration):
-        yield "integration", "1 to 64 lower-case letters, digits, - and _ are wanted here."
-    for key in ("title", "vendor"):
-        if not getattr(manifest, key).strip():
-            yield key, "This is empty."
-    if manifest.verified and not (manifest.verified_against and _DAY.fullmatch(manifest.verified_on)):
-        yield "verified", "Say what it was verified against, and on which day (verified_on = YYYY-MM-DD)."
-    names = [tool.name for tool in manifest.tools]
-    if not names:
-        yield "tools", "At least one tool is wanted."
-    for number, tool in enumerate(manifest.tools):
-        key = f"tools[{number}] {tool.name}"
-        if names.index(tool.name) != number:
-            yield f"{key}.name", "This tool stands here twice."
-        yield from ((f"{key}.{inner}", reason) for inner, reason in _tool_problems(tool, manifest))
+def _body(value: Any) -> Any:
+    """What the digest covers. Keys younger than manifests that were approved already leave it as it is while unset."""
+    if isinstance(value, msgspec.Struct):
+        known = _ELDER.get(type(value), frozenset())
+        fields = msgspec.structs.fields(value)
+        return {
+            field.name: _body(found)
+            for field in fields
+            if (found := getattr(value, field.name)) != _default(field) or field.name in known
+        }
+    if isinstance(value, tuple | list):
+        return [_body(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _body(item) for name, item in value.items()}
+    return value
 
 
-def _tool_problems(tool: ToolManifest, manifest: Manifest) -> Iterator[tuple[str, str]]:
-    if not tool.name.strip() or not tool.name.isprintable():
-        yield "name", "A tool name is wanted."
-    if not tool.say.strip():
-        yield "say", "One sentence for people is wanted."
-    if tool.sets_session_target and not manifest.stateful:
-        yield "sets_session_target", "A server with such a tool keeps state in its sessions: write stateful = true."
-    yield from _uncompilable(tool)
-    yield from _wrong_references(tool, {other.name: other.tier for other in manifest.tools})
-    for number, rule in enumerate(tool.tier_by):
-        if rule.tier >= tool.tier:
-            yield f"tier_by[{number}].tier", "The tool's tier is its worst case; a rule can only lower it."
-        if not rule.values:
-            yield f"tier_by[{number}].values", "At least one value is wanted."
-    for number, target in enumerate(tool.targets):
-        if not _KIND.fullmatch(target.kind):
-            yield f"targets[{number}].kind", "1 to 64 letters, digits, dots, dashes and underscores are wanted here."
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    if field.default_factory is not msgspec.NODEFAULT:
+        return field.default_factory()
+    return field.default
 
 
-def _wrong_references(tool: ToolManifest, tiers: Mapping[str, Tier]) -> Iterator[tuple[str, str]]:
-    if tool.compensation and tool.compensation not in tiers:
-        yield "compensation", f"There is no tool {tool.compensation}.{nearest(tool.compensation, tiers)}"
-    if tool.compensation and tool.irreversible:
-        yield "irreversible", "A tool with a compensation is not irreversible."
-    for number, read in enumerate(tool.state_pin):
-        key = f"state_pin[{number}].tool"
-        if read.tool not in tiers:
-            yield key, f"There is no tool {read.tool}.{nearest(read.tool, tiers)}"
-        elif tiers[read.tool] is not Tier.READ:
-            yield key, "Only tools of tier read can be part of a state_pin."
-
-
-def _uncompilable(tool: ToolManifest) -> Iterator[tuple[str, str]]:
-    def attempt(key: str, build: Any, *arguments: Any) -> Iterator[tuple[str, str]]:
-        try:
-            build(*arguments)
-        except ValueError as fault:
-            yield key, f"It cannot be used: {fault}."
-
-    yield from attempt("say", Sentence, tool.say)
-    for key in ("sinks", "trusted", "sensitive"):
-        for number, path in enumerate(getattr(tool, key)):
-            yield from attempt(f"{key}[{number}]", Selector, path)
-    for number, target in enumerate(tool.targets):
-        yield from attempt(f"targets[{number}]", TargetSelector, target, frozenset())
-    for number, rule in enumerate(tool.tier_by):
-        yield from attempt(f"tier_by[{number}]", ArgumentTier, rule)
-    for number, receipt in enumerate(tool.receipt):
-        yield from attempt(f"receipt[{number}]", ReceiptExtractor, (receipt,))
-    for number, read in enumerate(tool.state_pin):
-        yield from attempt(f"state_pin[{number}]", StateRead, read)
-
-
-def _misfits(tool: ToolManifest, schemas: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    declared = schemas[tool.name].get("properties") or {}
-    for key, root in _roots(tool):
-        if root not in declared:
-            yield f"{key} names the argument {root}, which the tool does not declare.{nearest(root, declared)}"
-    for read in tool.state_pin:
-        schema = schemas.get(read.tool)
-        if schema is None:
-            yield f"state_pin reads {read.tool}, which the server does not have."
-            continue
-        takes = schema.get("properties") or {}
-        for name in read.arguments:
-            if name not in takes:
-                yield f"state_pin gives {read.tool} the argument {name}, which it does not take.{nearest(name, takes)}"
-        for name in schema.get("required") or ():
-            if name not in read.arguments:
-                yield f"state_pin leaves out the argument {name} of {read.tool}."
-
-
-def _roots(tool: ToolManifest) -> Iterator[tuple[str, str]]:
-    """(key, first name) of every argument that the manifest names."""
-    for selector in Sentence(tool.say).selectors:
-        yield "say", selector.root
-    for path in tool.sinks:
-        yield "sinks", Selector(path).root
-    for target in tool.targets:
-        for root in TargetSelector(target, frozenset()).roots:
-            yield "targets", root
-    for rule in tool.tier_by:
-        yield "tier_by", Selector(rule.path).root
-    for receipt in tool.receipt:
-        if receipt.argument:
-            yield "receipt", Selector(receipt.argument).root
-    for read in tool.state_pin:
-        for root in StateRead(read).roots:
-            yield "state_pin", root
+_ELDER: dict[type[msgspec.Struct], frozenset[str]] = {
+    Manifest: frozenset(
+        [
+            "integration",
+            "title",
+            "vendor",
+            "stateful",
+            "per_person",
+            "tools",
+            "verified",
+            "verified_against",
+            "verified_on",
+        ]
+    ),
+    ToolManifest: frozenset(
+        [
+            "name",
+            "tier",
+            "say",
+            "tier_by",
+            "targets",
+            "sinks",
+            "trusted",
+            "sensitive",
+            "receipt",
+            "state_pin",
+            "compensation",
+            "irreversible",
+            "admin",
+            "money",
+            "idempotent",
+            "retrieval",
+        ]
+    ),
+    TargetRule: frozenset(["kind", "path", "template", "normalise"]),
+    ReceiptRule: frozenset(["name", "structured", "json_text", "pattern", "argument"]),
+    PinRead: frozenset(["tool", "arguments"]),
+    TierRule: frozenset(["path", "values", "tier"]),
+}
+"""Keys that the digest covers even when they are left out."""

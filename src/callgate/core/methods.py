@@ -120,6 +120,10 @@ class MethodAim:
         self._find = find
         self._first = first
 
+    def aims(self, arguments: dict[str, Any]) -> tuple[tuple[tuple[str, str], ...], str]:
+        found, problem = self.ids(arguments)
+        return tuple((self.kind, name) for name in found), problem
+
     def ids(self, arguments: dict[str, Any]) -> tuple[tuple[str, ...], str]:
         found = self._find(arguments)
         if found is None:

@@ -5,8 +5,9 @@ from typing import Any
 
 import msgspec
 
-from callgate.core.selectors import Selector
+from callgate.core.paths import Selector
 from callgate.model.answer import ToolResult
+from callgate.model.manifest import ResultShape
 from callgate.model.tool import ReceiptRule
 
 MAX_TEXT = 4096
@@ -88,8 +89,23 @@ class _Answer:
         return _parsed(self.text().encode(errors="replace"))
 
 
+def content_of(result: bytes, shape: ResultShape) -> Any:
+    """What an answer says in this shape, as JSON; None: nothing, or it is an error.
+
+    ``result``: JSON of a CallToolResult.
+    """
+    answer = _Answer.of(result)
+    if answer is None:
+        return None
+    if shape is ResultShape.TEXT:
+        text = answer.text()
+        return {"text": text} if text else None
+    found = answer.structured()
+    return answer.json_text() if found is None else found
+
+
 class _Rule:
-    __slots__ = ("_pattern", "_selector", "_structured", "last", "name")
+    __slots__ = ("_part", "_pattern", "_selector", "_structured", "last", "name")
 
     def __init__(self, rule: ReceiptRule) -> None:
         given = [text for text in (rule.structured, rule.json_text, rule.pattern, rule.argument) if text]
@@ -100,6 +116,9 @@ class _Rule:
         self._selector = Selector(rule.structured or rule.json_text) if rule.structured or rule.json_text else None
         self._pattern = _anchored(rule.pattern) if rule.pattern else None
         self.last = Selector(rule.argument) if rule.argument else None
+        self._part = _anchored(rule.part) if rule.part else None
+        if self._part is not None and self._selector is None:
+            raise ValueError("part goes with structured or json_text")
 
     def values(self, answer: _Answer) -> list[str]:
         if self._pattern is not None:
@@ -112,7 +131,12 @@ class _Rule:
         else:
             assert self._selector is not None
             found = self._selector.find(answer.structured() if self._structured else answer.json_text())
-        return [text for text in map(_text, found or ()) if text]
+        texts = [text for text in map(_text, found or ()) if text]
+        if self._part is None:
+            return texts
+        matches = [self._part.match(text) for text in texts]
+        # One value without the part leaves it open which of them counts.
+        return [match["value"] for match in matches if match] if all(matches) else []
 
 
 def _anchored(pattern: str) -> re.Pattern[str]:

@@ -5,62 +5,19 @@ manifest says is a problem, never skipped: a call whose aim is not understood is
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from callgate.core.conditions import Criterion
+from callgate.core.parsers import PARSERS
+from callgate.core.paths import Selector
+from callgate.core.strict import nearest
 from callgate.model.tool import TargetRule
 
 MAX_TARGETS = 1000
 MAX_ID = 4096
-_NAME = re.compile(r"[^.\[\]{}]+")
+_UUID = re.compile(r"[0-9a-f]{32}")
 _PLACE = re.compile(r"\{([^{}]*)\}")
-
-
-class Selector:
-    """A compiled path. Names hold no dots, brackets or braces."""
-
-    __slots__ = ("_first", "_steps", "root", "text")
-
-    def __init__(self, text: str) -> None:
-        """Raises ValueError when it cannot compile."""
-        steps: list[str | None] = []
-        for part in text.split("."):
-            name = part
-            walks = 0
-            while name.endswith("[]"):
-                name, walks = name[:-2], walks + 1
-            if not _NAME.fullmatch(name):
-                raise ValueError(f"{text!r} is not a path of names with dots between, and [] after a name for an array")
-            steps += [name, *([None] * walks)]
-        self.text = text
-        self._steps = tuple(steps)
-        self.root = steps[0] or ""
-        self._first = self.root if len(steps) == 1 else ""
-
-    def find(self, value: Any) -> tuple[Any, ...] | None:
-        """Every value found, without absent and null ones; None when something on the way has another shape."""
-        if self._first and isinstance(value, dict):
-            found = value.get(self._first)
-            return () if found is None else (found,)
-        level = [value]
-        for step in self._steps:
-            following: list[Any] = []
-            for item in level:
-                if step is None:
-                    if not isinstance(item, list):
-                        return None
-                    following += item
-                elif isinstance(item, dict):
-                    following.append(item.get(step))
-                else:
-                    return None
-            level = [item for item in following if item is not None]
-        return tuple(level)
-
-    def one(self, value: Any) -> Any:
-        """The only value found, else None."""
-        found = self.find(value)
-        return found[0] if found is not None and len(found) == 1 else None
 
 
 def plain(text: str) -> str | None:
@@ -96,64 +53,139 @@ def repository_path(text: str) -> str | None:
     return None if "/.git/" in f"{path}/" else path
 
 
+def uuid(text: str) -> str | None:
+    """32 hex characters, lower case, without dashes."""
+    plain_text = text.lower().replace("-", "")
+    return plain_text if _UUID.fullmatch(plain_text) else None
+
+
+def digits(text: str) -> str | None:
+    return text if text.isascii() and text.isdigit() and len(text) <= 40 and (text == "0" or text[0] != "0") else None
+
+
 NORMALISERS: dict[str, Callable[[str], str | None]] = {
     "": plain,
+    "digits": digits,
     "lower": lower,
     "posix_path": posix_path,
     "repository_path": repository_path,
+    "uuid": uuid,
 }
 
 
 class TargetSelector:
-    """A compiled TargetRule: from arguments to ids of one kind."""
+    """A compiled TargetRule: from arguments to ids, each with its kind."""
 
-    __slots__ = ("_normalise", "_pieces", "_selectors", "_separators", "kind", "path", "required", "roots")
+    __slots__ = (
+        "_default",
+        "_fixed",
+        "_kind_by",
+        "_kinds",
+        "_normalise",
+        "_parse",
+        "_pieces",
+        "_prefixes",
+        "_selectors",
+        "_separators",
+        "_when",
+        "kind",
+        "path",
+        "required",
+        "roots",
+        "texts",
+    )
 
     def __init__(self, rule: TargetRule, required: frozenset[str]) -> None:
         """``required``: argument names the schema requires. Raises ValueError when the rule cannot compile."""
-        if bool(rule.path) == bool(rule.template):
-            raise ValueError("exactly one of path and template is wanted")
-        if rule.normalise not in NORMALISERS:
-            raise ValueError(
-                f"normalise is one of {', '.join(sorted(name for name in NORMALISERS if name))}, or left out"
-            )
+        if sum(map(bool, (rule.path, rule.template, rule.id))) != 1:
+            raise ValueError("exactly one of path and template is wanted, or a fixed id")
+        _check_names(rule)
         self.kind = rule.kind
         self.path = rule.path
+        self._fixed = rule.id
+        self._default = rule.default
+        self._prefixes = tuple(rule.prefixes.items())
         self._normalise = NORMALISERS[rule.normalise]
+        self._parse = PARSERS[rule.parse] if rule.parse else None
+        self._kind_by = Selector(rule.kind_by.path) if rule.kind_by else None
+        self._kinds = rule.kind_by.kinds if rule.kind_by else {}
+        self._when = tuple(Criterion(condition) for condition in rule.when)
         pieces = _PLACE.split(rule.template) if rule.template else ["", rule.path, ""]
         self._pieces = tuple(pieces[::2])
-        self._selectors = tuple(Selector(text) for text in pieces[1::2])
-        if not self._selectors:
+        self._selectors = () if rule.id else tuple(Selector(text) for text in pieces[1::2])
+        if not self._selectors and not rule.id:
             raise ValueError("the template has no {argument}")
         if rule.template and any("[]" in selector.text for selector in self._selectors):
             raise ValueError("a template takes single values; [] is for paths")
         if any(not piece for piece in self._pieces[1:-1]):
             raise ValueError("two places of a template need something between them")
         self._separators = frozenset("".join(self._pieces[1:-1]))
-        self.roots = tuple(selector.root for selector in self._selectors)
-        self.required = not required.isdisjoint(self.roots)
+        own = tuple(selector.root for selector in self._selectors)
+        kind_by = () if self._kind_by is None else (self._kind_by.text,)
+        self.roots = own
+        self.texts = (*(one.text for one in self._selectors), *kind_by, *(test.text for test in self._when))
+        self.required = not required.isdisjoint(own) and not self._when
 
     def ids(self, arguments: dict[str, Any]) -> tuple[tuple[str, ...], str]:
         """(ids, problem): ``target_missing``, ``bad_target`` or ``too_many_targets``; with one, no id counts."""
+        found, problem = self.aims(arguments)
+        return tuple(name for _, name in found), problem
+
+    def aims(self, arguments: dict[str, Any]) -> tuple[tuple[tuple[str, str], ...], str]:
+        """As ``ids``, each with its kind before it."""
+        if self._when:
+            answers = [test.holds(arguments) for test in self._when]
+            if None in answers:
+                return (), "bad_target"
+            if not all(answers):
+                return (), ""
+        ids, problem = self._ids(arguments)
+        if problem or not ids:
+            return (), problem
+        kind = self._kind_of(arguments)
+        if kind is None:
+            return (), "bad_target"
+        return tuple((self._kind_by_prefix(name, kind), name) for name in ids), ""
+
+    def _kind_of(self, arguments: dict[str, Any]) -> str | None:
+        if self._kind_by is None:
+            return self.kind
+        found = self._kind_by.find(arguments)
+        if found == ():
+            return self.kind
+        return self._kinds.get(found[0]) if found is not None and len(found) == 1 and _is_text(found[0]) else None
+
+    def _kind_by_prefix(self, name: str, kind: str) -> str:
+        return next((other for prefix, other in self._prefixes if name.startswith(prefix)), kind)
+
+    def _ids(self, arguments: dict[str, Any]) -> tuple[tuple[str, ...], str]:
+        if self._fixed:
+            return (self._fixed,), ""
         if len(self._selectors) > 1:
             return self._from_template(arguments)
         found = self._selectors[0].find(arguments)
         if found is None:
             return (), "bad_target"
         if not found:
+            if self._default:
+                return (self._default,), ""
             return (), "target_missing" if self.required else ""
         if len(found) > MAX_TARGETS:
             return (), "too_many_targets"
         ids: dict[str, None] = {}
         for value in found:
-            text = self._text(value)
-            if text is None:
-                return (), "bad_target"
-            made = self._finish(f"{self._pieces[0]}{text}{self._pieces[1]}")
-            if made is None:
-                return (), "bad_target"
-            ids[made] = None
-        return tuple(ids), ""
+            for made in self._read(value):
+                if made is None:
+                    return (), "bad_target"
+                ids[made] = None
+        return (tuple(ids), "") if len(ids) <= MAX_TARGETS else ((), "too_many_targets")
+
+    def _read(self, value: Any) -> Iterator[str | None]:
+        """The ids that one value names; None among them: it is unclear."""
+        text = self._text(value)
+        texts = (text,) if self._parse is None or text is None else self._parse(text) or (None,)
+        for one in texts:
+            yield None if one is None else self._finish(f"{self._pieces[0]}{one}{self._pieces[1]}")
 
     def _from_template(self, arguments: dict[str, Any]) -> tuple[tuple[str, ...], str]:
         found = [selector.find(arguments) for selector in self._selectors]
@@ -185,3 +217,21 @@ class TargetSelector:
         if len(text) > MAX_ID or not text.isprintable() or text != text.strip():
             return None
         return self._normalise(text) or None
+
+
+def _check_names(rule: TargetRule) -> None:
+    if rule.normalise not in NORMALISERS:
+        known = ", ".join(sorted(name for name in NORMALISERS if name))
+        raise ValueError(f"normalise is one of {known}, or left out.{nearest(rule.normalise, NORMALISERS)}".rstrip("."))
+    if rule.parse and rule.parse not in PARSERS:
+        raise ValueError(f"parse is one of {', '.join(PARSERS)}.{nearest(rule.parse, PARSERS)}".rstrip("."))
+    if (rule.parse or rule.default) and not rule.path:
+        raise ValueError("parse and default go with path")
+    if rule.prefixes and rule.kind_by:
+        raise ValueError("prefixes and kind_by exclude each other")
+    if not all(rule.prefixes):
+        raise ValueError("an empty prefix says nothing")
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)

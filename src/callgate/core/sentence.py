@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from callgate.core.selectors import Selector
+from callgate.core.paths import Selector
 from callgate.core.visible import shorten
 
 MAX_VALUE = 80

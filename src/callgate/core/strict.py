@@ -94,8 +94,7 @@ class StrictReader:
                     self._value(info.item_type, item, f"{key}[{n}]", depth + 1) for n, item in enumerate(value)
                 )
             case inspect.UnionType():
-                (some,) = (t for t in info.types if not isinstance(t, inspect.NoneType))
-                return self._value(some, value, key, depth)
+                return self._value(_of_union(info, value), value, key, depth)
             case inspect.DictType():
                 if not isinstance(value, dict):
                     self.fail(key, "A table is wanted here.")
@@ -138,6 +137,17 @@ class StrictReader:
         if member is None:
             self.fail(key, f"Not a word for this key.{nearest(value, allowed)} Allowed: {listing(allowed)}.")
         return member
+
+
+def _of_union(info: inspect.UnionType, value: Any) -> inspect.Type:
+    """The member that the value is for: a table of two that are a table and a text."""
+    some = [member for member in info.types if not isinstance(member, inspect.NoneType)]
+    tables = [member for member in some if isinstance(member, inspect.StructType)]
+    return tables[0] if len(some) > 1 and tables and isinstance(value, dict) else _plainest(some)
+
+
+def _plainest(members: list[inspect.Type]) -> inspect.Type:
+    return next((member for member in members if not isinstance(member, inspect.StructType)), members[0])
 
 
 def _join(key: str, name: str) -> str:

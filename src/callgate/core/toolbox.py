@@ -9,11 +9,13 @@ from typing import Any, Protocol
 
 import msgspec
 
+from callgate.core.conditions import Criterion, tests_of
 from callgate.core.domains import DomainMap
 from callgate.core.headers import header_text, mirrored_headers
+from callgate.core.paths import Selector
 from callgate.core.receipt import ReceiptExtractor
 from callgate.core.schemas import UNUSABLE, PinnedSchema, SchemaError
-from callgate.core.selectors import MAX_TARGETS, Selector, TargetSelector
+from callgate.core.selectors import MAX_TARGETS, TargetSelector
 from callgate.core.sentence import Sentence
 from callgate.core.visible import all_visible, fold, scripts, visible
 from callgate.model.call import EVER_GOVERNED, TOOLS_CALL
@@ -96,7 +98,7 @@ class ToolProfile:
         self._header_selectors = tuple((header, Selector(path)) for header, path in self.headers)
         self._schema = _schema(schema, with_manifest=manifest is not None)
         self._domains = domains
-        self._last: tuple[object, list[tuple[tuple[str, ...], str]]] = (None, [])
+        self._last: tuple[object, list[tuple[tuple[tuple[str, str], ...], str]]] = (None, [])
         required = self._schema.required if self._schema else frozenset()
         self.classification = pin.classification if classified and manifest is None else None
         unknown = self.classification.tier if self.classification else Tier.EXECUTE
@@ -127,11 +129,11 @@ class ToolProfile:
                 findings.append(Finding(gate="schema", code=problem, effect=Effect.DENY, path=path, reason=reason))
         return tuple(findings)
 
-    def _aimed(self, arguments: dict[str, Any]) -> list[tuple[tuple[str, ...], str]]:
+    def _aimed(self, arguments: dict[str, Any]) -> list[tuple[tuple[tuple[str, str], ...], str]]:
         """What each target rule finds. One call asks twice, with the very same arguments, one after the other."""
         last, found = self._last
         if last is not arguments:
-            found = [selector.ids(arguments) for selector in self._targets]
+            found = [selector.aims(arguments) for selector in self._targets]
             self._last = (arguments, found)
         return found
 
@@ -148,11 +150,10 @@ class ToolProfile:
         if not self._targets:
             return _NO_TARGETS
         found: dict[tuple[str, str], Target] = {}
-        for selector, (names, _) in zip(self._targets, self._aimed(arguments), strict=True):
-            kind = selector.kind
-            for name in names:
-                if (kind, name) not in found:
-                    found[kind, name] = Target(kind=kind, id=name, domain=self._domains.of(kind, name))
+        for aims, _ in self._aimed(arguments):
+            for aim in aims:
+                if aim not in found:
+                    found[aim] = Target(kind=aim[0], id=aim[1], domain=self._domains.of(*aim))
         return tuple(found.values())
 
     def drift_key(self, arguments: dict[str, Any]) -> str:  # noqa: ARG002 - of methods it depends on them
@@ -182,12 +183,11 @@ class ToolProfile:
 
 
 class Aim(Protocol):
-    """Finds ids of one kind in the arguments; what TargetSelector does."""
+    """Finds what a call aims at in its arguments; what TargetSelector does."""
 
-    kind: str
     path: str
 
-    def ids(self, arguments: dict[str, Any]) -> tuple[tuple[str, ...], str]: ...
+    def aims(self, arguments: dict[str, Any]) -> tuple[tuple[tuple[str, str], ...], str]: ...
 
 
 class Toolbox:
@@ -273,20 +273,26 @@ def quarantined(names: list[str], *, blanks: bool = False) -> dict[str, str]:
 class ArgumentTier:
     """A compiled TierRule."""
 
-    __slots__ = ("_selector", "_values", "tier")
+    __slots__ = ("_tests", "texts", "tier")
 
     def __init__(self, rule: TierRule) -> None:
-        self._selector = Selector(rule.path)
-        self._values = frozenset(_typed(value) for value in rule.values)
+        """Raises ValueError for a rule that cannot compile or never holds."""
+        own = (rule,) if rule.path or tests_of(rule) else ()
+        conditions = (*own, *rule.when)
+        if not conditions:
+            raise ValueError("a condition is wanted: path and a test, or when")
+        self._tests = tuple(Criterion(condition) for condition in conditions)
+        self.texts = tuple(test.text for test in self._tests)
         self.tier = rule.tier
 
     def holds(self, arguments: dict[str, Any], *, raising: bool) -> bool:
-        """A rule that raises needs one value that matches, one that lowers needs all of them to."""
-        found = self._selector.find(arguments)
-        if not found:
-            return False
-        matches = (_typed(value) in self._values for value in found)
-        return any(matches) if raising else all(matches)
+        """A rule that lowers needs every value to pass for certain; one that raises needs one, and an odd one will do."""
+        if raising:
+            return all(test.might(arguments) for test in self._tests)
+        for test in self._tests:  # noqa: SIM110 - all() with a generator costs three times as much
+            if test.holds(arguments) is not True:
+                return False
+        return True
 
 
 class StateRead:
@@ -319,11 +325,6 @@ class StateRead:
             if value is not None:
                 made[name] = value
         return made
-
-
-def _typed(value: Any) -> tuple[str, Any]:
-    """True is not 1, and 1.0 is not 1: a rule means exactly what it says."""
-    return (type(value).__name__, value if isinstance(value, str | int | float | bool | None) else repr(value))
 
 
 def _definition(pin: ToolPin) -> dict[str, msgspec.Raw]:

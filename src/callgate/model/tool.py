@@ -4,6 +4,17 @@ from typing import Any
 
 from callgate.model.base import Fact
 from callgate.model.classification import Classification
+from callgate.model.manifest import (
+    Condition,
+    ConfirmRead,
+    DraftLane,
+    Narrowing,
+    PreRead,
+    SensitiveScope,
+    Step,
+    Variant,
+    WhoAmI,
+)
 from callgate.model.terms import Tier
 
 
@@ -20,6 +31,13 @@ class Target(Fact, frozen=True):
         return f"{self.kind}:{self.id}"
 
 
+class KindBy(Fact, frozen=True):
+    """The kind of a target by the value of another argument; a value that is not listed makes the target unclear."""
+
+    path: str
+    kinds: dict[str, str]
+
+
 class TargetRule(Fact, frozen=True):
     """Selects targets from arguments: ``path`` is a dotted argument path, ``[]`` walks an array.
 
@@ -30,7 +48,36 @@ class TargetRule(Fact, frozen=True):
     path: str = ""
     template: str = ""
     normalise: str = ""
-    """``posix_path`` (made absolute-looking and dot-free), ``lower``, or empty."""
+    """One of NORMALISERS in core/selectors.py, or empty."""
+    id: str = ""
+    """A fixed id, in place of path and template."""
+    parse: str = ""
+    """One of PARSERS in core/parsers.py: the id inside of a URL or a longer text. With ``path`` only."""
+    default: str = ""
+    """The id when the argument is absent."""
+    prefixes: dict[str, str] = {}
+    """Beginning of the value -> kind: ``#general`` is another kind than ``C024BE91L``."""
+    kind_by: KindBy | None = None
+    when: tuple[Condition, ...] = ()
+    """The rule counts when all hold; a condition on a value of an unexpected shape makes the target unclear."""
+
+
+class ItemFilter(Fact, frozen=True, kw_only=True):
+    """Where the items of an answer stand, and what each of them is. What is not inside is taken out and counted."""
+
+    items: str
+    """Path to the array of items, with ``[]`` at its end; ``[]`` alone: the answer itself is the array."""
+    target: TargetRule
+    """Its paths start at the item."""
+
+
+class Confinement(Fact, frozen=True, kw_only=True):
+    """How a search that names no target is kept from reaching everything; exactly one is set."""
+
+    narrow: Narrowing | None = None
+    filter: ItemFilter | None = None
+    refuse: str = ""
+    """Why it cannot be kept inside, for people."""
 
 
 class ReceiptRule(Fact, frozen=True):
@@ -45,6 +92,8 @@ class ReceiptRule(Fact, frozen=True):
     """Anchored regular expression with one named group ``value`` over the first text block."""
     argument: str = ""
     """Dotted argument path: the last resort."""
+    part: str = ""
+    """Like ``pattern``, over the value that ``structured`` or ``json_text`` found: a number at the end of a URL."""
 
 
 class PinRead(Fact, frozen=True):
@@ -54,12 +103,11 @@ class PinRead(Fact, frozen=True):
     arguments: dict[str, Any] = {}
 
 
-class TierRule(Fact, frozen=True):
-    """Tier by argument: if the value at ``path`` is one of ``values``, the tool has ``tier`` for this call."""
+class TierRule(Condition, frozen=True, kw_only=True):
+    """Tier by argument: when its own condition and all of ``when`` hold, the tool has ``tier`` for this call."""
 
-    path: str
-    values: tuple[Any, ...]
     tier: Tier
+    when: tuple[Condition, ...] = ()
 
 
 class ToolManifest(Fact, frozen=True):
@@ -74,11 +122,12 @@ class ToolManifest(Fact, frozen=True):
     sinks: tuple[str, ...] = ()
     """Dotted paths of arguments through which data can leave or effects be aimed."""
     trusted: tuple[str, ...] = ()
+    """Paths of result fields that hold the system's own facts; everything else is untrusted."""
     sensitive: tuple[str, ...] = ()
     receipt: tuple[ReceiptRule, ...] = ()
     state_pin: tuple[PinRead, ...] = ()
-    compensation: str = ""
-    """Name of the tool that undoes this one; empty: none."""
+    compensation: Step | str = ""
+    """The call that undoes this one, or the name of its tool alone; empty: none."""
     irreversible: bool = False
     admin: bool = False
     money: bool = False
@@ -87,6 +136,24 @@ class ToolManifest(Fact, frozen=True):
     """A search: without a target it reaches everything the account sees."""
     sets_session_target: bool = False
     """It chooses what later calls of the same session aim at, so it needs a session that no other caller is in."""
+    variants: tuple[str, ...] = ()
+    """Variants that have this tool; empty: all of them."""
+    untrusted: tuple[str, ...] = ()
+    """Paths inside of ``trusted`` ones that are not."""
+    scopes: tuple[SensitiveScope, ...] = ()
+    pre_read: PreRead | None = None
+    draft_lane: DraftLane | None = None
+    confirm: ConfirmRead | None = None
+    confine: Confinement | None = None
+    price_micro_usd: int | None = None
+    """Cost of one call; None: the integration's."""
+    concurrency: int | None = None
+    """Calls of this tool at once; None: the integration's."""
+
+    @property
+    def undone_by(self) -> str:
+        """Name of the tool that undoes this one; empty: none."""
+        return self.compensation if isinstance(self.compensation, str) else self.compensation.tool
 
 
 class Manifest(Fact, frozen=True):
@@ -95,14 +162,26 @@ class Manifest(Fact, frozen=True):
     integration: str
     title: str
     vendor: str
-    verified: bool
-    """False: it may only raise tiers above EXECUTE's default handling, never lower them."""
-    verified_against: str
-    verified_on: str
     stateful: bool
     per_person: bool
     tools: tuple[ToolManifest, ...]
+    verified: bool = False
+    """False: it may only raise tiers above EXECUTE's default handling, never lower them."""
+    verified_against: str = ""
+    verified_on: str = ""
     digest: str = ""
+    whoami: WhoAmI | None = None
+    price_micro_usd: int = 0
+    """Cost of one call, where a tool does not say otherwise."""
+    concurrency: int = 0
+    """Calls at once, where a tool does not say otherwise; 0: what the integration's config says."""
+    definitions: str = ""
+    """As in Variant."""
+    partial: bool = False
+    """As in Variant."""
+    variants: tuple[Variant, ...] = ()
+    variant: str = ""
+    """The variant that this is, after ``core.variants.of_variant``; empty in files."""
 
 
 class ToolPin(Fact, frozen=True):

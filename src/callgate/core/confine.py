@@ -1,0 +1,247 @@
+"""Searches that name no target: kept inside by their own query language, or by what their answers say of each item."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from callgate.core.paths import Selector
+from callgate.core.selectors import TargetSelector
+from callgate.model.answer import ToolResult
+from callgate.model.manifest import Narrowing, QueryStyle
+from callgate.model.tool import ItemFilter, Target
+
+MAX_QUERY = 4096
+MAX_NARROWED = 20
+"""Targets that one query is narrowed to."""
+_TOKEN = re.compile(r'(-?)([A-Za-z_]+:)?("[^"]*"|[^\s"]+)')
+_WORD = re.compile(r"[A-Za-z0-9@+._/#-]{1,256}")
+_BOOLEAN = frozenset({"and", "or", "not"})
+_UNPLAIN = frozenset("(){}[]|\\\x00")
+Aims = tuple[tuple[tuple[str, str], ...], str]
+
+
+class QueryNarrower:
+    """A compiled Narrowing; also an Aim, that finds the targets a query names already.
+
+    A query of words is narrowed, and its qualifiers are believed, only while it is plain: no parentheses, no braces, no
+    ``|``, and none of the words AND, OR and NOT, through any of which a part of it could get out of the qualifiers. An
+    expression is put into parentheses that it cannot close, and nothing but this form is believed.
+    """
+
+    __slots__ = ("_adds", "_beginnings", "_rule", "path")
+
+    def __init__(self, rule: Narrowing) -> None:
+        """Raises ValueError when it cannot compile."""
+        self._rule = rule
+        self.path = Selector(rule.argument).text
+        self._adds: dict[str, tuple[str, str]] = {}
+        self._beginnings: dict[str, str] = {}
+        if not rule.qualifiers:
+            raise ValueError("at least one qualifier is wanted")
+        for one in rule.qualifiers:
+            before, place, after = one.add.partition("{id}")
+            if not place or not before or "{" in before + after or "}" in before + after:
+                raise ValueError(f"{one.add!r} needs one {{id}} with text before it")
+            if one.kind in self._adds:
+                raise ValueError(f"{one.kind} has two qualifiers")
+            self._adds[one.kind] = (before, after)
+            if rule.style is QueryStyle.WORDS:
+                for beginning in (before, *one.also):
+                    if not re.fullmatch(r"[A-Za-z_]+:", beginning) or after:
+                        raise ValueError("a qualifier of a query of words is written key:{id}")
+                    if self._beginnings.setdefault(beginning.lower(), one.kind) != one.kind:
+                        raise ValueError(f"{beginning} means two kinds")
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        return frozenset(self._adds)
+
+    def aims(self, arguments: dict[str, Any]) -> Aims:
+        """What the query says of where it searches; nothing when it says nothing for certain."""
+        query = arguments.get(self.path)
+        if not isinstance(query, str) or len(query) > MAX_QUERY:
+            return (), ""
+        return (self._of_words(query) if self._rule.style is QueryStyle.WORDS else self._of_expression(query)), ""
+
+    def narrowed(self, arguments: dict[str, Any], targets: tuple[tuple[str, str], ...]) -> dict[str, Any] | None:
+        """The arguments with a query that reaches only these targets. None: it cannot be kept inside for certain."""
+        query = arguments.get(self.path)
+        query = "" if query is None else query
+        usable = [(kind, name) for kind, name in targets if kind in self._adds and _WORD.fullmatch(name)]
+        if not isinstance(query, str) or not usable or len(usable) > MAX_NARROWED:
+            return None
+        if len(usable) > 1 and not self._rule.several:
+            return None
+        added = self._rule.several.join(f"{self._adds[kind][0]}{name}{self._adds[kind][1]}" for kind, name in usable)
+        made = self._with(query, added)
+        if made is None or len(made) > MAX_QUERY:
+            return None
+        changed = {**arguments, self.path: made}
+        # What is believed of it afterwards has to be exactly what it was narrowed to.
+        return changed if set(self.aims(changed)[0]) == set(usable) else None
+
+    def _with(self, query: str, added: str) -> str | None:
+        if self._rule.style is QueryStyle.WORDS:
+            if query.strip() and _tokens(query) is None:
+                return None
+            return f"{query.strip()} {added}".strip()
+        if not query.strip():
+            return f"({added})"
+        return f"({query.strip()}) and ({added})" if _closed(query) else None
+
+    def _of_words(self, query: str) -> tuple[tuple[str, str], ...]:
+        tokens = _tokens(query)
+        if tokens is None:
+            return ()
+        found = []
+        for minus, key, value in tokens:
+            kind = self._beginnings.get(key.lower())
+            if kind is None or minus:
+                continue
+            name = value.strip('"')
+            if not _WORD.fullmatch(name):
+                return ()
+            found.append((kind, name))
+        if len(set(found)) > 1 and not self._rule.several:
+            return ()
+        return tuple(dict.fromkeys(found))
+
+    def _of_expression(self, query: str) -> tuple[tuple[str, str], ...]:
+        """Of ``(…) and (added)`` alone, where the first parenthesis closes right before ``and``."""
+        head, joined, tail = query.rpartition(") and (")
+        if not joined:
+            head, tail = "", query.removeprefix("(")
+        elif not head.startswith("(") or not _closed(head[1:]):
+            return ()
+        if not tail.endswith(")"):
+            return ()
+        parts = tail[:-1].split(self._rule.several) if self._rule.several else [tail[:-1]]
+        found = [self._in_expression(part) for part in parts]
+        return tuple(dict.fromkeys(one for one in found if one)) if all(found) else ()
+
+    def _in_expression(self, part: str) -> tuple[str, str] | None:
+        for kind, (before, after) in self._adds.items():
+            name = part[len(before) : len(part) - len(after)]
+            if part == f"{before}{name}{after}" and _WORD.fullmatch(name):
+                return kind, name
+        return None
+
+
+class AnswerFilter:
+    """A compiled ItemFilter."""
+
+    __slots__ = ("_items", "_target")
+
+    def __init__(self, rule: ItemFilter) -> None:
+        """Raises ValueError when it cannot compile."""
+        if rule.items != "[]" and (not rule.items.endswith("[]") or rule.items.count("[]") != 1):
+            raise ValueError("items is a path with [] at its end, or [] alone")
+        self._items = tuple(rule.items[:-2].split(".")) if rule.items != "[]" else ()
+        if self._items:
+            Selector(rule.items)
+        if rule.target.default or rule.target.id:
+            raise ValueError("the target of an item has no default and no fixed id")
+        self._target = TargetSelector(rule.target, frozenset())
+
+    def apply(self, result: bytes, inside: Callable[[str, str], bool]) -> tuple[bytes, int] | None:
+        """(the result without the items outside, how many were taken out). None: not every part of it can be judged.
+
+        ``result``: JSON of a CallToolResult. Every text block has to be JSON with the items; other blocks are refused.
+        """
+        try:
+            whole = msgspec.json.decode(result)
+            known = msgspec.json.decode(result, type=ToolResult)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+        if known.isError:
+            return None
+        removed = 0
+        blocks = whole.get("content")
+        for block in blocks if isinstance(blocks, list) else ():
+            if not isinstance(block, dict) or block.get("type") != "text" or not isinstance(block.get("text"), str):
+                return None
+            kept = self._text(block["text"], inside)
+            if kept is None:
+                return None
+            block["text"], count = kept
+            removed = max(removed, count)
+        if whole.get("structuredContent") is not None:
+            counted = self._strip(whole["structuredContent"], inside)
+            if counted is None:
+                return None
+            removed = max(removed, counted)
+        return msgspec.json.encode(whole), removed
+
+    def _text(self, text: str, inside: Callable[[str, str], bool]) -> tuple[str, int] | None:
+        try:
+            value = msgspec.json.decode(text)
+        except (msgspec.MsgspecError, RecursionError):
+            return None
+        count = self._strip(value, inside)
+        return None if count is None else (msgspec.json.encode(value).decode(), count)
+
+    def _strip(self, value: Any, inside: Callable[[str, str], bool]) -> int | None:
+        """Takes items out of ``value`` in place; how many. What stands beside the items stays."""
+        for name in self._items:
+            value = value.get(name) if isinstance(value, dict) else None
+        if not isinstance(value, list):
+            return None
+        kept = [item for item in value if self._inside(item, inside)]
+        count = len(value) - len(kept)
+        value[:] = kept
+        return count
+
+    def _inside(self, item: Any, inside: Callable[[str, str], bool]) -> bool:
+        """An item whose target is not told for certain is outside."""
+        if not isinstance(item, dict):
+            return False
+        aims, problem = self._target.aims(item)
+        return bool(aims) and not problem and all(inside(kind, name) for kind, name in aims)
+
+
+def searched(targets: tuple[Target, ...]) -> str:
+    """What was searched, one sentence for the reader of the answer."""
+    named = ", ".join(target.text for target in targets[:MAX_NARROWED])
+    return f"The rules allow named targets only, so this searched nothing but {named}."
+
+
+def withheld(count: int) -> str:
+    if not count:
+        return "Everything that was found lies inside the rules."
+    return f"{count} {'item lies' if count == 1 else 'items lie'} outside the rules and {'is' if count == 1 else 'are'} not shown."
+
+
+def _tokens(query: str) -> list[tuple[str, str, str]] | None:
+    """(minus, key, value) of every word of a plain query; None: it is not plain."""
+    if not query.isprintable() or query.count('"') % 2:
+        return None
+    unquoted = re.sub(r'"[^"]*"', '""', query)
+    if not _UNPLAIN.isdisjoint(unquoted):
+        return None
+    found = []
+    for match in _TOKEN.finditer(query):
+        if match[3].casefold() in _BOOLEAN:
+            return None
+        found.append((match[1], match[2] or "", match[3]))
+    return found
+
+
+def _closed(text: str) -> bool:
+    """Whether parentheses and quotes of an expression close inside of it, and never before they open."""
+    depth, quote = 0, ""
+    for char in text:
+        if char == "\\" or not char.isprintable():
+            return False
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote = char
+        elif char == "(":
+            depth += 1
+        elif char == ")":
+            depth -= 1
+            if depth < 0:
+                return False
+    return depth == 0 and not quote

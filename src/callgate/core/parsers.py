@@ -1,0 +1,173 @@
+"""Ids inside of longer texts: URLs of known products, mail addresses. Compiled by name from ``parse`` of a manifest.
+
+A parser gives every id that the text names, or None for a text that it does not know for certain; then the call's aim
+is unclear. None of them follows a link or asks anybody.
+"""
+
+import re
+from collections.abc import Callable
+from urllib.parse import parse_qs, urlsplit
+
+MAX_TEXT = 4096
+MAX_ADDRESSES = 500
+_ID = re.compile(r"[A-Za-z0-9_-]{3,200}")
+_UUID = re.compile(r"[0-9a-f]{32}")
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}")
+_NAMED_ADDRESS = re.compile(r'(?:[^<>,;"@]*|"[^"<>\\]*")\s*<([^<>\s]+)>')
+_LABEL = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+Ids = tuple[str, ...] | None
+
+
+def figma_url(text: str) -> Ids:
+    """The file key of ``https://www.figma.com/<kind>/<key>/…``; of a branch, the branch's; a bare key as it is."""
+    if _bare(text):
+        return (text,)
+    parts = _parts(text, "figma.com")
+    if (
+        parts is None
+        or len(parts) < 2
+        or parts[0] not in {"file", "design", "board", "slides", "make", "proto", "buzz"}
+    ):
+        return None
+    key = parts[3] if len(parts) > 3 and parts[2] == "branch" else parts[1]
+    return (key,) if _ID.fullmatch(key) else None
+
+
+def sentry_url(text: str) -> Ids:
+    """``<organization>/<issue>`` of an issue's URL, on sentry.io with the organization in host or path."""
+    split = _split(text)
+    if split is None:
+        return None
+    host, parts = split
+    if host == "sentry.io" and len(parts) >= 4 and parts[0] == "organizations" and parts[2] == "issues":
+        organization, issue = parts[1], parts[3]
+    elif host.endswith(".sentry.io") and host.count(".") == 2 and len(parts) >= 2 and parts[0] == "issues":
+        organization, issue = host.partition(".")[0], parts[1]
+    else:
+        return None
+    return (f"{organization}/{issue}",) if _LABEL.fullmatch(organization) and _LABEL.fullmatch(issue) else None
+
+
+def drive_url(text: str) -> Ids:
+    """The id of a file or folder of Google Drive, Docs, Sheets, Slides or Forms; a bare id as it is."""
+    if _bare(text):
+        return (text,)
+    split = _split(text)
+    if split is None or split[0] not in {"drive.google.com", "docs.google.com"}:
+        return None
+    parts = split[1]
+    for marker in ("d", "folders"):
+        if marker in parts[:-1]:
+            found = parts[parts.index(marker) + 1]
+            return (found,) if found != "e" and _ID.fullmatch(found) else None
+    asked = parse_qs(urlsplit(text).query).get("id", [])
+    return (asked[0],) if len(asked) == 1 and _ID.fullmatch(asked[0]) else None
+
+
+def github_url(text: str) -> Ids:
+    """``<owner>/<repository>``, lower case, of an URL on github.com or of that text itself."""
+    if text.count("/") == 1 and ":" not in text:
+        parts = text.split("/")
+    else:
+        found = _parts(text, "github.com")
+        if found is None or len(found) < 2:
+            return None
+        parts = found[:2]
+    owner, name = parts[0], parts[1].removesuffix(".git")
+    return (f"{owner}/{name}".lower(),) if _LABEL.fullmatch(owner) and _LABEL.fullmatch(name) else None
+
+
+def notion_id(text: str) -> Ids:
+    """The 32 hex characters of a page's, block's or database's id, with or without dashes, or at the end of its URL."""
+    plain = text.lower().replace("-", "")
+    if _UUID.fullmatch(plain):
+        return (plain,)
+    split = _split(text)
+    if split is None or not (
+        split[0] in {"notion.so", "www.notion.so", "app.notion.com"} or split[0].endswith(".notion.site")
+    ):
+        return None
+    last = split[1][-1].lower().replace("-", "") if split[1] else ""
+    # Another id in the query or fragment is another block: unclear which of them is meant.
+    if _UUID.fullmatch(last[-32:]) and not urlsplit(text).fragment and not urlsplit(text).query:
+        return (last[-32:],)
+    return None
+
+
+def addresses(text: str) -> Ids:
+    """Mail addresses, lower case, with commas or semicolons between, also as ``Name <address>``."""
+    found: dict[str, None] = {}
+    for part in re.split(r"[,;]", text):
+        one = part.strip()
+        if not one:
+            continue
+        named = _NAMED_ADDRESS.fullmatch(one)
+        one = named[1] if named else one
+        if not _ADDRESS.fullmatch(one) or len(found) >= MAX_ADDRESSES:
+            return None
+        found[one.lower()] = None
+    return tuple(found) or None
+
+
+def address_domains(text: str) -> Ids:
+    """Domains of the addresses that ``addresses`` finds."""
+    found = addresses(text)
+    return None if found is None else tuple(dict.fromkeys(one.rpartition("@")[2] for one in found))
+
+
+def url_host(text: str) -> Ids:
+    """The host of an http or https URL, lower case, with its port when it names one."""
+    split = _split(text, any_port=True)
+    return None if split is None else (split[0],)
+
+
+def words(text: str) -> Ids:
+    """Every id of a list with commas between."""
+    found = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    return found if all(found) else None
+
+
+PARSERS: dict[str, Callable[[str], Ids]] = {
+    "addresses": addresses,
+    "address_domains": address_domains,
+    "drive_url": drive_url,
+    "figma_url": figma_url,
+    "github_url": github_url,
+    "notion_id": notion_id,
+    "sentry_url": sentry_url,
+    "url_host": url_host,
+    "words": words,
+}
+
+
+def _bare(text: str) -> bool:
+    return _ID.fullmatch(text) is not None
+
+
+def _parts(text: str, host: str) -> list[str] | None:
+    split = _split(text)
+    return split[1] if split is not None and split[0] in {host, f"www.{host}"} else None
+
+
+def _split(text: str, *, any_port: bool = False) -> tuple[str, list[str]] | None:
+    """(host, parts of the path) of a plain http URL; None for one that programs could read differently."""
+    if (
+        len(text) > MAX_TEXT
+        or not text.isascii()
+        or not text.isprintable()
+        or any(char in text for char in ' \\"<>^`{|}')
+    ):
+        return None
+    try:
+        found = urlsplit(text)
+        port = found.port
+    except ValueError:
+        return None
+    if found.scheme not in {"http", "https"} or not found.hostname or "@" in found.netloc:
+        return None
+    if port is not None and not any_port:
+        return None
+    parts = [part for part in found.path.split("/") if part]
+    if "." in parts or ".." in parts or "%" in found.path:
+        return None
+    return (f"{found.hostname}:{port}" if port is not None else found.hostname), parts
