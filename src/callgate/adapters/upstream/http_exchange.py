@@ -297,6 +297,9 @@ class HttpExchange:
     async def _more_events(self, stream: Stream) -> None:
         """Read until there are events, or the stream was taken up again."""
         response = self._response
+        if stream.more():
+            await asyncio.sleep(0)  # others first: a server decides how much there is to read
+            return
         try:
             chunk = await response.chunk() if response is not None else b""
         except HttpFault as fault:
@@ -306,7 +309,7 @@ class HttpExchange:
             self._check_resumable(stream, None)
             stream.ended = True
             return
-        stream.ready.extend(stream.parser.feed(chunk))
+        stream.feed(chunk)
         self._reserve(stream.parser.held, self._channel.budget.most)
 
     def _relevant(self, event: SseEvent) -> Message | None:

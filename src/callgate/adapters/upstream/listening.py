@@ -13,7 +13,7 @@ from callgate.adapters.upstream import wire
 from callgate.adapters.upstream.http_client import HttpClient
 from callgate.adapters.upstream.http_connection import HttpRequest, HttpResponse
 from callgate.adapters.upstream.http_exchange import HttpExchange
-from callgate.adapters.upstream.sse import SseParser, SseTooLarge
+from callgate.adapters.upstream.sse import SseParser, SseTooLarge, pieces
 from callgate.core.jsonrpc import Message
 from callgate.flow.ports import Outbound, Wish
 from callgate.model.errors import UpstreamError
@@ -22,6 +22,8 @@ MAX_WAITING = 256
 MAX_EVENT = 1 << 20
 """Bytes of one notification."""
 HEAD_SECONDS = 15.0
+PAUSE_S = 0.01
+"""Between pieces of a chunk with many lines: nothing a server says here is urgent."""
 LISTEN = "subscriptions/listen"
 LIST_CHANGED = frozenset(f"notifications/{kind}/list_changed" for kind in ("tools", "prompts", "resources"))
 _LISTS = {"tools": "toolsListChanged", "prompts": "promptsListChanged", "resources": "resourcesListChanged"}
@@ -83,19 +85,24 @@ class HttpListening:
         parser = SseParser(MAX_EVENT)
         try:
             while self._response is not None and (chunk := await self._response.chunk()):
-                for event in parser.feed(chunk):
-                    message = self._parsed(event.data)
-                    if message is not None and message.is_response:
-                        return
-                    if message is None:
-                        continue
-                    if message.method in LIST_CHANGED:
-                        self._channel.list_changed()
-                    yield message
+                for number, piece in enumerate(pieces(chunk)):
+                    if number:
+                        await asyncio.sleep(PAUSE_S)
+                    for event in parser.feed(piece):
+                        message = self._parsed(event.data)
+                        if message is not None and message.is_response:
+                            return
+                        if message is not None:
+                            yield self._told(message)
         except (OSError, SseTooLarge):
             return
         finally:
             await self.close()
+
+    def _told(self, message: Message) -> Message:
+        if message.method in LIST_CHANGED:
+            self._channel.list_changed()
+        return message
 
     def _parsed(self, data: bytes) -> Message | None:
         """None: nothing for who listens. A response is the end of this stream (2026-07-28), the answer to an open

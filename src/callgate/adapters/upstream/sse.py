@@ -1,6 +1,7 @@
 """Server-sent events, as far as MCP uses them (WHATWG HTML, section 9.2.6 "interpreting an event stream")."""
 
 from collections import deque
+from collections.abc import Iterator
 
 from callgate.model.base import Fact
 
@@ -8,6 +9,12 @@ BOM = b"\xef\xbb\xbf"
 CR, LF = 0x0D, 0x0A
 LINE_COST = 64
 """Bytes that each data line counts for beside its own, so that an event of very many lines is bounded, too."""
+
+FEW_LINES = 256
+PIECE = 2048
+"""Bytes of a dense chunk that are taken at a time."""
+MAX_LINES = 1 << 18
+"""Of one exchange, empty ones and comments too."""
 
 
 class SseEvent(Fact, frozen=True):
@@ -107,6 +114,19 @@ class SseParser:
             self.retry_ms = int(value)
 
 
+def pieces(chunk: bytes) -> Iterator[bytes]:
+    """The chunk, cut when it has many lines: each costs something, however short it is."""
+    if lines_in(chunk) <= FEW_LINES:
+        yield chunk
+        return
+    for start in range(0, len(chunk), PIECE):
+        yield chunk[start : start + PIECE]
+
+
+def lines_in(chunk: bytes) -> int:
+    return chunk.count(b"\n") + chunk.count(b"\r")
+
+
 class Stream:
     """The events of one exchange, over all the connections they come by. Made only when there are any."""
 
@@ -116,3 +136,19 @@ class Stream:
         self.resumes = 0
         self.ended = False
         """The server has ended the connection that it answered on, and the next one is not asked for yet."""
+        self._pieces: Iterator[bytes] = iter(())
+        self._lines = 0
+
+    def feed(self, chunk: bytes) -> None:
+        """Take what came, its first piece at once; ``more`` takes the others. Raises SseTooLarge."""
+        self._lines += lines_in(chunk)
+        if self._lines > MAX_LINES:
+            raise SseTooLarge
+        self._pieces = pieces(chunk)
+        self.more()
+
+    def more(self) -> bool:
+        """Another piece of what came; False: there was none. Raises SseTooLarge."""
+        piece = next(self._pieces, b"")
+        self.ready.extend(self.parser.feed(piece))
+        return bool(piece)

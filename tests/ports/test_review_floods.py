@@ -1,0 +1,90 @@
+"""A server that floods: it gets no more of the gate than a turn among others."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from callgate.adapters.upstream.sse import MAX_LINES, SseParser
+from callgate.flow.ports import Wish
+from tests.fakes.servers.raw_http import END, chunk, result, stream
+from tests.ports.against_http import VERSION, against, answered, outcome, refused
+
+AT_ONCE = 4096
+"""Lines that may be taken in one turn of the loop."""
+EMPTY = (b":\n", b"\n", b"\r", b"data\n\n", b"data: x\n\n", b'data: {"jsonrpc":"2.0","method":"notifications/x"}\n\n')
+
+
+class Turns:
+    """How many lines were fed in each turn of the loop."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.most = 0
+        self._now = 0
+        feed = SseParser.feed
+
+        def counted(parser: SseParser, data: bytes) -> Any:
+            self._now += data.count(b"\n") + data.count(b"\r")
+            self.most = max(self.most, self._now)
+            return feed(parser, data)
+
+        monkeypatch.setattr(SseParser, "feed", counted)
+
+    async def watch(self) -> None:
+        while True:
+            self._now = 0
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("line", EMPTY)
+def test_a_flood_in_an_answer_leaves_the_loop_to_others(line: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    flood = chunk(line * (200_000 // len(line)))
+
+    async def body() -> None:
+        turns = Turns(monkeypatch)
+        watching = asyncio.create_task(turns.watch())
+        async with against(
+            answered(lambda number: stream() + flood + chunk(b"\n\ndata: " + result(number, "right") + b"\n\n") + END)
+        ) as (_, upstream):
+            assert "right" in await outcome(upstream)
+        watching.cancel()
+        assert turns.most <= AT_ONCE
+
+    asyncio.run(body())
+
+
+def test_an_answer_has_so_many_lines_and_no_more() -> None:
+    async def body() -> None:
+        flood = chunk(b":\n" * (MAX_LINES // 2 + 1))
+        async with against(
+            answered(lambda number: stream() + flood * 2 + chunk(b"data: " + result(number, "x") + b"\n\n"))
+        ) as (
+            _,
+            upstream,
+        ):
+            assert await outcome(upstream) == refused("too_large")
+
+    asyncio.run(body())
+
+
+@pytest.mark.parametrize("line", EMPTY[:2])
+def test_a_flood_on_a_standing_stream_leaves_the_loop_to_others(line: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    last = b'data: {"jsonrpc":"2.0","method":"notifications/tools/list_changed"}\n\n'
+
+    async def serve(_: Any, writer: asyncio.StreamWriter) -> None:
+        writer.write(stream() + chunk(line * 20_000) + chunk(b"\n\n" + last))
+        await writer.drain()
+
+    async def body() -> None:
+        turns = Turns(monkeypatch)
+        watching = asyncio.create_task(turns.watch())
+        async with against(serve) as (_, upstream):
+            listening = await upstream.listen(Wish(session="s", protocol=VERSION))
+            async for message in listening:
+                assert message.method == "notifications/tools/list_changed"
+                break
+            await listening.close()
+        watching.cancel()
+        assert turns.most <= AT_ONCE
+
+    asyncio.run(body())
