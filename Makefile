@@ -4,11 +4,13 @@ PYTHON ?= python3
 VENV := .venv
 GIT_VENV := .venv-git
 NODE_VENV := .venv-conformance
+FUZZ_VENV := .venv-fuzz
+SECONDS ?= 60
 PEER_VENVS := .venv-peers
 BIN := $(VENV)/bin
 QUIET := --quiet --disable-pip-version-check --no-input
 
-.PHONY: run test check types lint imports bench bench-peers bench-all peers conformance docs clean help
+.PHONY: run test check types lint imports fuzz bench bench-peers bench-all peers conformance docs clean help
 
 help:
 	@echo "make run     set up and start a gate on http://127.0.0.1:8700 (Ctrl-C stops it)"
@@ -19,6 +21,7 @@ help:
 	@echo "make bench-peers  make bench with those of them that are installed"
 	@echo "make bench-all  every benchmark, written to benchmarks/results.txt (about 30 minutes)"
 	@echo "make conformance  the public MCP suites, bare and through the gate, (Node comes along; half a minute)"
+	@echo "make fuzz TARGET=sse SECONDS=60  look for inputs that break a parser (docs/how-to/fuzz.md)"
 	@echo "make docs    write the generated reference again"
 
 run: $(VENV)/.run $(GIT_VENV)/.ready
@@ -61,11 +64,20 @@ $(PEER_VENVS)/%/.ready: requirements/peer-%.txt
 conformance: $(VENV)/.dev $(NODE_VENV)/.ready
 	@$(BIN)/python -m tests.conformance $(NODE_VENV) $(CONFORMANCE)
 
+fuzz: $(VENV)/.dev $(FUZZ_VENV)/.ready
+	@PYTHONPATH="$(CURDIR)/$(FUZZ_VENV)" nice -n 15 $(BIN)/python -m tests.fuzz "$(TARGET)" $(SECONDS)
+
+# atheris alone, beside the packages for development: a folder on the path, not an environment.
+$(FUZZ_VENV)/.ready: requirements/fuzz.txt $(VENV)/.dev
+	@echo "Installing atheris …"
+	@$(BIN)/pip install $(QUIET) --no-deps --upgrade --require-hashes --target $(FUZZ_VENV) -r requirements/fuzz.txt
+	@touch $@
+
 docs: $(VENV)/.dev
 	@$(BIN)/python tools/generate.py
 
 clean:
-	rm -rf $(VENV) $(GIT_VENV) $(NODE_VENV) $(PEER_VENVS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(GIT_VENV) $(NODE_VENV) $(FUZZ_VENV) $(PEER_VENVS) .fuzz build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # A virtual environment with the hashed lock; -I keeps the caller's own packages out.
 $(VENV)/bin/python:

@@ -33,14 +33,13 @@ def main(name: str, seconds: int, more: list[str]) -> None:
     learnt.mkdir(parents=True, exist_ok=True)
     found.mkdir(exist_ok=True)
     kept = HERE / "corpus" / name
-    words = HERE / "words" / f"{name}.dict"
     options = [
         f"-max_total_time={seconds}",
         "-timeout=20",
         "-rss_limit_mb=2000",
         f"-artifact_prefix={found}/{name}-",
         "-print_final_stats=1",
-        *([f"-dict={words}"] if words.exists() else []),
+        f"-dict={HERE / 'words.dict'}",
         *more,
         str(learnt),
         *([str(kept)] if kept.exists() else []),
