@@ -6,6 +6,7 @@ is unclear. None of them follows a link or asks anybody.
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from urllib.parse import parse_qs, urlsplit
 
 MAX_TEXT = 4096
@@ -14,7 +15,10 @@ _ID = re.compile(r"[A-Za-z0-9_-]{3,200}")
 _UUID = re.compile(r"[0-9a-f]{32}")
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}")
 _NAMED_ADDRESS = re.compile(r'(?:[^<>,;"@]*|"[^"<>\\]*")\s*<([^<>\s]+)>')
-_LABEL = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+_LABEL = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.-]{1,100}")
+"""A name that is no step in a path."""
+_HOST = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*|[0-9a-f:.]+:[0-9a-f:.]*")
+_PORTS = {"http": 80, "https": 443}
 Ids = tuple[str, ...] | None
 
 
@@ -56,12 +60,10 @@ def drive_url(text: str) -> Ids:
     if split is None or split[0] not in {"drive.google.com", "docs.google.com"}:
         return None
     parts = split[1]
-    for marker in ("d", "folders"):
-        if marker in parts[:-1]:
-            found = parts[parts.index(marker) + 1]
-            return (found,) if found != "e" and _ID.fullmatch(found) else None
-    asked = parse_qs(urlsplit(text).query).get("id", [])
-    return (asked[0],) if len(asked) == 1 and _ID.fullmatch(asked[0]) else None
+    found = {one for marker, one in pairwise(parts) if marker in {"d", "folders"}}
+    found.update(parse_qs(urlsplit(text).query).get("id", []))
+    one = found.pop() if len(found) == 1 else ""
+    return (one,) if one != "e" and _ID.fullmatch(one) else None
 
 
 def github_url(text: str) -> Ids:
@@ -116,7 +118,7 @@ def address_domains(text: str) -> Ids:
 
 
 def url_host(text: str) -> Ids:
-    """The host of an http or https URL, lower case, with its port when it names one."""
+    """The host of an http or https URL, lower case, with its port when it names another than the scheme's."""
     split = _split(text, any_port=True)
     return None if split is None else (split[0],)
 
@@ -165,8 +167,10 @@ def _split(text: str, *, any_port: bool = False) -> tuple[str, list[str]] | None
         return None
     if found.scheme not in {"http", "https"} or not found.hostname or "@" in found.netloc:
         return None
-    if port is not None and not any_port:
+    if (port is not None and not any_port) or port == 0 or not _HOST.fullmatch(found.hostname):
         return None
+    if port == _PORTS[found.scheme]:
+        port = None
     parts = [part for part in found.path.split("/") if part]
     if "." in parts or ".." in parts or "%" in found.path:
         return None

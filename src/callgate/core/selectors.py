@@ -17,6 +17,7 @@ from callgate.model.tool import TargetRule
 MAX_TARGETS = 1000
 MAX_ID = 4096
 _UUID = re.compile(r"[0-9a-f]{32}")
+_STEPS = frozenset({".", ".."})
 _PLACE = re.compile(r"\{([^{}]*)\}")
 
 
@@ -198,8 +199,8 @@ class TargetSelector:
             if not values:
                 return (), "target_missing"
             text = self._text(values[0])
-            # A separator inside a value would let two resources share one id.
-            if text is None or not self._separators.isdisjoint(text):
+            # A separator inside a value would let two resources share one id; so would a step in a path.
+            if text is None or text in _STEPS or not self._separators.isdisjoint(text):
                 return (), "bad_target"
             texts.append(text)
         made = self._pieces[0] + "".join(text + piece for text, piece in zip(texts, self._pieces[1:], strict=True))
@@ -216,7 +217,8 @@ class TargetSelector:
         # Invisible characters make two ids look like one to the person who approves.
         if len(text) > MAX_ID or not text.isprintable() or text != text.strip():
             return None
-        return self._normalise(text) or None
+        made = self._normalise(text)
+        return made if made and made == made.strip() else None
 
 
 def _check_names(rule: TargetRule) -> None:
