@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from callgate.core.conditions import tests_of
+from callgate.core.conditions import ArgumentTier, tests_of
 from callgate.core.confine import AnswerFilter, QueryNarrower
 from callgate.core.paths import Selector
 from callgate.core.receipt import ReceiptExtractor
@@ -12,7 +12,7 @@ from callgate.core.selectors import TargetSelector
 from callgate.core.sentence import Sentence
 from callgate.core.steps import ARGUMENTS, PRE_READ, RECEIPT, Slot, StepPlan, TextPlan
 from callgate.core.strict import nearest
-from callgate.core.toolbox import ArgumentTier, StateRead
+from callgate.core.toolbox import StateRead
 from callgate.model.manifest import Condition, ConfirmRead, DraftLane, Given, PreRead, Step, Variant, WhoAmI
 from callgate.model.terms import Tier
 from callgate.model.tool import Manifest, TargetRule, TierRule, ToolManifest

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from callgate.catalog.checks import conditions_of, plan_of, steps_of
-from callgate.core.conditions import typed
+from callgate.core.conditions import ArgumentTier, typed
 from callgate.core.selectors import TargetSelector
 from callgate.core.sentence import Sentence
 from callgate.core.steps import ARGUMENTS, TextPlan
 from callgate.core.strict import nearest
-from callgate.core.toolbox import ArgumentTier, StateRead
+from callgate.core.toolbox import StateRead
 from callgate.model.manifest import DraftLane, WhoAmI
 from callgate.model.tool import Manifest, ToolManifest
 

@@ -10,6 +10,7 @@ from callgate.core.paths import Selector
 from callgate.core.sql import DIALECTS, only_reads
 from callgate.core.strict import nearest
 from callgate.model.manifest import Condition, Given
+from callgate.model.tool import TierRule
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _Test = Callable[[tuple[Any, ...]], bool | None]
@@ -41,6 +42,31 @@ class Criterion:
         if found is None or self._test(found) is not False:
             return True
         return any(self._test((value,)) is not False for value in found)
+
+
+class ArgumentTier:
+    """A compiled TierRule."""
+
+    __slots__ = ("_tests", "texts", "tier")
+
+    def __init__(self, rule: TierRule) -> None:
+        """Raises ValueError for a rule that cannot compile or never holds."""
+        own = (rule,) if rule.path or tests_of(rule) else ()
+        conditions = (*own, *rule.when)
+        if not conditions:
+            raise ValueError("a condition is wanted: path and a test, or when")
+        self._tests = tuple(Criterion(condition) for condition in conditions)
+        self.texts = tuple(test.text for test in self._tests)
+        self.tier = rule.tier
+
+    def holds(self, arguments: dict[str, Any], *, raising: bool) -> bool:
+        """A rule that lowers needs every value to pass for certain; one that raises needs one, and an odd one will do."""
+        if raising:
+            return all(test.might(arguments) for test in self._tests)
+        for test in self._tests:  # noqa: SIM110 - all() with a generator costs three times as much
+            if test.holds(arguments) is not True:
+                return False
+        return True
 
 
 def tests_of(condition: Condition) -> list[str]:

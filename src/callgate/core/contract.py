@@ -13,6 +13,7 @@ from callgate.core.patterns import Patterns, pattern_problem
 from callgate.core.strict import StrictReader, nearest, read_toml
 from callgate.model.contract import Contract, Scope
 from callgate.model.errors import ConfigError
+from callgate.model.manifest import SensitiveScope
 from callgate.model.terms import Effect, Tier
 
 _NOT_IN_FILES = frozenset({"Contract.id", "Contract.parent"})
@@ -305,6 +306,14 @@ def _word(file: str, key: str, value: str) -> None:
 
 
 def _pattern(file: str, key: str, pattern: str) -> None:
-    reason = pattern_problem(pattern)
+    reason = pattern_problem(pattern) or _scope_problem(pattern)
     if reason:
         _fail(file, key, reason)
+
+
+def _scope_problem(pattern: str) -> str:
+    """A prohibition of a scope that there is not would never match."""
+    kind, _, scope = pattern.partition(":")
+    if kind != "scope" or "*" in scope or "{" in scope or scope in list(SensitiveScope):
+        return ""
+    return f"There is no such sensitive scope.{nearest(scope, SensitiveScope)} Allowed: {', '.join(SensitiveScope)}."

@@ -29,7 +29,7 @@ _UNKNOWN = ToolManifest(name="", tier=Tier.EXECUTE, say="")
 
 _NOT_ABOUT_TARGETS = frozenset(
     {"task_mismatch", "task_closed", "deadline_over", "task_needed", "not_your_rules", "not_this_runtime"}
-    | {"tier_above", "irreversible"}
+    | {"tier_above", "irreversible", "sensitive_scope"}
 )
 """Codes of the contract gate that leave targets and domains inside; any other one does not."""
 
@@ -77,7 +77,7 @@ class _Case:
     ) -> None:
         self.call = call
         self.tool = tool
-        self.manifest = tool.manifest if tool is not None else None
+        self.manifest = tool.manifest_at(call.tier) if tool is not None else None
         self.contract = contract
         self.rules = rules
         self.facts = facts

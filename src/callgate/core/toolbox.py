@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from callgate.core.conditions import Criterion, tests_of
+from callgate.core.conditions import ArgumentTier
+from callgate.core.confine import AnswerFilter, QueryNarrower
 from callgate.core.domains import DomainMap
 from callgate.core.headers import header_text, mirrored_headers
 from callgate.core.paths import Selector
@@ -17,12 +18,23 @@ from callgate.core.receipt import ReceiptExtractor
 from callgate.core.schemas import UNUSABLE, PinnedSchema, SchemaError
 from callgate.core.selectors import MAX_TARGETS, TargetSelector
 from callgate.core.sentence import Sentence
+from callgate.core.sql import load as load_parser
+from callgate.core.variants import meant
 from callgate.core.visible import all_visible, fold, scripts, visible
 from callgate.model.call import EVER_GOVERNED, TOOLS_CALL
 from callgate.model.decision import Finding
 from callgate.model.errors import ConfigError
 from callgate.model.terms import Effect, Tier
-from callgate.model.tool import Integration, IntegrationPin, Manifest, PinRead, Target, TierRule, ToolManifest, ToolPin
+from callgate.model.tool import (
+    Confinement,
+    Integration,
+    IntegrationPin,
+    Manifest,
+    PinRead,
+    Target,
+    ToolManifest,
+    ToolPin,
+)
 
 MAX_NAME = 128
 RESERVED = "callgate_"
@@ -45,13 +57,15 @@ class ToolProfile:
     neither listed nor callable; empty: it is both.
     ``listed``: the pinned tool object with our annotations in place of the vendor's. ``headers``:
     (``Mcp-Param-…``, dotted argument path). ``verified``: by a verified manifest. ``tier``: the highest it can have,
-    without a look at the arguments. ``method``: the protocol's method that it is used by.
+    without a look at the arguments. ``method``: the protocol's method that it is used by. ``narrower`` and
+    ``answer_filter``: how a search of it is kept inside; None: not that way. ``scopes``: as contracts name them.
     """
 
     __slots__ = (
         "_base",
         "_domains",
         "_extractor",
+        "_harmless",
         "_header_selectors",
         "_last",
         "_reads",
@@ -59,14 +73,17 @@ class ToolProfile:
         "_sentence",
         "_targets",
         "_tier_rules",
+        "answer_filter",
         "classification",
         "headers",
         "listed",
         "manifest",
         "method",
         "name",
+        "narrower",
         "pin",
         "quarantine",
+        "scopes",
         "tier",
         "verified",
     )
@@ -105,7 +122,9 @@ class ToolProfile:
         rules = manifest or ToolManifest(name=pin.name, tier=unknown, say="")
         try:
             self._tier_rules = tuple(ArgumentTier(rule) for rule in rules.tier_by)
-            self._targets: tuple[Aim, ...] = tuple(TargetSelector(rule, required) for rule in rules.targets)
+            self.narrower, self.answer_filter = _confined(rules.confine)
+            own = (TargetSelector(rule, required) for rule in rules.targets)
+            self._targets: tuple[Aim, ...] = (*own, *((self.narrower,) if self.narrower else ()))
             self._extractor = ReceiptExtractor(rules.receipt)
             self._reads = tuple(StateRead(read) for read in rules.state_pin)
             self._sentence = Sentence(rules.say) if manifest else None
@@ -114,6 +133,10 @@ class ToolProfile:
         self._base = rules.tier
         self.tier = max([rules.tier, *(rule.tier for rule in rules.tier_by)])
         self.listed = _listed(tool, self.tier, manifest)
+        self.scopes = tuple(f"scope:{scope.value}" for scope in rules.scopes)
+        self._harmless = manifest and msgspec.structs.replace(manifest, irreversible=False, admin=False, money=False)
+        if any(condition.sql for rule in rules.tier_by for condition in (rule, *rule.when)):
+            load_parser()
 
     def schema_findings(self, arguments: dict[str, Any]) -> tuple[Finding, ...]:
         """Findings of the pinned schema: paths and reasons, never values."""
@@ -144,6 +167,10 @@ class ToolProfile:
         given = [rule.tier for rule in self._tier_rules if rule.holds(arguments, raising=rule.tier > self._base)]
         raised = [tier for tier in given if tier > self._base]
         return max(raised or given, default=self._base)
+
+    def manifest_at(self, tier: Tier) -> ToolManifest | None:
+        """What the catalogue says of a call of this tier: one that only looks has none of the tool's worst marks."""
+        return self._harmless if tier is Tier.READ and self._base > Tier.READ else self.manifest
 
     def targets_of(self, arguments: dict[str, Any]) -> tuple[Target, ...]:
         """What the call touches, each once, in the order of the rules. A rule with a problem gives nothing."""
@@ -226,6 +253,7 @@ def compile_toolbox(
     """
     if pin is None:
         return Toolbox(integration, None, {})
+    manifest = meant(manifest, integration, pin.server_name)
     known = {tool.name: _as_trusted(tool, manifest) for tool in manifest.tools} if manifest else {}
     reasons = quarantined([tool.name for tool in pin.tools])
     if integration.command:
@@ -251,7 +279,26 @@ def _as_trusted(tool: ToolManifest, manifest: Manifest) -> ToolManifest:
     """An unverified manifest may only add caution."""
     if manifest.verified:
         return tool
-    return msgspec.structs.replace(tool, tier=Tier.EXECUTE, tier_by=(), compensation="", idempotent=False)
+    return msgspec.structs.replace(
+        tool,
+        tier=Tier.EXECUTE,
+        tier_by=(),
+        compensation="",
+        idempotent=False,
+        confine=None,
+        draft_lane=None,
+        confirm=None,
+        pre_read=None,
+    )
+
+
+def _confined(rule: Confinement | None) -> tuple[QueryNarrower | None, AnswerFilter | None]:
+    if rule is None:
+        return None, None
+    return (
+        QueryNarrower(rule.narrow) if rule.narrow is not None else None,
+        AnswerFilter(rule.filter) if rule.filter is not None else None,
+    )
 
 
 def quarantined(names: list[str], *, blanks: bool = False) -> dict[str, str]:
@@ -268,31 +315,6 @@ def quarantined(names: list[str], *, blanks: bool = False) -> dict[str, str]:
         elif folds[fold(name)] > 1 or (not name.isascii() and len(scripts(name)) > 1):
             reasons[name] = "look_alike"
     return reasons
-
-
-class ArgumentTier:
-    """A compiled TierRule."""
-
-    __slots__ = ("_tests", "texts", "tier")
-
-    def __init__(self, rule: TierRule) -> None:
-        """Raises ValueError for a rule that cannot compile or never holds."""
-        own = (rule,) if rule.path or tests_of(rule) else ()
-        conditions = (*own, *rule.when)
-        if not conditions:
-            raise ValueError("a condition is wanted: path and a test, or when")
-        self._tests = tuple(Criterion(condition) for condition in conditions)
-        self.texts = tuple(test.text for test in self._tests)
-        self.tier = rule.tier
-
-    def holds(self, arguments: dict[str, Any], *, raising: bool) -> bool:
-        """A rule that lowers needs every value to pass for certain; one that raises needs one, and an odd one will do."""
-        if raising:
-            return all(test.might(arguments) for test in self._tests)
-        for test in self._tests:  # noqa: SIM110 - all() with a generator costs three times as much
-            if test.holds(arguments) is not True:
-                return False
-        return True
 
 
 class StateRead:

@@ -5,7 +5,6 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from callgate.model.manifest import Variant
 from callgate.model.terms import Tier
 from callgate.model.tool import Integration, Manifest, ToolManifest
 
@@ -26,6 +25,11 @@ def recognised(manifest: Manifest, integration: Integration, server_name: str) -
     if not found:
         found = [one.name for one in manifest.variants if server_name and server_name in one.server_names]
     return found[0] if len(found) == 1 else None
+
+
+def meant(manifest: Manifest | None, integration: Integration, server_name: str) -> Manifest | None:
+    """What the manifest says of this very server."""
+    return manifest and of_variant(manifest, recognised(manifest, integration, server_name))
 
 
 def package_of(word: str) -> str:
@@ -64,10 +68,6 @@ def variants_of(manifest: Manifest) -> tuple[Manifest, ...]:
 
 def shown_name(manifest: Manifest) -> str:
     return f"{manifest.integration}/{manifest.variant}" if manifest.variant else manifest.integration
-
-
-def variant_named(manifest: Manifest, name: str) -> Variant | None:
-    return next((one for one in manifest.variants if one.name == name), None)
 
 
 def _strictest(tools: tuple[ToolManifest, ...]) -> tuple[ToolManifest, ...]:

@@ -8,6 +8,7 @@ from callgate.core.classify import classify
 from callgate.core.ledger.canonical import canonical, digest
 from callgate.core.methods import TEMPLATES_LIST, prompt_forms, with_methods
 from callgate.core.toolbox import Toolbox, compile_toolbox
+from callgate.core.variants import meant
 from callgate.flow.live import Connected
 from callgate.flow.ports import Discovered
 from callgate.flow.serving import Listing
@@ -121,7 +122,8 @@ def _pin_digest(pin: IntegrationPin) -> str:
 
 def connect(integration: Integration, pin: IntegrationPin | None, tenancy: Tenancy) -> Connected:
     """Compile an integration for serving. Everything that does not depend on a call happens here."""
-    manifest = tenancy.catalogue.of(integration, tenancy.live.bundle)
+    named = tenancy.catalogue.of(integration, tenancy.live.bundle)
+    manifest = meant(named, integration, pin.server_name if pin else "")
     domains = tenancy.live.domains
     tools = compile_toolbox(integration, pin, manifest, domains, classified=by_rules(integration, tenancy))
     toolbox = with_methods(tools, domains)

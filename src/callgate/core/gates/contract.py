@@ -54,6 +54,11 @@ def _prohibited(call: Call, contract: ContractRules, tool: ToolProfile | None, f
     if not contract.prohibited:
         return
     touched = [number for number, target in enumerate(call.targets) if contract.prohibited.match(target.text)]
+    if tool is not None and tool.scopes:
+        about = [scope for scope in tool.scopes if contract.prohibited.match(scope)]
+        if about:
+            reason = "The rules prohibit what this tool is about."
+            found.append(_deny("sensitive_scope", reason, ",".join(about)))
     if touched:
         found.append(_deny("prohibited", "The rules prohibit what this call touches.", _ordinals(touched)))
     if not call.targets and (_untold(tool) or _unsaid(tool)):
@@ -109,8 +114,10 @@ def _untold(tool: ToolProfile | None) -> bool:
 
 
 def _unsaid(tool: ToolProfile | None) -> bool:
-    """The tool touches something, and this call does not say what."""
-    return tool is not None and tool.manifest is not None and bool(tool.manifest.targets)
+    """The tool touches something, this call does not say what, and its answer will not be looked through for it."""
+    if tool is None or tool.manifest is None or tool.answer_filter is not None:
+        return False
+    return bool(tool.manifest.targets)
 
 
 def _may_roam(contract: ContractRules, tool: ToolProfile | None) -> bool:
