@@ -1,14 +1,21 @@
 """A server that floods: it gets no more of the gate than a turn among others."""
 
 import asyncio
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from callgate.adapters.secrets.refs import resolve
+from callgate.adapters.upstream.lines import Lines
 from callgate.adapters.upstream.sse import MAX_LINES, SseParser
+from callgate.adapters.upstream.stdio import StdioUpstream
 from callgate.flow.ports import Wish
+from callgate.model.tool import Integration
 from tests.fakes.servers.raw_http import END, chunk, result, stream
-from tests.ports.against_http import VERSION, against, answered, outcome, refused
+from tests.ports.against_http import LOG, VERSION, against, answered, call, outcome, refused
+from tests.ports.test_upstream import MachineClock
 
 AT_ONCE = 4096
 """Lines that may be taken in one turn of the loop."""
@@ -86,5 +93,61 @@ def test_a_flood_on_a_standing_stream_leaves_the_loop_to_others(line: bytes, mon
             await listening.close()
         watching.cancel()
         assert turns.most <= AT_ONCE
+
+    asyncio.run(body())
+
+
+FLOODING = """
+import json, os, sys
+line = sys.argv[1].encode().decode("unicode_escape").encode()
+for text in sys.stdin:
+    said = json.loads(text)
+    info = {"protocolVersion": "2025-11-25", "capabilities": {}, "serverInfo": {"name": "x", "version": "1"}}
+    if said["method"] == "tools/call":
+        os.write(1, line * (400_000 // len(line)))
+    if "id" in said:
+        answer = {"jsonrpc": "2.0", "id": said["id"], "result": info}
+        os.write(1, json.dumps(answer).encode() + b"\\n")
+    if said["method"] == "tools/call" and len(sys.argv) > 2:
+        sys.exit()
+"""
+
+
+@pytest.mark.parametrize("line", ["\\n", "{}\\n", '{"jsonrpc":"2.0","method":"notifications/x"}\\n'])
+@pytest.mark.parametrize("more", [(), ("exit",)])
+def test_a_child_that_floods_leaves_the_loop_to_others(
+    line: str, more: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most = 0
+    now = 0
+    feed = Lines.feed
+
+    def counted(lines: Lines, data: bytes) -> Any:
+        nonlocal most, now
+        now += data.count(b"\n")
+        most = max(most, now)
+        return feed(lines, data)
+
+    async def watch() -> None:
+        nonlocal now
+        while True:
+            now = 0
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(Lines, "feed", counted)
+
+    async def body() -> None:
+        command = (sys.executable, "-c", FLOODING, line, *more)
+        flooding = Integration(name="x", actor="a", command=command, confined=False)
+        upstream = StdioUpstream(flooding, resolve, MachineClock(), LOG, folder=tmp_path)
+        watching = asyncio.create_task(watch())
+        last = None
+        async for message in await upstream.open(call(protocol="")):
+            last = message
+        assert last is not None
+        assert b"serverInfo" in last.result
+        watching.cancel()
+        await upstream.close()
+        assert most <= AT_ONCE
 
     asyncio.run(body())

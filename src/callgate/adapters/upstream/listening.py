@@ -13,7 +13,8 @@ from callgate.adapters.upstream import wire
 from callgate.adapters.upstream.http_client import HttpClient
 from callgate.adapters.upstream.http_connection import HttpRequest, HttpResponse
 from callgate.adapters.upstream.http_exchange import HttpExchange
-from callgate.adapters.upstream.sse import SseParser, SseTooLarge, pieces
+from callgate.adapters.upstream.portions import pieces
+from callgate.adapters.upstream.sse import SseParser, SseTooLarge
 from callgate.core.jsonrpc import Message
 from callgate.flow.ports import Outbound, Wish
 from callgate.model.errors import UpstreamError

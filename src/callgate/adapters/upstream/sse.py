@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 
+from callgate.adapters.upstream.portions import lines_in, pieces
 from callgate.model.base import Fact
 
 BOM = b"\xef\xbb\xbf"
@@ -10,9 +11,6 @@ CR, LF = 0x0D, 0x0A
 LINE_COST = 64
 """Bytes that each data line counts for beside its own, so that an event of very many lines is bounded, too."""
 
-FEW_LINES = 256
-PIECE = 2048
-"""Bytes of a dense chunk that are taken at a time."""
 MAX_LINES = 1 << 18
 """Of one exchange, empty ones and comments too."""
 
@@ -112,19 +110,6 @@ class SseParser:
             self.last_id = value.decode("utf-8", "replace")
         elif field == b"retry" and value.isdigit() and len(value) < 10:
             self.retry_ms = int(value)
-
-
-def pieces(chunk: bytes) -> Iterator[bytes]:
-    """The chunk, cut when it has many lines: each costs something, however short it is."""
-    if lines_in(chunk) <= FEW_LINES:
-        yield chunk
-        return
-    for start in range(0, len(chunk), PIECE):
-        yield chunk[start : start + PIECE]
-
-
-def lines_in(chunk: bytes) -> int:
-    return chunk.count(b"\n") + chunk.count(b"\r")
 
 
 class Stream:

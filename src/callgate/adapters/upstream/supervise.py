@@ -5,12 +5,14 @@ import contextlib
 import logging
 import os
 import signal
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import cast
 
 from callgate.adapters.upstream import wire
 from callgate.adapters.upstream.confine import Launch
 from callgate.adapters.upstream.lines import Lines
+from callgate.adapters.upstream.portions import FEW_LINES, lines_in, pieces
 from callgate.flow.ports import Clock
 from callgate.model.errors import ConfigError, UpstreamError
 
@@ -20,6 +22,10 @@ STABLE_US = 60_000_000
 START_SECONDS = 30.0
 QUIET_END_SECONDS, TERM_SECONDS = 2.0, 2.0
 SILENT_SECONDS = 1.0
+BREATH_SECONDS = 0.001
+"""Between pieces of what a child says in very many lines."""
+REST_SECONDS = 0.5
+"""For what a child that ended has said in very many lines."""
 STDERR_BYTES = 64 * 1024
 MAX_UNSENT = 32 * 1024 * 1024
 """Bytes a child may leave unread before the gate sends it nothing more."""
@@ -50,6 +56,8 @@ class Child(asyncio.SubprocessProtocol):
         self._on_line = on_line
         self._lines = Lines(most)
         self._errors = errors
+        self._came: deque[bytes] = deque()
+        """Pieces that wait for their turn; nothing is read meanwhile."""
         self._stdin: asyncio.WriteTransport | None = None
         self._transport: asyncio.SubprocessTransport | None = None
         self._ending = False
@@ -68,7 +76,32 @@ class Child(asyncio.SubprocessProtocol):
         if fd == 2:
             self._errors.add(data)
             return
-        for line in self._lines.feed(data):
+        if not self._came and lines_in(data) <= FEW_LINES:
+            self._feed(data)
+            return
+        waits = bool(self._came)
+        self._came.extend(pieces(data))
+        if not waits:
+            self._read(on=False)
+            self._more()
+
+    def _more(self) -> None:
+        """A piece of what came; others first, before the next: the child decides how much there is to read."""
+        if self._came:
+            self._feed(self._came.popleft())
+        if self._came:
+            asyncio.get_running_loop().call_later(BREATH_SECONDS, self._more)
+        else:
+            self._read(on=True)
+
+    def _read(self, *, on: bool) -> None:
+        output = self._transport.get_pipe_transport(1) if self._transport is not None else None
+        if output is not None and not output.is_closing():
+            pipe = cast(asyncio.ReadTransport, output)
+            (pipe.resume_reading if on else pipe.pause_reading)()
+
+    def _feed(self, piece: bytes) -> None:
+        for line in self._lines.feed(piece):
             self._on_line(line, self._lines.skipped_id)
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
@@ -82,7 +115,12 @@ class Child(asyncio.SubprocessProtocol):
             self.signal_group(signal.SIGKILL)
 
     def process_exited(self) -> None:
-        self.exited.set()
+        if self._came:
+            # The rest of what it said, which may hold answers, stands in the pipe.
+            self._read(on=True)
+            asyncio.get_running_loop().call_later(REST_SECONDS, self.exited.set)
+        else:
+            self.exited.set()
 
     @property
     def unsent(self) -> int:
