@@ -262,3 +262,17 @@ def test_what_is_too_large_to_look_through_counts_as_execute():
 )
 def test_anything_may_come(definition):
     assert classify(definition).tier in (R, X)
+
+
+@pytest.mark.parametrize(
+    "name",
+    (
+        "fetch_and_store findOneAndDelete read_and_write check_and_set lookup_or_insert search_update view_create "
+        "list_add_member list_items_delete query_execute query_schedule count_reset poll_create compute_instance_delete "
+        "preview_deployment_create diff_apply describe_table_alter explore_publish is_active_toggle glob_delete "
+        "compare_branches_merge validate_fix ping_user show_notification simulate_click list_item_for_sale check_off_item "
+        "view_as_user extract_archive explain_and_run help_ticket_create getset search_index_rebuild alert_list_ack"
+    ).split(),
+)
+def test_looking_words_that_do_not_govern(name):
+    assert tier(name) is X

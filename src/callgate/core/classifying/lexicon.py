@@ -9,16 +9,36 @@ def _set(*lines: str) -> frozenset[str]:
 
 
 LOOKS = _set(
-    "get fetch retrieve describe lookup whoami inspect enumerate count summarize summarise discover display examine",
-    "explore obtain peek determine identify locate ping compare diff detect calculate compute estimate analyze analyse",
-    "explain preview suggest recommend translate parse extract introspect stat poll wait grep glob learn visualize",
-    "visualise render measure infer rank rerank tokenize decode lint validate predict forecast simulate scrape aggregate has is can",
-    "exists help",
+    "get fetch retrieve describe lookup whoami inspect enumerate summarize summarise discover examine explore obtain peek",
+    "determine identify locate compare detect calculate analyze analyse explain suggest recommend translate parse extract",
+    "introspect wait grep glob visualize visualise render infer rerank tokenize decode lint validate predict simulate",
+    "scrape has is can exists",
 )
 """Verbs that look and do nothing else."""
 
-LOOKS_OR_NAMES = _set("list search read view show find query check browse")
-"""Verbs that look, and nouns too: ``archive_list``, ``run_query``, ``share_view``."""
+GETS = _set("get fetch retrieve")
+"""Of LOOKS, those that govern whatever stands behind them: ``get_delete_markers``."""
+
+LOOKS_OR_NAMES = _set(
+    "list search read view show find query check browse display count compute diff estimate poll preview rank stat measure",
+    "forecast aggregate help ping",
+)
+"""Verbs that look, and nouns too: ``archive_list``, ``run_query``, ``share_view``, ``compute_instance_delete``."""
+
+OTHERWISE: dict[str, frozenset[str]] = {
+    "ping": _set("user member channel team person people everyone group role customer owner"),
+    "show": _set("notification modal dialog ad alert toast tv popup banner"),
+    "display": _set("notification modal dialog ad alert toast tv popup banner message screen"),
+    "simulate": _set("click key input press payment event touch swipe tap keystroke mouse"),
+    "extract": _set("archive zip tar fund"),
+    "obtain": _set("lock lease"),
+    "locate": _set("phone"),
+    "check": _set("off box checkbox"),
+    "read": _set("aloud"),
+    "view": _set("as"),
+    "list": _set("sale auction sell nft marketplace"),
+}
+"""A looking verb and words beside which it means something else: ``ping_user``, ``list_item_for_sale``."""
 
 CHANGES = _set(
     "create delete update remove add set put insert upsert write edit modify patch send append prepend replace rename",
@@ -50,7 +70,7 @@ CHANGES = _set(
     "turn change new rewrite draft propose request order charge log track review report monitor watch complain appeal train",
     "finetune tune pay clear submit crawl operate control actuate arm disarm ring page paste cut crop",
     "rotate flip sell settle close offer negotiate escort handle work act fix repair heal correct redact mask compress",
-    "unzip zip enforce relax whip abandon rescind retire sunset deprecate undelete untrash bounce opt",
+    "unzip zip enforce relax whip abandon rescind retire sunset deprecate undelete untrash bounce opt alter sale",
 )
 """Verbs that change something, at least when they govern a name. Some of them name things too."""
 

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from callgate.core.classifying.drafts import softer
 from callgate.core.classifying.lexicon import (
     CHANGES,
+    GETS,
     JOINS,
     LOOKS,
     LOOKS_OR_NAMES,
     MOSTLY_NAMES,
     NAMES_TOO,
     NOT_BEFORE_LIST,
+    OTHERWISE,
     TELLS,
     THINGS,
 )
@@ -20,8 +22,8 @@ from callgate.model.classification import Confidence
 from callgate.model.terms import Tier
 
 _STARTS = frozenset({"run", "test", "start", "trigger", "load", "process", "capture", "print", "copy", "sign", "use"})
+_TAKES_NAMES = frozenset({"list", "search", "find", "show", "describe"})
 _STRICT_ENDS = frozenset({"view", "query", "check", "show", "browse"})
-_POSTED_SEARCH = frozenset({"search", "query", "lookup", "find", "count"})
 
 
 class NameReading(Fact, frozen=True):
@@ -60,6 +62,9 @@ def read_name(
     if change is not None:
         return _changing(change)
     one = words[looks]
+    elsewhere = OTHERWISE.get(one.base, frozenset())
+    if any(other.base in elsewhere or other.text in elsewhere for other in words[looks + 1 :]):
+        return UNKNOWN
     pure = one.base in LOOKS
     if one.base in _STRICT_ENDS and looks == len(words) - 1 and looks and not _known(words[:looks], context):
         return UNKNOWN
@@ -102,20 +107,20 @@ def _before(words: Sequence[Word], at: int, looks: int) -> bool:
         return one.base in _STARTS and not last
     if look.base == "list":
         return one.base in NOT_BEFORE_LIST
-    if look.base in ("search", "read", "find"):
+    if look.base in TELLS or look.base in ("search", "read", "find"):
         return one.base not in MOSTLY_NAMES and not (one.base == "post" and last)
     return True
 
 
 def _after(words: Sequence[Word], at: int, looks: int) -> bool:
     one, look = words[at], words[looks]
-    if look.base in LOOKS:
+    if look.base in GETS:
         return False
     if one.base not in NAMES_TOO or (not look.plain and one.base not in MOSTLY_NAMES):
         return True
     if at < len(words) - 1 or one.base in MOSTLY_NAMES:
         return False
-    return looks > 0 or one.base in _STARTS or one.base in NOT_BEFORE_LIST
+    return looks > 0 or look.base not in _TAKES_NAMES or one.base in _STARTS or one.base in NOT_BEFORE_LIST
 
 
 def _without_look(words: Sequence[Word], context: frozenset[str], *, prefixed: bool) -> NameReading:
