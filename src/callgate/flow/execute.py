@@ -12,6 +12,7 @@ from callgate.core.jsonrpc import STREAM_ENDED, Message
 from callgate.core.rounds import read_asked
 from callgate.core.toolbox import ToolProfile
 from callgate.flow.asking import Asking
+from callgate.flow.confining import confined
 from callgate.flow.flight import Flight
 from callgate.flow.methods import ASKED, AWAY, meta_of, name_of, outcome_of, params_of
 from callgate.flow.ports import Exchange, Outbound, Relay, always
@@ -62,7 +63,8 @@ class Executor:
         watch.decision_id = flight.decided[-1]
         watch.sent_us = self._clock.monotonic_us()
         try:
-            response = await self._attempts(flight, relay)
+            # What a server says on the way is not looked through.
+            response = await self._attempts(flight, relay if flight.tool.answer_filter is None else _drop)
         except OutcomeUnknown as fault:
             self._came(flight, fault.code)
             reason = "closing" if flight.closing else "cancelled" if flight.cancelled else fault.code
@@ -257,6 +259,8 @@ class Executor:
 
     async def _finished(self, flight: Flight, response: Message, duration_us: int) -> Served | Failed:
         call, tool = flight.call, flight.tool
+        if tool.answer_filter is not None or (tool.narrower is not None and call.derived_from):
+            response = confined(self._tenancy, call, tool, response)
         outcome, problem = outcome_of(call.method, response)
         asked = self._asked(flight, response) if problem == ASKED else None
         if asked is not None:

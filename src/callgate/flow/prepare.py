@@ -32,6 +32,8 @@ class Prepared(Fact, frozen=True):
     """``Facts.contract_problem`` as far as known already."""
     continued: Continued | None = None
     """As in Request, opened."""
+    narrows: bool = False
+    """A narrower call comes in its place when nothing but its reach stops it."""
 
 
 class Caller(Fact, frozen=True):

@@ -9,6 +9,7 @@ from callgate.core.contract import ContractRules
 from callgate.core.decide import Rules, decide
 from callgate.core.toolbox import ToolProfile
 from callgate.flow.asking import client_behind, without_waiting
+from callgate.flow.confining import narrowed, only_too_wide
 from callgate.flow.denials import DenialLimit
 from callgate.flow.execute import Executor
 from callgate.flow.flight import Flight
@@ -96,20 +97,34 @@ class Runner:
             self._tenancy.log("call_refused_integrity", inflight.watch.where(fault.code))
             return not_recorded("integrity", "The ledger of this gate does not verify, so nothing is executed.")
 
-    async def _govern(self, request: Request, relay: Relay, inflight: Inflight) -> Answer:
+    async def _govern(self, request: Request, relay: Relay, inflight: Inflight, wider: str = "") -> Answer:
+        """``wider``: id of the call in whose place this one is judged, from the start."""
         connected = self._tenancy.live.connected.get(request.integration)
         if connected is None:
             return not_recorded("unknown_integration", "This gate has no such integration.")
         prepared, tool, rules = prepare(self._tenancy, request, connected)
         if request.continued is not None or (request.asks and request.inquire is None):
             prepared = as_round(prepared, request)
+        if wider:
+            prepared = msgspec.structs.replace(
+                prepared, call=msgspec.structs.replace(prepared.call, derived_from=wider)
+            )
         inflight.watch.call = prepared.call
         scribe = Scribe.begin(self._tenancy, prepared.call.id)
+        narrower = narrowed(self._tenancy, prepared, tool, rules)
+        if narrower is not None:
+            prepared = msgspec.structs.replace(prepared, narrows=True)
         try:
-            return await self._decide(request, prepared, tool, rules, connected, scribe, relay, inflight)
+            answer = await self._decide(request, prepared, tool, rules, connected, scribe, relay, inflight)
         finally:
             if inflight.alone:
                 del self._running[inflight.alone]
+                inflight.alone = ""
+        if narrower is None or not only_too_wide(answer):
+            return answer
+        return await self._govern(
+            msgspec.structs.replace(request, arguments=narrower), relay, inflight, prepared.call.id
+        )
 
     async def _decide(
         self,
