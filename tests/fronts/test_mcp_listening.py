@@ -299,3 +299,44 @@ def test_2_000_idle_streams_cost_little() -> None:
             stream.task.cancel()
 
     run(test, HTTP, per_credential=4_000, standing_per_credential=4_000)
+
+
+def test_what_waits_for_a_client_is_bounded_by_its_size() -> None:
+    """Several hundred streams of one login, a server that logs much, and nobody who takes it."""
+
+    async def test(front: McpFront, serving: FakeServing) -> None:
+        session = await session_of(front, serving)
+        seen = send(front, method="GET", headers={**session, **STREAM}, stuck=True)
+        while not serving.listening:
+            await asyncio.sleep(0)
+        listener = serving.listening[-1][0]
+        for _ in range(20):
+            listener.send(Heard(kind="message", params=b'{"level":"error","data":"%b"}' % (b"x" * 60_000)))
+        await asyncio.sleep(0)
+        # Let go: it looks everything up anew when it comes back.
+        async with asyncio.timeout(10):
+            while serving.listening:
+                await asyncio.sleep(0)
+        seen.leave()
+
+    run(test, HTTP)
+
+
+def test_a_subscription_that_is_refused_takes_nobodys_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("callgate.adapters.mcp.handshake._KEPT", 1)
+
+    async def test(front: McpFront, serving: FakeServing) -> None:
+        serving.script = subscribes
+        mine, other = await session_of(front, serving), await session_of(front, serving, token="ben")
+        reply = await ask(front, request("resources/subscribe", {"uri": "file:///mine"}), headers=mine)
+        assert "error" not in reply.json
+        for number in range(3):
+            asked = request("resources/subscribe", {"uri": f"file:///secret/{number}"})
+            refused = await ask(front, asked, headers=other, token="ben")
+            assert "error" in refused.json
+        seen, listener = await listening(front, serving, mine)
+        assert listener.uris == {"file:///mine"}
+        seen.leave()
+        await seen.wait()
+
+    run(test, HTTP)

@@ -191,3 +191,48 @@ def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         assert kept.find("t", f"{running[1].mark}-0") is None
 
     asyncio.run(test())
+
+
+def test_nobody_takes_the_room_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replays, "CALLS_OF_ONE", 2)
+    monkeypatch.setattr(replays, "BYTES_OF_ONE", 500)
+
+    async def test() -> None:
+        kept = Replays()
+        mine = kept.begin("mine", "ana")
+        assert mine is not None
+        mine.event(b"data: 1\n\n")
+        mine.end()
+        for _ in range(10):
+            other = kept.begin("theirs", "ben")
+            assert other is not None
+            other.event(b"data: " + b"x" * 300 + b"\n\n")
+            other.end()
+        assert kept.begin("theirs", "ben") is not None
+        assert kept.find("mine", f"{mine.mark}-0") is not None
+        assert [event async for event in mine.after(0)]
+        running = [kept.begin("more", "cleo") for _ in range(3)]
+        assert [one is None for one in running] == [False, False, True]
+        big = running[0]
+        assert big is not None
+        big.event(b"data: " + b"x" * 600 + b"\n\n")
+        big.end()
+        assert not [event async for event in big.after(0)]
+
+    asyncio.run(test())
+
+
+def test_two_who_come_back_at_once_both_get_the_answer() -> None:
+    async def test() -> None:
+        replay = Replays().begin("s")
+        assert replay is not None
+        replay.event(b"data: 1\n\n")
+        first = replay.after(0)
+        assert b"data: 1" in await anext(first)
+        replay.event(b"data: 2\n\n")
+        replay.end()
+        second = [event async for event in replay.after(0)]
+        assert len(second) == 2
+        assert [b"data: 2" in event for event in [event async for event in first]] == [True]
+
+    asyncio.run(test())

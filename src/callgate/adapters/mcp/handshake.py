@@ -205,7 +205,9 @@ class HandshakeEra:
             said = "A request with this id is still running in this session."
             return message.refuse(400, INVALID, said, {"reason": "duplicate_id"})
         if (turn.admitted.fields.text(VERSION) or turn.protocol) in _REPLAYED:
-            turn.stream.replays = partial(self._replays.begin, turn.sealed)
+            who = turn.admitted.credential.initiator
+            person = f"{who.tenant} {who.issuer} {who.subject}"
+            turn.stream.replays = partial(self._replays.begin, turn.sealed, person)
         self._running[key] = turn.stream
         try:
             await self._desk.run(turn, call)
@@ -215,22 +217,27 @@ class HandshakeEra:
 
     async def _subscribe(self, turn: Turn) -> HttpReply | None:
         """Judged and passed on like a read; from then on the session's standing stream brings changes of it."""
-        uri, kept = turn.message.params.get("uri"), self._subscribed
-        known = kept.get(turn.sealed)
-        if known is None:
-            if len(kept) >= _KEPT:
-                del kept[next(iter(kept))]
-            known = kept[turn.sealed] = set()
+        uri = turn.message.params.get("uri")
+        known = self._subscribed.get(turn.sealed, set())
         if isinstance(uri, str) and uri not in known and len(known) >= MOST_URIS:
             said = f"A session may subscribe to {MOST_URIS} resources; unsubscribe from one."
             return turn.message.refuse(200, BUSY, said, {"reason": "busy"})
         if isinstance(uri, str):
-            # Before the server knows of it, so that the first change is not missed.
+            # Before the server knows of it, so that who listens does not miss the first change.
             known.add(uri)
         refused = await self._call(turn)
-        if not turn.served and isinstance(uri, str):
+        if isinstance(uri, str):
             known.discard(uri)
+            if turn.served:
+                self._subscriptions(turn.sealed).add(uri)
         return refused
+
+    def _subscriptions(self, sealed: str) -> set[str]:
+        """Of this session; the oldest session's are forgotten when there are too many."""
+        kept = self._subscribed
+        if sealed not in kept and len(kept) >= _KEPT:
+            del kept[next(iter(kept))]
+        return kept.setdefault(sealed, set())
 
     async def _unsubscribe(self, turn: Turn) -> HttpReply | None:
         """Ends here at once. A local server is shared, so it is not told: somebody else may listen."""
@@ -265,7 +272,7 @@ class HandshakeEra:
             return full
         everything = admitted.integration == EVERYTHING
         wish = None if everything else Wish() if shown.bridged else Wish(session=session, protocol=protocol)
-        uris = self._subscribed.setdefault(sealed, set())
+        uris = self._subscriptions(sealed)
         self._listens.add(sealed)
         try:
             await self._standing.run(

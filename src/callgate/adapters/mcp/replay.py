@@ -17,17 +17,21 @@ RETRY_MS = 1_000
 MOST_CALLS = 1_024
 MOST_BYTES = 64 << 20
 """Of all events kept; what does not fit is not kept."""
+CALLS_OF_ONE = 128
+BYTES_OF_ONE = 8 << 20
+"""Of one person: nobody's answers are lost because somebody else lets go of many."""
 MOST_EVENTS = 64
 """Of one call; of more the oldest, which are progress and logs, are forgotten."""
 
 
 class Replay:
-    """The events of one call. ``sealed``: the session they belong to."""
+    """The events of one call. ``sealed``: the session they belong to; ``person``: whose it is."""
 
-    __slots__ = ("_came", "_events", "_number", "_owner", "mark", "over", "sealed", "size")
+    __slots__ = ("_came", "_events", "_number", "_owner", "mark", "over", "person", "sealed", "size")
 
-    def __init__(self, owner: "Replays", mark: str, sealed: str) -> None:
+    def __init__(self, owner: "Replays", mark: str, sealed: str, person: str) -> None:
         self._owner = owner
+        self.person = person
         self.mark = mark
         self.sealed = sealed
         self._events: deque[tuple[int, bytes]] = deque()
@@ -60,14 +64,16 @@ class Replay:
             self._owner.finished(self)
 
     async def after(self, number: int) -> AsyncIterator[bytes]:
-        """What came after that event and still comes."""
+        """What came after that event and still comes. Several may wait for it."""
         while True:
             self._came.clear()
-            for known, event in tuple(self._events):
-                if known > number:
-                    number = known
-                    yield event
-            if self.over and not self._came.is_set():
+            fresh = [one for one in self._events if one[0] > number]
+            for _, event in fresh:
+                yield event
+            if fresh:
+                number = fresh[-1][0]
+                continue
+            if self.over:
                 return
             await self._came.wait()
 
@@ -76,16 +82,21 @@ class Replays:
     def __init__(self) -> None:
         self._kept: dict[str, Replay] = {}
         self._size = 0
+        self._of: dict[str, tuple[int, int]] = {}
+        """(calls, bytes) by person."""
 
-    def begin(self, sealed: str) -> Replay | None:
+    def begin(self, sealed: str, person: str = "") -> Replay | None:
         """None: there are as many as are kept."""
-        if len(self._kept) >= MOST_CALLS:
-            done = next((replay for replay in self._kept.values() if replay.over), None)
+        mine = self._of.get(person, (0, 0))[0] >= CALLS_OF_ONE
+        if mine or len(self._kept) >= MOST_CALLS:
+            one = (replay for replay in self._kept.values() if replay.over and (not mine or replay.person == person))
+            done = next(one, None)
             if done is None:
                 return None
             self.forget(done)
         mark = secrets.token_hex(12)
-        replay = self._kept[mark] = Replay(self, mark, sealed)
+        replay = self._kept[mark] = Replay(self, mark, sealed, person)
+        self._count(replay, 1, 0)
         return replay
 
     def find(self, sealed: str, last: str) -> tuple[Replay, int] | None:
@@ -103,10 +114,13 @@ class Replays:
 
     def room(self, replay: Replay, size: int) -> bool:
         """Take room for an event, or give it back; False: there is none."""
-        if replay.mark not in self._kept or (size > 0 and self._size + size > MOST_BYTES):
+        _, mine = self._of.get(replay.person, (0, 0))
+        full = size > 0 and (self._size + size > MOST_BYTES or mine + size > BYTES_OF_ONE)
+        if full or replay.mark not in self._kept:
             return False
         replay.size += size
         self._size += size
+        self._count(replay, 0, size)
         return True
 
     def finished(self, replay: Replay) -> None:
@@ -115,4 +129,11 @@ class Replays:
     def forget(self, replay: Replay) -> None:
         if self._kept.pop(replay.mark, None) is not None:
             self._size -= replay.size
+            self._count(replay, -1, -replay.size)
             replay.size = 0
+
+    def _count(self, replay: Replay, calls: int, size: int) -> None:
+        had = self._of.get(replay.person, (0, 0))
+        self._of[replay.person] = (had[0] + calls, had[1] + size)
+        if not self._of[replay.person][0]:
+            del self._of[replay.person]

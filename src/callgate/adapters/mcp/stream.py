@@ -27,6 +27,7 @@ _BEGUN = b": listening\n\n"
 _LET_GO = b""
 """In the queue: the client is to come back for what follows."""
 _MAX_QUEUED = 64
+_MAX_QUEUED_BYTES = 512 << 10
 _MAX_TEXT = 1_000
 _MAX_LOG = 64 << 10
 """Bytes of one log message; a larger one is dropped."""
@@ -206,19 +207,19 @@ class ClientStream:
         """Send a message of the server's side of this call; False: it cannot be sent any more, or not now."""
         if self.phase is not StreamPhase.CALLING or self.quiet or self.stopped is not None:
             return False
-        if self._queue is not None and len(self._queue) >= _MAX_QUEUED:
-            return False
-        self._push(_event(message))
-        return True
+        return self._push(_event(message))
 
-    def _push(self, frame: bytes) -> None:
+    def _push(self, frame: bytes) -> bool:
+        """False: the client has not taken what came before, and no more is kept for it."""
         if self._queue is None:
             self._queue = deque()
-        if len(self._queue) >= _MAX_QUEUED:
-            return
-        self._queue.append(frame)
+        queue = self._queue
+        if queue and (len(queue) >= _MAX_QUEUED or sum(map(len, queue)) + len(frame) > _MAX_QUEUED_BYTES):
+            return False
+        queue.append(frame)
         if self._pump is None or self._pump.done():
-            self._pump = asyncio.get_running_loop().create_task(self._drain(self._queue))
+            self._pump = asyncio.get_running_loop().create_task(self._drain(queue))
+        return True
 
     async def _drain(self, queue: deque[bytes]) -> None:
         while queue:
