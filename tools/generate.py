@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT))
 from tools.codes import errors_page  # noqa: E402 - the path above makes the folder importable for a script
 from tools.generate_cli import render as cli_page  # noqa: E402
 from tools.generate_config import config_page  # noqa: E402
+from tools.generate_inventory import inventory_page, inventory_schema  # noqa: E402
 from tools.generate_manifest import cases_schema, manifest_schema  # noqa: E402
 
 
@@ -28,6 +29,8 @@ FILES: dict[str, Callable[[], str]] = {
     "docs/reference/errors.md": errors_page,
     "docs/reference/cli.md": cli_page,
     "docs/reference/config.md": config_page,
+    "docs/reference/inventory.md": inventory_page,
+    "docs/reference/inventory-schema.json": inventory_schema,
     "docs/reference/manifest-schema.json": manifest_schema,
     "docs/reference/cases-schema.json": cases_schema,
 }

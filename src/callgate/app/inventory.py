@@ -122,7 +122,7 @@ def _walk(task: InventoryTask, search: Search, homes: Sequence[str]) -> None:
     for project in task.projects:
         if project is not None and project not in homes:
             search.walk(project, home=_home_of(project, homes))
-    if task.root != Path("/") and not task.projects:
+    if task.root != Path("/") and task.home is None and not task.projects:
         for folder in search.workplaces():
             if folder not in homes:
                 search.walk(folder)
