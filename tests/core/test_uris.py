@@ -22,6 +22,10 @@ from callgate.core.uris import MAX_URI, resource_target, template_target
         ("wiki://home/%7Eana", "mcp.resource", ["x/wiki://home/~ana"]),
         ("wiki://home/a%2fb", "mcp.resource", ["x/wiki://home/a%2Fb", "x/wiki://home/a/b"]),
         ("db://t?q=%41", "mcp.resource", ["x/db://t?q=A"]),
+        ("https://%45vil.example/%41", "mcp.resource", ["x/https://evil.example/A"]),
+        ("https://A%2fB/c", "mcp.resource", ["x/https://a%2Fb/c", "x/https://a/b/c"]),
+        ("db://T?q=A/B", "mcp.resource", ["x/db://t?q=A/B"]),
+        ("db://T#A", "mcp.resource", ["x/db://t#A"]),
         ("db://t?path=../x", "mcp.resource", ["x/db://t?path=../x"]),
     ],
 )

@@ -14,6 +14,7 @@ MAX_URI = 4_000
 """Characters."""
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.DOTALL)
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+_AUTHORITY = re.compile(r"//[^/?#]*")
 _PLACE = re.compile(r"\{[^{}]*\}")
 _EMPTY = re.compile(r"/{2,}")
 _BROKEN = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -77,10 +78,11 @@ def _spellings(scheme: str, rest: str) -> tuple[str, ...] | None:
     """The normal form (RFC 3986 section 6.2.2), what its escapes stand for where that is something else, and both as
     servers read them that take a path with empty parts for one without.
     """
-    slashes = rest.startswith("//")
-    host, slash, path = rest[2:].partition("/") if slashes else ("", "", rest)
-    normal = f"{scheme}://{host.lower()}{slash}{path}" if slashes else f"{scheme}:{path}"
-    normal = _ESCAPE.sub(_plain, normal)
+    rest = _ESCAPE.sub(_plain, rest)
+    authority = _AUTHORITY.match(rest)
+    if authority is not None:
+        rest = _ESCAPE.sub(_plain, authority[0].lower()) + rest[authority.end() :]
+    normal = f"{scheme}:{rest}"
     decoded = _decoded(normal)
     if decoded is None:
         return None
