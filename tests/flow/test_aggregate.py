@@ -358,6 +358,25 @@ def test_a_server_that_may_keep_state_never_sees_two_callers_in_one_session() ->
     run(test())
 
 
+def test_who_opens_many_sessions_takes_none_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("callgate.flow.sessions.MOST", 6)
+    monkeypatch.setattr("callgate.flow.sessions.MOST_OF_ONE", 3)
+
+    async def test() -> None:
+        house, web = await wide_house(people=("ana", "ben"))
+        keep_state(house)
+        ben = {"credential": house.credential("ben"), "session": "mine"}
+        await everywhere(house, "web__git_status", **ben)
+        for number in range(12):
+            house.clock.ms += 1
+            assert isinstance(await everywhere(house, "web__git_status", session=f"s-{number}"), Served)
+            assert len(house.rooms.sessions) <= 4
+        await everywhere(house, "web__git_status", **ben)
+        assert web.sent[0].session == web.sent[-1].session
+
+    run(test())
+
+
 def test_the_task_and_not_the_clients_session_tells_sessions_apart() -> None:
     async def test() -> None:
         house, web = await wide_house()

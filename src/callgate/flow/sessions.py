@@ -23,6 +23,8 @@ from callgate.model.terms import TaskState
 
 MOST = 512
 """Sessions of one tenant at one time."""
+MOST_OF_ONE = 64
+"""Of one person with one runtime: the state that a server keeps for others is not lost by who opens many."""
 IDLE_MS = 10 * 60_000
 _STATELESS = ALL_ERAS[0]
 _CLIENT = {"name": "callgate", "version": __version__}
@@ -133,7 +135,7 @@ class GateSessions:
     async def _opened(self, key: Key, upstream: Upstream, eras: tuple[str, ...]) -> HeldSession:
         task = self._opening.get(key)
         if task is None:
-            self._make_room()
+            self._make_room(key)
             task = self._opening[key] = asyncio.get_running_loop().create_task(self._open(key, upstream, eras))
             task.add_done_callback(lambda _: self._opening.pop(key, None))
         return await asyncio.shield(task)
@@ -154,10 +156,13 @@ class GateSessions:
         held.used_ms = self._tenancy.clock.now_ms()
         return held
 
-    def _make_room(self) -> None:
-        if len(self._held) + len(self._opening) < MOST:
+    def _make_room(self, key: Key) -> None:
+        who = _who(key)
+        mine = [one for one in (*self._held, *self._opening) if who and _who(one) == who]
+        if len(mine) < MOST_OF_ONE and len(self._held) + len(self._opening) < MOST:
             return
-        idle = [held for held in self._held.values() if not held.users]
+        alone = len(mine) >= MOST_OF_ONE
+        idle = [held for held in self._held.values() if not held.users and (not alone or _who(held.key) == who)]
         if not idle:
             raise UpstreamError("The gate has as many sessions with servers as it takes.", code="busy")
         self._drop(min(idle, key=lambda held: held.used_ms))
@@ -187,6 +192,11 @@ class GateSessions:
         task = asyncio.get_running_loop().create_task(work)
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
+
+
+def _who(key: Key) -> Key:
+    """Issuer, subject and runtime; empty: the session is nobody's own."""
+    return key[2:5]
 
 
 def _key(connected: Connected, call: Call, client: str) -> Key:
