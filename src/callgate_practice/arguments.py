@@ -17,6 +17,7 @@ SCHEMAS: dict[str, JSON] = {
     "strings": {"type": "array", "items": {"type": "string"}},
     "numbers": {"type": "array", "items": {"type": "number"}},
     "objects": {"type": "array", "items": {"type": "object"}},
+    "list": {"type": "array", "items": {}},
     "any": {},
 }
 TYPES: dict[str, tuple[type, ...]] = {
@@ -28,6 +29,7 @@ TYPES: dict[str, tuple[type, ...]] = {
     "strings": (list,),
     "numbers": (list,),
     "objects": (list,),
+    "list": (list,),
 }
 ITEMS: dict[str, type | tuple[type, ...]] = {"strings": str, "numbers": (int, float), "objects": dict}
 

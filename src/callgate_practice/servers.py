@@ -10,14 +10,20 @@ SERVERS = {
     "gmail": "A mailbox as Google's own server shows it: threads, labels, drafts; it cannot send.",
     "gmail-workspace": "The same mailbox as the community's server shows it, which sends.",
     "google-drive": "Folders, files and who may see them.",
+    "figma": "Design files, components and variables of two teams.",
+    "notion": "Pages, blocks, data sources and comments.",
     "slack": "Channels, direct messages, canvases and drafts.",
+    "cloudflare": "Databases, buckets, namespaces and workers of an account.",
 }
 MODULES = {
     "github": "github",
     "gmail": "gmail",
     "gmail-workspace": "workspace.gmail",
     "google-drive": "workspace.files",
+    "figma": "figma",
+    "notion": "notion",
     "slack": "slack",
+    "cloudflare": "cloudflare",
 }
 
 

@@ -10,7 +10,8 @@ from callgate_practice.world import World
 
 Run = Callable[[World, JSON], JSON]
 HINTS = {"r": "readOnlyHint", "d": "destructiveHint", "i": "idempotentHint", "o": "openWorldHint"}
-READ = "r+"
+MISFITS = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+"""What comes of members deep in the arguments that are of another shape than the schema could say."""
 WRAPPED: JSON = {"type": "object", "properties": {"result": {"type": "string"}}, "required": ["result"]}
 """Output schema of servers that wrap prose in an object."""
 
@@ -43,7 +44,7 @@ class Toolset:
     """``server``: its name in practice; ``catalog``: files of the definitions that its names come from.
 
     ``populate`` makes the default world; ``volatile`` are members that every change moves (times, versions), which a
-    comparison leaves out.
+    comparison leaves out. ``fail``: how a refusal looks; one vendor's says it in the text alone.
     """
 
     def __init__(
@@ -54,12 +55,14 @@ class Toolset:
         *,
         catalog: tuple[str, ...],
         volatile: frozenset[str] = frozenset(),
+        fail: Callable[[str], JSON] = failed,
     ) -> None:
         self.server = server
         self.title = title
         self.populate = populate
         self.catalog = catalog
         self.volatile = volatile
+        self.fail = fail
         self.tools: dict[str, PracticeTool] = {}
 
     def tool(
@@ -81,4 +84,6 @@ class Toolset:
                 arguments.check(tool.arguments, given)
                 return tool.run(world, given)
         except ToolFailure as fault:
-            return failed(str(fault))
+            return self.fail(str(fault))
+        except MISFITS as fault:
+            return self.fail(f"invalid arguments ({type(fault).__name__})")
