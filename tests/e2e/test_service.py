@@ -17,6 +17,7 @@ import pytest
 from callgate.adapters.home.unit import ServicePlan, unit_text
 from callgate.adapters.upstream import confine_exec
 from callgate.app.notify import Notifier
+from callgate.app.service import changeable
 from callgate.model.errors import ConfigError
 from tests.e2e.harness import CALLGATE, PASSPHRASE, ROOT, SERVERS, free_port
 
@@ -44,6 +45,28 @@ def test_systemd_takes_the_unit_and_finds_it_hard(tmp_path, plan):
     assert (found.returncode, found.stderr) == (0, ""), found.stderr
     hard = command("systemd-analyze", "security", "--offline=yes", "--threshold=20", "--no-pager", str(unit))
     assert hard.returncode == 0, hard.stdout[-300:]
+
+
+def test_what_others_can_change_is_not_run_as_the_gate(tmp_path):
+    mine, program = os.geteuid(), tmp_path / "bin" / "callgate"
+    program.parent.mkdir(mode=0o755)
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    link = tmp_path / "link"
+    link.symlink_to(program)
+    assert changeable(program, mine) is None
+    assert changeable(link, mine) is None
+    for path in (program, program.parent):
+        mode = path.stat().st_mode
+        for more in (0o020, 0o002):
+            path.chmod(mode | more)
+            assert changeable(program, mine) == path
+            assert changeable(link, mine) == path
+        path.chmod(mode)
+    assert changeable(program, mine + 1) is not None or mine == 0
+    if mine == 0:
+        os.chown(program, 4242, -1)
+        assert changeable(link, mine) == program
 
 
 def test_print_needs_nothing(tmp_path):

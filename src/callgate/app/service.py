@@ -3,10 +3,14 @@
 import os
 import pwd
 import shutil
+import stat
 import subprocess
+import sys
+import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 
+import callgate
 from callgate.adapters.home.unit import ServicePlan, unit_text
 from callgate.flow.views import ServiceView
 from callgate.model.errors import ConfigError
@@ -26,6 +30,7 @@ def install(
     done: list[str] = []
     who = _user(plan, done)
     _runs(plan, who)
+    _kept_from_others(plan, who)
     _folder(Path(plan.home).parent, who)
     if not (Path(plan.home) / "config.toml").exists():
         _init(plan, who, account=account, people=people, passphrase_fd=passphrase_fd)
@@ -92,6 +97,30 @@ def _runs(plan: ServicePlan, who: pwd.struct_passwd) -> None:
             file=plan.program,
             hint="Install Callgate, and the Python it uses, where every user can read it, such as /opt/callgate.",
         ) from fault
+
+
+def _kept_from_others(plan: ServicePlan, who: pwd.struct_passwd) -> None:
+    """Whoever can change what the gate runs is the gate: its keys, and every yes."""
+    code = Path(callgate.__file__).parent
+    folders = (Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib"))
+    for path in (Path(plan.program), Path(sys.executable), *folders, *code.rglob("*.py")):
+        found = changeable(path, who.pw_uid)
+        if found is not None:
+            raise ConfigError(
+                "Somebody else can change what the service would run.",
+                file=str(found),
+                hint="Install Callgate as root, where nobody else can write, such as /opt/callgate.",
+            )
+
+
+def changeable(path: Path, uid: int) -> Path | None:
+    """What of this path, of what it links to and of the folders above them somebody but root and ``uid`` can change."""
+    for one in dict.fromkeys((path, *path.parents, path.resolve(), *path.resolve().parents)):
+        found = one.lstat()
+        open_to_others = found.st_mode & 0o022 and not stat.S_ISLNK(found.st_mode) and not found.st_mode & stat.S_ISVTX
+        if found.st_uid not in (0, uid) or open_to_others:
+            return one
+    return None
 
 
 def _folder(folder: Path, who: pwd.struct_passwd) -> None:
