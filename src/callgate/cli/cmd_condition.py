@@ -28,7 +28,8 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
         screens.say(f"Stopped: {screens.halted(halt.scope, halt.what)} ({halt.reason or 'no reason given'}). {halt.id}")
     for doubt in found.doubts:
         when = screens.moment(doubt.at_ms)
-        screens.say(f"In doubt: {doubt.integration}/{doubt.tool} at {when} may have happened. {doubt.call}")
+        look = f" {doubt.look} shows whether it did." if doubt.look else ""
+        screens.say(f"In doubt: {doubt.integration}/{doubt.tool} at {when} may have happened.{look} {doubt.call}")
     for warning in found.warnings:
         screens.show(Text.assemble(("Warning: ", "yellow"), screens.cell(f"{warning.text} {warning.todo}")))
 

@@ -2,10 +2,14 @@
 
 from typing import Any
 
+import msgspec
+
 from callgate.core.paths import Selector
 from callgate.core.receipt import content_of
 from callgate.core.steps import NotMadeError, StepPlan, TextPlan
 from callgate.model.manifest import ConfirmRead
+
+MAX_SHOWN = 1000
 
 
 class ConfirmPlan:
@@ -19,6 +23,14 @@ class ConfirmPlan:
         self.step = StepPlan(rule)
         self._path = Selector(rule.path)
         self._equals = TextPlan(rule.equals) if rule.equals else None
+
+    def advice(self, arguments: dict[str, Any]) -> str:
+        """What to call to see whether it happened, for who made the call; empty: it cannot be said from these."""
+        try:
+            made = msgspec.json.encode(self.step.make(arguments), order="sorted").decode()
+        except (NotMadeError, msgspec.MsgspecError, TypeError, UnicodeError):
+            return ""
+        return f"Look with {self.step.tool} whether it happened, arguments {made}." if len(made) <= MAX_SHOWN else ""
 
     def happened(self, arguments: dict[str, Any], result: bytes) -> bool | None:
         """None: the answer cannot be read, so it says nothing."""

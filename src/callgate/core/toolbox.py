@@ -11,6 +11,7 @@ import msgspec
 
 from callgate.core.conditions import ArgumentTier
 from callgate.core.confine import AnswerFilter, QueryNarrower
+from callgate.core.confirming import ConfirmPlan
 from callgate.core.domains import DomainMap
 from callgate.core.headers import header_text, mirrored_headers
 from callgate.core.paths import Selector
@@ -59,6 +60,7 @@ class ToolProfile:
     (``Mcp-Param-…``, dotted argument path). ``verified``: by a verified manifest. ``tier``: the highest it can have,
     without a look at the arguments. ``method``: the protocol's method that it is used by. ``narrower`` and
     ``answer_filter``: how a search of it is kept inside; None: not that way. ``scopes``: as contracts name them.
+    ``confirm``: the read that shows whether a lost call happened; None: none is known.
     """
 
     __slots__ = (
@@ -75,6 +77,7 @@ class ToolProfile:
         "_tier_rules",
         "answer_filter",
         "classification",
+        "confirm",
         "headers",
         "listed",
         "manifest",
@@ -128,6 +131,7 @@ class ToolProfile:
             self._extractor = ReceiptExtractor(rules.receipt)
             self._reads = tuple(StateRead(read) for read in rules.state_pin)
             self._sentence = Sentence(rules.say) if manifest else None
+            self.confirm = ConfirmPlan(rules.confirm) if rules.confirm else None
         except ValueError as fault:
             raise ConfigError(f"The manifest cannot be used: {fault}.", key=f"tools.{visible(pin.name)}") from fault
         self._base = rules.tier

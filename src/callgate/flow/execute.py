@@ -17,6 +17,7 @@ from callgate.flow.flight import Flight
 from callgate.flow.methods import ASKED, AWAY, meta_of, name_of, outcome_of, params_of
 from callgate.flow.ports import Exchange, Outbound, Relay, always
 from callgate.flow.prepare import is_idempotent
+from callgate.flow.refusals import in_doubt
 from callgate.flow.sessions import GateSessions
 from callgate.flow.tenancy import Tenancy
 from callgate.model.answer import Failed, Served, ToolResult
@@ -322,8 +323,12 @@ class Executor:
         call = flight.call
         flight.watch.outcome = "unknown"
         event = self._tenancy.event(CallUnknown(reason=reason), call=call.id)
+        confirm = flight.tool.confirm
         answer = in_doubt(
-            call.id, "outcome_unknown", "The request was sent and no answer came. The effect may have happened."
+            call.id,
+            "outcome_unknown",
+            "The request was sent and no answer came. The effect may have happened.",
+            confirm.advice(call.arguments) if confirm is not None else "",
         )
         changes, sealed = flight.epilogue(answer) if flight.epilogue else ((), ())
         doubt = msgspec.structs.replace(flight.opened, unknown=True)
@@ -354,16 +359,6 @@ class Executor:
         else:
             live.opened(doubt)
         return answer
-
-
-def in_doubt(call_id: str, code: str, reason: str) -> Failed:
-    return Failed(
-        call_id=call_id,
-        code=code,
-        reason=reason,
-        unknown=True,
-        next="Do not repeat it blindly: look in the target first. The call is listed by `callgate status`.",
-    )
 
 
 def _next(flight: Flight, code: str, *, sent: bool) -> str:

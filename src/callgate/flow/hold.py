@@ -5,12 +5,13 @@ import asyncio
 import msgspec
 
 from callgate.core.toolbox import ToolProfile
-from callgate.flow.execute import Executor, in_doubt
+from callgate.flow.execute import Executor
 from callgate.flow.flight import Flight
 from callgate.flow.hold_rows import counter, held, hold_digest, place, release, row
 from callgate.flow.live import OPEN_HOLDS
 from callgate.flow.methods import method_of, pending_next
 from callgate.flow.prepare import Prepared, equal, sticky
+from callgate.flow.refusals import in_doubt
 from callgate.flow.rows import noun
 from callgate.flow.scribe import Scribe, question_ref
 from callgate.flow.tenancy import Tenancy

@@ -4,6 +4,7 @@ import json
 
 import msgspec
 
+from callgate.core.steps import PRE_READ, RECEIPT, StepPlan
 from callgate.flow.admin import Ballot
 from callgate.flow.desk import Desk, missing
 from callgate.flow.explain import context_of
@@ -14,12 +15,14 @@ from callgate.model.call import Call
 from callgate.model.decision import Question
 from callgate.model.hold import FrozenCall, Hold
 from callgate.model.identity import Presence
+from callgate.model.manifest import Step
 from callgate.model.store import Kind
 from callgate.model.terms import Ask, Effect, HoldState, Profile
 from callgate.model.tool import ToolManifest
 
 _frozen = msgspec.json.Decoder(FrozenCall)
 LONGEST_VALUE = 4_000
+_SOURCES = {RECEIPT: "what its answer says it made", PRE_READ: "the state before it"}
 
 
 class HoldDesk(Desk):
@@ -36,7 +39,7 @@ class HoldDesk(Desk):
             self._rooms.voting.shown(hold, viewer)
         call = await self._frozen(found)
         context = await context_of(self._tenancy, found.call_id, found.decision_id)
-        manifest = self._manifest(found)
+        manifest = self._manifest(found, call)
         sentence = self._sentence(found, call)
         task = self._live.tasks.get(found.task)
         rules = self._live.contracts.get(found.contract)
@@ -134,10 +137,10 @@ class HoldDesk(Desk):
             return f"Use {hold.tool} of {hold.integration}"
         return tool.sentence(call.arguments)
 
-    def _manifest(self, hold: Hold) -> ToolManifest | None:
+    def _manifest(self, hold: Hold, call: Call | None) -> ToolManifest | None:
         connected = self._live.connected.get(hold.integration)
         tool = connected.toolbox.tools.get(hold.tool) if connected else None
-        return tool.manifest if tool else None
+        return tool.manifest_at(call.tier if call else tool.tier) if tool else None
 
     def _question(self, hold: Hold, question: Question) -> QuestionView:
         return QuestionView(
@@ -172,8 +175,17 @@ class HoldDesk(Desk):
 def _undo(manifest: ToolManifest | None) -> str:
     if manifest is None:
         return "Unknown: the catalogue does not know this tool."
+    said = _way_back(manifest)
+    return f"{said} It could be prepared only, with {manifest.draft_lane.tool}." if manifest.draft_lane else said
+
+
+def _way_back(manifest: ToolManifest) -> str:
     if manifest.irreversible:
         return "No. It cannot be undone."
+    if isinstance(manifest.compensation, Step):
+        sources = {slot.source for slot in StepPlan(manifest.compensation).places}
+        made = [text for source, text in _SOURCES.items() if source in sources]
+        return f"Yes, with {manifest.undone_by}{', from ' if made else ''}{' and '.join(made)}."
     if manifest.compensation:
         return f"Yes, with {manifest.compensation}."
     return "Not through this integration; by hand in the target."

@@ -49,3 +49,17 @@ def not_recorded(code: str, reason: str) -> Failed:
         unknown=False,
         next="Nothing was executed. Tell the operator of this gate.",
     )
+
+
+_LISTED = "The call is listed by `callgate status`."
+
+
+def in_doubt(call_id: str, code: str, reason: str, look: str = "") -> Failed:
+    """``look``: how its caller can see whether it happened; empty: nothing is known."""
+    return Failed(
+        call_id=call_id,
+        code=code,
+        reason=reason,
+        unknown=True,
+        next=f"Do not repeat it blindly: look in the target first. {look or _LISTED}",
+    )

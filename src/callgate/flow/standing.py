@@ -14,12 +14,25 @@ SOME = 10
 
 
 class Standing(Operating, Connections, Policies, Halts):
+    def _confirm_of(self, integration: str, name: str) -> str:
+        """Tool that shows whether a call of this one happened; empty: the catalogue knows none."""
+        connected = self._live.connected.get(integration)
+        tool = connected.toolbox.tools.get(name) if connected is not None else None
+        return tool.confirm.step.tool if tool is not None and tool.confirm is not None else ""
+
     async def status(self) -> StatusView:
         info = self._tools.info
         head = await self._tenancy.store.head()
         checkpoint = await self._tenancy.store.checkpoint()
         doubts = tuple(
-            DoubtView(call=call.call_id, integration=call.integration, tool=call.tool, at_ms=call.at_ms, task=call.task)
+            DoubtView(
+                call=call.call_id,
+                integration=call.integration,
+                tool=call.tool,
+                at_ms=call.at_ms,
+                task=call.task,
+                look=self._confirm_of(call.integration, call.tool),
+            )
             for call in self._live.open_calls.values()
             if call.unknown
         )

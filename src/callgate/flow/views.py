@@ -360,6 +360,8 @@ class DoubtView(Fact, frozen=True):
     tool: str
     at_ms: int
     task: str = ""
+    look: str = ""
+    """Tool that shows whether it happened; empty: the catalogue knows none."""
 
 
 class WarningView(Fact, frozen=True):
