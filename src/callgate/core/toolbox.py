@@ -60,7 +60,8 @@ class ToolProfile:
     (``Mcp-Param-…``, dotted argument path). ``verified``: by a verified manifest. ``tier``: the highest it can have,
     without a look at the arguments. ``method``: the protocol's method that it is used by. ``narrower`` and
     ``answer_filter``: how a search of it is kept inside; None: not that way. ``scopes``: as contracts name them.
-    ``confirm``: the read that shows whether a lost call happened; None: none is known.
+    ``confirm``: the read that shows whether a lost call happened; None: none is known. ``limits``: (its name, or empty
+    for the whole integration, calls at once).
     """
 
     __slots__ = (
@@ -79,6 +80,7 @@ class ToolProfile:
         "classification",
         "confirm",
         "headers",
+        "limits",
         "listed",
         "manifest",
         "method",
@@ -135,6 +137,7 @@ class ToolProfile:
         except ValueError as fault:
             raise ConfigError(f"The manifest cannot be used: {fault}.", key=f"tools.{visible(pin.name)}") from fault
         self._base = rules.tier
+        self.limits = tuple((pin.name, most) for most in (rules.concurrency,) if most)
         self.tier = max([rules.tier, *(rule.tier for rule in rules.tier_by)])
         self.listed = _listed(tool, self.tier, manifest)
         self.scopes = tuple(f"scope:{scope.value}" for scope in rules.scopes)
@@ -276,6 +279,9 @@ def compile_toolbox(
         )
         for tool in pin.tools
     }
+    if manifest is not None and manifest.concurrency:
+        for profile in tools.values():
+            profile.limits = (*profile.limits, ("", manifest.concurrency))
     return Toolbox(integration, pin, tools)
 
 

@@ -14,6 +14,7 @@ from callgate.core.toolbox import ToolProfile
 from callgate.flow.asking import Asking
 from callgate.flow.confining import confined
 from callgate.flow.flight import Flight
+from callgate.flow.lanes import Lanes
 from callgate.flow.methods import ASKED, AWAY, meta_of, name_of, outcome_of, params_of
 from callgate.flow.ports import Exchange, Outbound, Relay, always
 from callgate.flow.prepare import is_idempotent
@@ -45,6 +46,7 @@ class Executor:
         self._tenancy = tenancy
         self._sessions = sessions
         self._clock = tenancy.clock
+        self._lanes = Lanes(tenancy.clock)
         self._flying: set[Flight] = set()
         self._reads: set[Exchange] = set()
         self._stopped = False
@@ -65,7 +67,12 @@ class Executor:
         watch.sent_us = self._clock.monotonic_us()
         try:
             # What a server says on the way is not looked through.
-            response = await self._attempts(flight, relay if flight.tool.answer_filter is None else _drop)
+            told = relay if flight.tool.answer_filter is None else _drop
+            if flight.tool.limits:
+                async with self._lanes.lent(flight.call, flight.tool.limits):
+                    response = await self._attempts(flight, told)
+            else:
+                response = await self._attempts(flight, told)
         except OutcomeUnknown as fault:
             self._came(flight, fault.code)
             reason = "closing" if flight.closing else "cancelled" if flight.cancelled else fault.code
@@ -328,7 +335,7 @@ class Executor:
             call.id,
             "outcome_unknown",
             "The request was sent and no answer came. The effect may have happened.",
-            confirm.advice(call.arguments) if confirm is not None else "",
+            look=confirm.advice(call.arguments) if confirm is not None else "",
         )
         changes, sealed = flight.epilogue(answer) if flight.epilogue else ((), ())
         doubt = msgspec.structs.replace(flight.opened, unknown=True)
