@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.fuzz import front, ids, inventories, ledger, loaders, messages, pipes, servers, streams
+from tests.fuzz import front, ids, inventories, ledger, loaders, messages, pipes, rules, servers, streams
 
 Target = Callable[[bytes], None]
 
@@ -28,13 +28,16 @@ TARGETS: dict[str, Target] = {
     "pattern": ids.pattern,
     "policies": loaders.policies,
     "proof": ledger.proof,
+    "query": rules.query,
     "request": front.request,
     "requests_of_client": pipes.requests_of_client,
     "sealed": front.sealed,
     "settings": loaders.settings,
+    "sql": rules.sql,
     "sse": streams.sse,
     "strict": messages.strict,
     "target": ids.target,
+    "texts": rules.texts,
     "tier": ids.tier,
     "toml": inventories.toml,
     "told": servers.told,

@@ -158,8 +158,10 @@ class AnswerFilter:
         if known.isError:
             return None
         removed = 0
-        blocks = whole.get("content")
-        for block in blocks if isinstance(blocks, list) else ():
+        blocks = whole.get("content", [])
+        if not isinstance(blocks, list):
+            return None
+        for block in blocks:
             if not isinstance(block, dict) or block.get("type") != "text" or not isinstance(block.get("text"), str):
                 return None
             kept = self._text(block["text"], inside)
