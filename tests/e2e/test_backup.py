@@ -183,6 +183,16 @@ def test_what_stands_in_the_way_is_said(world, tmp_path):
     assert not list(tmp_path.glob(".*"))
 
 
+def test_what_somebody_else_has_put_in_its_place_is_left_as_it_is(world, tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (tmp_path / ".backup.part").hardlink_to(victim)
+    refused = world.command("backup", str(tmp_path / "backup"))
+    assert refused.returncode == 2 and ".backup.part" in refused.stderr
+    assert victim.read_text() == "precious"
+    assert not (tmp_path / "backup").exists()
+
+
 def test_a_wrong_passphrase_and_a_cut_file(world, tmp_path):
     gate, file, home = world, tmp_path / "backup", tmp_path / "h2"
     assert gate.command("backup", str(file), "--with-keys", "--passphrase-fd", "0", stdin=SECRET).returncode == 0

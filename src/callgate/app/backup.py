@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -225,6 +226,10 @@ def _fresh(file: Path, *, force: bool) -> Iterator[BinaryIO]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as fault:
             raise ConfigError("Another backup writes this file.", file=str(file)) from fault
+        found = os.fstat(descriptor)
+        if found.st_uid != os.geteuid() or found.st_nlink != 1 or not stat.S_ISREG(found.st_mode):
+            # Put there by somebody else, to read the backup or to have another file emptied.
+            raise ConfigError("There is a file of that name already, and not only this command's own.", file=str(draft))
         try:
             os.fchmod(descriptor, 0o600)
             os.ftruncate(descriptor, 0)
