@@ -4,12 +4,16 @@
 Typer brings pydantic, which costs 0.15 s and 20 MiB. Any other form (help, a typo) is None: then Typer reads it, and says what is wrong.
 """
 
+import importlib.util
 import json
+import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from callgate.cli.lazy import load
 from callgate.cli.machinery import serve
+from callgate.cli.outcome import CommandError
 from callgate.cli.token_store import OWN_RUNTIME, kept
 
 
@@ -37,6 +41,8 @@ def run(argv: Sequence[str]) -> int | None:
         return _serve(argv[1:])
     if argv[:1] == ["stdio"]:
         return _stdio(argv[1:])
+    if argv[:1] == ["practice"] and not {"-h", "--help"} & set(argv[1:2]):
+        practise(argv[1:] or ["list"])
     return None
 
 
@@ -51,6 +57,19 @@ def stdio(integration: str, runtime: str, task: str, token_file: str, endpoint: 
     """Until stdin ends; the exit code."""
     code: int = load("callgate.cli.stdio_run").run(integration, runtime, task, token_file, endpoint)
     return code
+
+
+PRACTICE = "callgate_practice"
+
+
+def practise(words: Sequence[str]) -> NoReturn:
+    """Becomes the practice servers' own command, which an assistant or the gate may have started as a server."""
+    if importlib.util.find_spec(PRACTICE) is None:
+        raise CommandError(
+            f"The practice servers are not installed: there is no package {PRACTICE}.",
+            "They come with the wheel of Callgate; install it whole: pip install --force-reinstall --no-deps callgate.",
+        )
+    os.execv(sys.executable, [sys.executable, "-P", "-m", PRACTICE, *words])  # noqa: S606 our own package
 
 
 def _token(argv: Sequence[str]) -> int | None:

@@ -74,7 +74,7 @@ class HttpFront:
         if answer is None:
             return 202, None
         code = answer.get("error", {}).get("code")
-        modern = headers.get("mcp-protocol-version") == MODERN
+        modern = headers.get("mcp-protocol-version", HANDSHAKE[0]) not in HANDSHAKE
         return STATUS.get(code, 200) if modern or answer["id"] is None else 200, answer
 
 
