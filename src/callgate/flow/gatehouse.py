@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from callgate.core.asks import may_lead_away
 from callgate.core.binding import task_problem
 from callgate.core.rounds import RoundSealer
 from callgate.core.sessions import SessionSealer
@@ -202,6 +203,8 @@ class Gatehouse:
         request = Outbound("logging/setLevel", params, protocol, session, deadline_ms=SIDE_MS)
         async for message in await tenancy.upstreams.of(connected.integration).open(request):
             if message.is_response:
+                if not may_lead_away(message.error, (), private=False):
+                    raise UpstreamError("The server sends the person to an address.", code="not_governed")
                 return message.result, message.error
         raise UpstreamError("The server did not answer.", code="lost")
 
