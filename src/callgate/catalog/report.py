@@ -89,10 +89,10 @@ def _compared(
     compared = []
     for one in variants_of(manifest) if folder is not None else ():
         assert folder is not None
-        file = folder / f"{one.definitions or one.integration}.json"
-        if not file.is_file():
+        files = [folder / f"{name}.json" for name in (one.definitions or one.integration).split("+")]
+        if not all(file.is_file() for file in files):
             continue
-        tools = _definitions(file)
+        tools = [tool for file in files for tool in _definitions(file)]
         known |= {tool["name"]: tool for tool in tools}
         compared.append(shown_name(one))
         problems.extend(

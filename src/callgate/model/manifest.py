@@ -153,7 +153,7 @@ class Variant(Fact, frozen=True, kw_only=True):
     verified_against: str = ""
     verified_on: str = ""
     definitions: str = ""
-    """File of recorded definitions, without .json; empty: the integration's name."""
+    """File of recorded definitions, without .json; several with ``+``; empty: the integration's name."""
     partial: bool = False
     """The server has tools beside those of this manifest; they count as execute."""
     whoami: WhoAmI | None = None
