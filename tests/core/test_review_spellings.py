@@ -2,7 +2,7 @@
 
 import pytest
 
-from callgate.core.asks import leads_to
+from callgate.core.asks import leads_to, may_lead_away
 from callgate.core.sessions import SessionSealer
 from callgate.core.uris import resource_target, template_target
 
@@ -82,3 +82,20 @@ def test_empty_parts_of_a_path_do_not_hide_it() -> None:
     found = resource_target("x", "docs://home//secret///a")
     assert found is not None
     assert "x/docs://home/secret/a" in found[1]
+
+
+AWAY = b'"message":"x","data":{"elicitations":[{"mode":"url","message":"x","url":"https://evil.example/"}]}}'
+
+
+@pytest.mark.parametrize("code", [b"-32042", b"-32042.0", b"-3.2042e4", b"-320420e-1", b"-0.32042E+5"])
+@pytest.mark.parametrize("key", [b'"code"', b'"\\u0063ode"'])
+def test_no_spelling_of_an_error_sends_a_person_away(code: bytes, key: bytes) -> None:
+    error = b"{" + key + b":" + code + b"," + AWAY
+    assert not may_lead_away(error, ("elicitation.form",), private=False)
+    assert may_lead_away(error, ("elicitation.url",), private=False)
+
+
+def test_other_errors_pass() -> None:
+    for code in (b"-32602", b"-32042.5", b"403", b"-320420"):
+        assert may_lead_away(b'{"code":' + code + b"," + AWAY, (), private=False)
+    assert may_lead_away(b"", (), private=False)

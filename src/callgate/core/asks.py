@@ -32,7 +32,7 @@ _SHOWN = {
     ROOTS: (),
 }  # fmt: skip
 """Members by method. ``includeContext`` is not among them: the context of other servers is not this one's to ask for."""
-_AWAY = b"-32042"
+_AWAY = -32042
 _PORTS = {"https": 443, "http": 80}
 _LOCAL = frozenset(("localhost", "127.0.0.1", "::1"))
 _HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*|[0-9a-f:.]+")
@@ -224,10 +224,14 @@ class _Away(msgspec.Struct):
 
 
 class _ErrorAway(msgspec.Struct):
-    code: int = 0
     data: _Away | None = None
 
 
+class _ErrorCode(msgspec.Struct):
+    code: int | float = 0
+
+
+_code = msgspec.json.Decoder(_ErrorCode)
 _away = msgspec.json.Decoder(_ErrorAway)
 
 
@@ -235,13 +239,16 @@ def addresses_in(error: bytes) -> tuple[dict[str, Any], ...] | None:
     """Elicitations that an error sends the person to (MCP 2025-11-25, URLElicitationRequiredError); None: it is no
     such error, or cannot be read as one.
     """
-    if _AWAY not in error:
+    if not error:
         return None
     try:
+        # As a number: -32042.0 and -3.2042e4 are the same to a client.
+        if _code.decode(error).code != _AWAY:
+            return None
         said = _away.decode(error)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return ({},)
-    return tuple(said.data.elicitations) if said.code == int(_AWAY) and said.data is not None else None
+    return tuple(said.data.elicitations) if said.data is not None else None
 
 
 def may_lead_away(error: bytes, words: tuple[str, ...], *, private: bool) -> bool:
