@@ -1,57 +1,68 @@
-"""Ids inside of longer texts: one aim has one id, and what programs could read in two ways has none."""
+"""Ids inside of longer texts: the same resource has one id, and what is unclear has none."""
 
 import pytest
 
-from callgate.core.parsers import drive_url, github_url, notion_id, url_host
+from callgate.core.parsers import PARSERS
 
-
-@pytest.mark.parametrize("text", ["acme/..", "acme/.", "../app", "./app", "acme/...git", "acme/.git", "acme/"])
-def test_a_repository_is_no_step_in_a_path(text: str) -> None:
-    assert github_url(text) is None
-    assert github_url(f"https://github.com/{text}") is None
+HEX = "0123456789abcdef0123456789abcdef"
 
 
 @pytest.mark.parametrize(
-    "text", ["Acme/App", "https://github.com/acme/app.git", "https://www.github.com/acme/app/pull/7"]
-)
-def test_a_repository(text: str) -> None:
-    assert github_url(text) == ("acme/app",)
-
-
-@pytest.mark.parametrize(
-    ("text", "host"),
+    ("name", "text", "ids"),
     [
-        ("https://A.example/x", "a.example"),
-        ("https://a.example:443/x", "a.example"),
-        ("http://a.example:80", "a.example"),
-        ("http://a.example:443/", "a.example:443"),
-        ("https://a.example:8443/?q", "a.example:8443"),
+        ("figma_url", "https://www.figma.com/design/AbC123xyz/Title?node-id=1-2", ("AbC123xyz",)),
+        ("figma_url", "https://figma.com/file/AbC123xyz", ("AbC123xyz",)),
+        ("figma_url", "https://www.figma.com/design/AbC123xyz/branch/Br456/Title", ("Br456",)),
+        ("figma_url", "AbC123xyz", ("AbC123xyz",)),
+        ("figma_url", "https://figma.com.evil.example/design/AbC123xyz", None),
+        ("figma_url", "https://www.figma.com@evil.example/design/AbC", None),
+        ("figma_url", "https://www.figma.com/design/../file/AbC123", None),
+        ("figma_url", "https://www.figma.com/design/Ab%43", None),
+        ("sentry_url", "https://acme.sentry.io/issues/123/?x=1", ("acme/123",)),
+        ("sentry_url", "https://sentry.io/organizations/acme/issues/123/", ("acme/123",)),
+        ("sentry_url", "https://acme.sentry.io.evil.example/issues/1", None),
+        ("sentry_url", "https://sentry.io/issues/1", None),
+        ("drive_url", "https://docs.google.com/document/d/1AbC_x/edit#heading=h.1", ("1AbC_x",)),
+        ("drive_url", "https://drive.google.com/drive/u/0/folders/1AbC_x?usp=sharing", ("1AbC_x",)),
+        ("drive_url", "https://drive.google.com/open?id=1AbC_x", ("1AbC_x",)),
+        ("drive_url", "https://drive.google.com/open?id=1AbC_x&id=2AbC_x", None),
+        ("drive_url", "https://docs.google.com/forms/d/e/1FAIp/viewform", None),
+        ("drive_url", "1AbC_x", ("1AbC_x",)),
+        ("drive_url", "'root' in parents", None),
+        ("github_url", "Acme/Web", ("acme/web",)),
+        ("github_url", "https://github.com/Acme/Web.git", ("acme/web",)),
+        ("github_url", "https://github.com/Acme/Web/pull/5", ("acme/web",)),
+        ("github_url", "https://github.com/Acme", None),
+        ("github_url", "https://gist.github.com/acme/web", None),
+        ("github_url", "git@github.com:acme/web", None),
+        ("notion_id", "01234567-89AB-cdef-0123-456789abcdef", (HEX,)),
+        ("notion_id", f"https://www.notion.so/acme/Title-{HEX}", (HEX,)),
+        ("notion_id", f"https://www.notion.so/acme/Title-{HEX}?p={HEX[::-1]}", None),
+        ("notion_id", f"https://evil.example/{HEX}", None),
+        ("addresses", "Ana@Example.com", ("ana@example.com",)),
+        (
+            "addresses",
+            "Ana <ana@example.com>, ben@example.org; ana@example.com",
+            ("ana@example.com", "ben@example.org"),
+        ),
+        ("addresses", '"ana@example.com" <ben@example.org>', ("ben@example.org",)),
+        ("addresses", "ana", None),
+        ("addresses", "ana@example.com\nBcc: ben@example.org", None),
+        ("addresses", " , ", None),
+        ("address_domains", "a@x.example, b@x.example, c@y.example", ("x.example", "y.example")),
+        ("url_host", "https://Example.com:8443/a", ("example.com:8443",)),
+        ("url_host", "http://example.com\\@evil.example/", None),
+        ("url_host", "ftp://example.com/", None),
+        ("words", "a, b,a", ("a", "b")),
+        ("words", "a,,b", None),
     ],
 )
-def test_a_host_has_one_spelling(text: str, host: str) -> None:
-    assert url_host(text) == (host,)
+def test_what_a_parser_finds(name, text, ids):
+    assert PARSERS[name](text) == ids
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "https://a.example./x",
-        "https://a%2eexample/x",
-        "https://a.example%00.b.example/",
-        "https://.a.example/",
-        "https://a..example/",
-        "https://a.example:0/",
-        "ftp://a.example/",
-        "https://ana@a.example/",
-    ],
-)
-def test_a_host_that_programs_could_read_differently(text: str) -> None:
-    assert url_host(text) is None
-
-
-def test_an_url_that_names_two_files() -> None:
-    assert drive_url("https://docs.google.com/document/d/aaaa/edit?id=aaaa") == ("aaaa",)
-    assert drive_url("https://docs.google.com/document/d/aaaa/edit?id=bbbb") is None
-    assert drive_url("https://drive.google.com/open?id=bbbb") == ("bbbb",)
-    assert drive_url("https://drive.google.com/drive/folders/aaaa/d/bbbb") is None
-    assert notion_id("https://notion.so/a?p=" + "0" * 32) is None
+@pytest.mark.parametrize("name", PARSERS)
+@pytest.mark.parametrize("text", ["", " ", "\x00", "a" * 10_000, "https://", "https://[::1", "🐟", "https://x:99999/a"])
+def test_nothing_odd_has_an_id_or_raises(name, text):
+    found = PARSERS[name](text)
+    assert found is None or all(found)

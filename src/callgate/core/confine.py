@@ -224,7 +224,8 @@ def _tokens(query: str) -> list[tuple[str, str, str]] | None:
         return None
     found = []
     for match in _TOKEN.finditer(query):
-        if match[3].casefold() in _BOOLEAN:
+        # Some servers take "key: value" for a qualifier too.
+        if match[3].casefold() in _BOOLEAN or match[3].endswith(":"):
             return None
         found.append((match[1], match[2] or "", match[3]))
     return found

@@ -1,0 +1,264 @@
+"""Everything of the catalogue is right, and each mistake is found where it stands."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from callgate.catalog.cases import failed_cases, parse_cases
+from callgate.catalog.fitting import check_manifest
+from callgate.catalog.loader import known_manifests, load_manifest, parse_manifest
+from callgate.catalog.report import check_catalogue
+from callgate.model.errors import ConfigError
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+OWN = GOLDEN / "manifests"
+HEAD = """
+integration = "things"
+title = "Things"
+vendor = "Acme"
+verified = true
+verified_against = "things 1.0"
+verified_on = "2026-11-22"
+stateful = false
+per_person = false
+"""
+GOOD = (
+    HEAD
+    + """
+[[tools]]
+name = "get"
+tier = "read"
+say = "Read {id}"
+
+[[tools]]
+name = "find"
+tier = "read"
+say = "Find {q}"
+retrieval = true
+confine = { narrow = { argument = "q", qualifiers = [{ kind = "thing", add = "in:{id}" }] } }
+
+[[tools]]
+name = "draft"
+tier = "draft"
+say = "Prepare {text}"
+
+[[tools]]
+name = "change"
+tier = "execute"
+say = "Change {id}"
+tier_by = [{ path = "mode", values = ["preview"], tier = "read" }]
+targets = [{ kind = "thing", path = "id", prefixes = { "#" = "named" } }]
+trusted = ["made"]
+untrusted = ["made.title"]
+scopes = ["secrets"]
+receipt = [{ name = "id", structured = "made.id" }]
+pre_read = { tool = "get", same = ["id"] }
+compensation = { tool = "change", arguments = { id = "{receipt:id}", text = "{pre_read:text}" } }
+draft_lane = { tool = "draft", same = ["text"], dropped = { id = "A draft is about nothing yet.", mode = "It is a draft anyway." } }
+confirm = { tool = "get", same = ["id"], path = "text", equals = "{text}" }
+"""
+)
+DEFINITIONS = [
+    {"name": "get", "inputSchema": {"properties": {"id": {}}, "required": ["id"]}},
+    {"name": "find", "inputSchema": {"properties": {"q": {}}}},
+    {"name": "draft", "inputSchema": {"properties": {"text": {}}}},
+    {"name": "change", "inputSchema": {"properties": {"id": {}, "text": {}, "mode": {"enum": ["preview", "do"]}}}},
+]
+
+
+def parse(text):
+    return parse_manifest(text.encode(), "things/manifest.toml", "things")
+
+
+@pytest.mark.parametrize("name", known_manifests())
+def test_a_shipped_manifest_its_runbook_and_its_cases(name):
+    (found,) = check_catalogue((name,), definitions=GOLDEN / "catalog")
+    assert found.problems == ()
+
+
+def test_the_whole_catalogue_is_checked_in_little_time():
+    began = time.process_time()
+    check_catalogue()
+    assert time.process_time() - began < 2
+
+
+def test_a_manifest_alone_adds_an_integration():
+    (found,) = check_catalogue(("tracker",), OWN)
+    assert (found.problems, found.tools, found.cases > 5) == ((), 8, True)
+
+
+def test_a_good_one():
+    assert check_manifest(parse(GOOD), DEFINITIONS) == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "says"),
+    [
+        ('tool = "change", arguments', 'tool = "chang", arguments', "compensation", "Did you mean change?"),
+        ("{receipt:id}", "{receipt:di}", "compensation.arguments", "no value di"),
+        ("{receipt:id}", "{recept:id}", "compensation", "is no place"),
+        ('pre_read = { tool = "get", same = ["id"] }', "", "compensation.arguments", "needs a pre_read"),
+        ("{pre_read:text}", "{text}", "pre_read", "Nothing uses it"),
+        ('pre_read = { tool = "get"', 'pre_read = { tool = "draft"', "pre_read.tool", "tier read"),
+        ('same = ["id"], path', 'same = ["*"], path', "confirm.same", "for draft lanes"),
+        ('equals = "{text}"', 'equals = "{text"', "confirm.equals", "brace"),
+        ('equals = "{text}"', "gone = true", "confirm.gone", "needs equals"),
+        ('lane = { tool = "draft"', 'lane = { tool = "drat"', "draft_lane.tool", "Did you mean draft?"),
+        ("It is a draft anyway.", " ", "draft_lane.dropped.mode", "Say why"),
+        ('scopes = ["secrets"]', 'scopes = ["secretes"]', "tools[3].scopes[0]", "Did you mean secrets?"),
+        ('untrusted = ["made.title"]', 'untrusted = ["title"]', "untrusted[0]", "untrusted already"),
+        ('"#" = "named"', '"#" = "scope"', "targets[0].prefixes.#", "sensitive scopes"),
+        ('"#" = "named"', '"" = "named"', "targets[0]", "empty prefix"),
+        ('path = "id", prefixes', 'path = "id", parse = "figma", prefixes', "targets[0]", "Did you mean figma_url?"),
+        ('values = ["preview"]', "values = []", "tier_by[0].values", "another test"),
+        ('values = ["preview"]', 'values = ["preview"], given = "absent"', "tier_by[0]", "exactly one test"),
+        (
+            'values = ["preview"]',
+            'values = ["preview"], when = [{ path = "mode", given = "absent" }]',
+            "tier_by[0]",
+            "never hold",
+        ),
+        (
+            'values = ["preview"]',
+            'values = ["preview"], when = [{ path = "mode", values = ["x"] }]',
+            "tier_by[0]",
+            "never hold",
+        ),
+        ('values = ["preview"]', 'sql = "oracle"', "tier_by[0]", "no such SQL dialect"),
+        ("retrieval = true", "retrieval = false", "confine", "retrieval = true"),
+        ('add = "in:{id}"', 'add = "in:"', "confine.narrow", "needs one {id}"),
+        ("confine = {", 'confine = { refuse = "No.", ', "confine", "Exactly one"),
+        ('say = "Find {q}"', 'say = "Find {q}"\nconcurrency = -1', "concurrency", "0 to"),
+    ],
+)
+def test_each_mistake_names_its_key_and_reason(old, new, key, says):
+    assert old in GOOD
+    with pytest.raises(ConfigError) as caught:
+        parse(GOOD.replace(old, new, 1))
+    assert says in caught.value.message, caught.value
+    assert caught.value.file == "things/manifest.toml"
+    assert caught.value.key.endswith(key), caught.value.key
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('id = "{receipt:id}"', 'idd = "{receipt:id}"', "compensation gives change the argument idd"),
+        (
+            'pre_read = { tool = "get", same = ["id"] }',
+            'pre_read = { tool = "get" }',
+            "pre_read leaves out the argument id",
+        ),
+        (', mode = "It is a draft anyway."', "", "draft_lane loses the argument mode"),
+        ('mode = "It is', 'mod = "It is', "draft_lane drops the argument mod"),
+        ('values = ["preview"]', 'values = ["preveiw"]', "tier_by[0] can never hold"),
+        ('argument = "q"', 'argument = "query"', "confine names the argument query"),
+        ('equals = "{text}"', 'equals = "{txt}"', "confirm names the argument txt"),
+        ('path = "mode"', 'path = "mode.deep"', "change: "),
+    ],
+)
+def test_what_does_not_fit_the_definitions(old, new, says):
+    assert old in GOOD
+    manifest = parse(GOOD.replace(old, new, 1))
+    problems = check_manifest(manifest, DEFINITIONS)
+    if says == "change: ":
+        assert problems == ()  # an open schema may have anything inside
+    else:
+        assert any(says in problem for problem in problems), problems
+
+
+def test_a_nested_argument_that_a_closed_schema_does_not_have():
+    nested = [
+        *DEFINITIONS[:3],
+        {
+            "name": "change",
+            "inputSchema": {
+                "properties": {"id": {}, "text": {}, "mode": {"anyOf": [{"$ref": "#/$defs/M"}, {"type": "null"}]}},
+                "$defs": {"M": {"type": "object", "properties": {"kind": {}}}},
+            },
+        },
+    ]
+    manifest = parse(GOOD.replace('path = "mode"', 'path = "mode.kid"', 1))
+    assert any("mode has no kid. Did you mean kind?" in problem for problem in check_manifest(manifest, nested))
+
+
+CASE = """
+[[cases]]
+tool = "change"
+arguments = { id = "#7", text = "x" }
+tier = "execute"
+targets = ["named:#7"]
+say = 'Change "#7"'
+answer = { structured = { made = { id = "9" } } }
+receipt = { id = "9" }
+before = { text = '{"text": "former"}' }
+pre_read = { id = "#7" }
+compensation = { id = "9", text = "former" }
+draft = { text = "x" }
+confirm = { id = "#7" }
+confirm_answer = { text = '{"text": "x"}' }
+happened = true
+"""
+
+
+def failures(text):
+    return failed_cases(parse(GOOD), parse_cases(text.encode(), "things/cases.toml"), {})
+
+
+def test_a_case_that_holds():
+    assert failures(CASE) == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('tool = "change"', 'tool = "chang"', "Did you mean change?"),
+        ('tier = "execute"', 'tier = "read"', "the tier is execute"),
+        ('"named:#7"', '"thing:#7"', 'the targets are ["named:#7"]'),
+        ('Change "#7"\'', "Change it'", "it says: Change"),
+        ('receipt = { id = "9" }', "receipt = {}", 'the receipt is {"id":"9"}'),
+        ('pre_read = { id = "#7" }', "pre_read = {}", 'arguments for pre_read are {"id":"#7"}'),
+        ('compensation = { id = "9"', 'compensation = { id = "8"', "arguments for compensation are"),
+        ("before = ", "# before = ", "compensation cannot be made"),
+        ('draft = { text = "x" }', "draft = {}", "arguments for draft are"),
+        ("happened = true", "happened = false", "the confirm read says yes"),
+        ('tier = "execute"', 'tier = "execute"\nproblem = "bad_target"', "no such problem"),
+        ('tier = "execute"', 'tier = "execute"\nnarrowed = {}', "does not narrow"),
+        ('tier = "execute"', 'tier = "execute"\nremoved = 0', "does not filter"),
+    ],
+)
+def test_a_case_that_does_not(old, new, says):
+    assert old in CASE
+    assert any(says in problem for problem in failures(CASE.replace(old, new, 1))), failures(CASE.replace(old, new, 1))
+
+
+def test_cases_are_read_strictly():
+    with pytest.raises(ConfigError) as caught:
+        failures(CASE.replace("tier =", "teir ="))
+    assert (caught.value.key, "Did you mean tier?" in caught.value.message) == ("cases[0].teir", True)
+
+
+def test_the_report_names_what_is_wrong(tmp_path):
+    shutil.copytree(OWN / "tracker", tmp_path / "tracker")
+    (tmp_path / "tracker" / "runbook.md").unlink()
+    cases = tmp_path / "tracker" / "cases.toml"
+    cases.write_text(cases.read_text().replace('tier = "read"', 'tier = "draft"', 1))
+    (tmp_path / "definitions").mkdir()
+    (tmp_path / "definitions" / "tracker.json").write_text(json.dumps({"tools": [{"name": "me"}, {"name": "new"}]}))
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "manifest.toml").write_text("integration = 1")
+    found = {one.name: one for one in check_catalogue((), tmp_path, tmp_path / "definitions")}
+    said = {(problem.file, problem.key): problem.reason for problem in found["tracker"].problems}
+    assert said["tracker/runbook.md", ""] == "There is no runbook."
+    assert said["tracker/cases.toml", "cases[0] run_sql"] == "the tier is read."
+    assert "new: the server has this tool and the manifest does not." in said.values() or any(
+        "new: " in problem.reason for problem in found["tracker"].problems
+    )
+    assert found["tracker"].compared == ("tracker",)
+    assert [problem.key for problem in found["broken"].problems] == ["integration"]
+    assert load_manifest("git").integration == "git"
+    with pytest.raises(ConfigError):
+        check_catalogue(("trackr",), tmp_path)
