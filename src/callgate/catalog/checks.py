@@ -20,6 +20,8 @@ from callgate.model.tool import Manifest, TargetRule, TierRule, ToolManifest
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 MAX_PRICE = 1_000_000_000
 MAX_CONCURRENCY = 10_000
+WHOLE_ARRAY = "[]"
+"""A result field: all items of an answer that is an array."""
 SCOPE = "scope"
 """Kind that contracts name sensitive scopes by; no target has it."""
 _KIND = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -230,7 +232,8 @@ def _uncompilable(tool: ToolManifest) -> Problems:
     yield from _attempt("say", Sentence, tool.say)
     for key in ("sinks", "trusted", "untrusted", "sensitive"):
         for number, path in enumerate(getattr(tool, key)):
-            yield from _attempt(f"{key}[{number}]", Selector, path)
+            if path != WHOLE_ARRAY or key == "sinks":
+                yield from _attempt(f"{key}[{number}]", Selector, path)
     for number, target in enumerate(tool.targets):
         yield from _attempt(f"targets[{number}]", TargetSelector, target, frozenset())
     for number, rule in enumerate(tool.tier_by):
