@@ -65,7 +65,8 @@ def test_figures_are_those_of_the_tables(seen):
     [
         ("codex", "files", "on"),
         ("codex", "old", "off"),
-        ("codex", "odd", "blocked"),
+        ("codex", "odd", "off"),
+        ("codex", "db", "blocked"),
         ("codex", "reports", "on"),
         ("claude-code", "sentry", "on"),
         ("claude-code", "legacy", "off"),

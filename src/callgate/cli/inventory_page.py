@@ -179,14 +179,16 @@ def _tools(servers: Sequence[SeenServer]) -> Element:
             one.name,
             client(one.client),
             _mark(_WORDS[tool.tier], {"execute": "high", "read": "good"}.get(tool.tier, "plain")),
-            "no" if tool.irreversible else ("" if not tool.tier else "not marked"),
+            "none" if tool.irreversible else "",
             _CLIENT[tool.client],
         )
         for one in servers
+        if one.state in COUNTED
         for tool in one.tools
     ]
     return _table(
-        "Tools that the catalogue or a file names. A server that the catalogue does not know may have any.",
+        "Tools of connected servers that the catalogue or a file names. A server that the catalogue does not know may have "
+        "any.",
         ("Tool", "Server", "Client", "What it can do", "Way back", "Client before a call"),
         rows,
         empty="No tool is known.",
@@ -198,10 +200,9 @@ def _findings(findings: Sequence[ConfigFinding]) -> Element:
     rows = [
         (
             _mark(one.severity, one.severity),
-            _code(one.code),
-            _code(f"{one.file}:{one.line}" if one.line else one.file),
+            Element("code", one.code, class_="word"),
+            _place(one),
             ", ".join(part for part in (client(one.client), one.server) if part),
-            _code(one.key) if one.key else "",
             one.says,
             one.fix,
         )
@@ -209,11 +210,16 @@ def _findings(findings: Sequence[ConfigFinding]) -> Element:
     ]
     return _table(
         "What to change, the worst first.",
-        ("Severity", "Code", "Place", "Client and server", "Key", "What it is", "Fix"),
+        ("Severity", "Code", "Place and key", "Client and server", "What it is", "Fix"),
         rows,
         empty="No findings.",
         name="findings",
     )
+
+
+def _place(one: ConfigFinding) -> Element:
+    place = _code(f"{one.file}:{one.line}" if one.line else one.file)
+    return Element("span", place, Element("br"), _code(one.key)) if one.key else place
 
 
 def _around(found: Inventory) -> Element:

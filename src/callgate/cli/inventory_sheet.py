@@ -36,7 +36,7 @@ meter{width:100%;height:1.1rem;margin:.5rem 0}
 .figures small{order:3}
 .bad .number{color:var(--bad)}
 .scroll{overflow-x:auto;background:var(--card);border:1px solid var(--line);border-radius:10px}
-table{border-collapse:collapse;width:100%;font-size:.9rem}
+table{border-collapse:collapse;width:100%;min-width:62rem;font-size:.9rem}
 caption{text-align:left;padding:.75rem 1rem;border-bottom:1px solid var(--line)}
 th,td{text-align:left;vertical-align:top;padding:.5rem 1rem;border-bottom:1px solid var(--line)}
 tbody tr:last-child>*{border-bottom:0}
@@ -44,6 +44,9 @@ thead th{color:var(--soft);font-weight:600;white-space:nowrap}
 tbody th{font-weight:600}
 td,tbody th{max-width:28rem;overflow-wrap:break-word}
 td{min-width:4.5rem}
+section[aria-labelledby=findings] td:nth-child(3){min-width:16rem}
+section[aria-labelledby=findings] td:nth-child(n+5){min-width:15rem;overflow-wrap:anywhere}
+code.word{white-space:nowrap}
 code{overflow-wrap:anywhere;font:.85em/1.45 ui-monospace,SFMono-Regular,Menlo,"DejaVu Sans Mono",monospace}
 .mark{display:inline-block;padding:0 .5rem;border-radius:99px;background:var(--plain-bg);white-space:nowrap}
 .mark.high{background:var(--bad-bg);color:var(--bad)}
@@ -51,5 +54,5 @@ code{overflow-wrap:anywhere;font:.85em/1.45 ui-monospace,SFMono-Regular,Menlo,"D
 .mark.good{background:var(--good-bg);color:var(--good)}
 .none{color:var(--soft)}
 footer{padding-bottom:2rem;font-size:.9rem}
-@media print{nav,.skip{display:none}.scroll{overflow:visible;border:0}body{font-size:11px}}
+@media print{nav,.skip{display:none}table{min-width:0}.scroll{overflow:visible;border:0}body{font-size:11px}}
 """

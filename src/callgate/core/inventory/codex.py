@@ -10,6 +10,7 @@ from callgate.core.inventory.servers import listed, read_server
 from callgate.model.inventory import ConnectionState
 
 _MODES = {"approve": "runs", "auto": "asks", "writes": "asks", "prompt": "asks"}
+_TRUST = {"trusted": ConnectionState.ON, "untrusted": ConnectionState.OFF}
 _TOOL_HOOKS = ("PreToolUse", "PermissionRequest")
 
 
@@ -25,10 +26,9 @@ def read_config(reading: Reading) -> None:
         _server(reading, spot, state)
     for name, spot in top.at("projects").items():
         reading.projects.append(name)
-        if spot.at("trust_level").text() == "trusted":
-            reading.approvals.append(
-                ProjectApproval(client="codex", state=ConnectionState.ON, home=reading.file.home, folder=name)
-            )
+        trust = _TRUST.get(spot.at("trust_level").text())
+        if trust is not None:
+            reading.approvals.append(ProjectApproval(client="codex", state=trust, home=reading.file.home, folder=name))
     for name, spot in top.at("plugins").items():
         reading.plugins[name] = (spot.at("enabled").flag(default=True), spot.line)
         servers += [inner for _, inner in spot.at("mcp_servers").items()]

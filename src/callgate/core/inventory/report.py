@@ -69,6 +69,7 @@ def make_report(
         *(finding("unseen_source", file=one.file, client=one.client, says=f"It is: {one.what}.") for one in unseen),
     ]
     findings = tuple(sorted(set(found), key=_order))
+    complete = complete and all(one.code != "search_ended" for one in findings)
     servers = tuple(sorted((one.server for one in judged), key=_server_order))
     return Inventory(
         schema=SCHEMA,

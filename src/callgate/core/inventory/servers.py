@@ -7,6 +7,7 @@ from callgate.core.inventory.document import Spot
 from callgate.core.inventory.reading import Entry, Reading, name_of
 from callgate.model.inventory import ConnectionState
 
+MAX_ENTRIES = 1_000
 _KINDS = {
     "stdio": "stdio",
     "local": "stdio",
@@ -36,6 +37,9 @@ def read_server(
     """Adds the entry and what can be said of it alone."""
     if not isinstance(spot.value, dict):
         spot.table()
+        return
+    if len(reading.entries) >= MAX_ENTRIES:
+        reading.find("search_ended", line=spot.line, says=f"Only {MAX_ENTRIES} servers of one file are read.")
         return
     program, args = _command(spot)
     url = next((found for key in ("url", "serverUrl", "httpUrl") if (found := spot.at(key).text())), "")

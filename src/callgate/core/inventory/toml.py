@@ -12,11 +12,15 @@ _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*+")
 _TEXT = re.compile(
     r'\"\"\"(?:[^\"\\]|\\[\s\S]|\"{1,2}(?!\"))*+\"{3,5}|\'\'\'(?:[^\']|\'{1,2}(?!\'))*+\'{3,5}|"(?:[^"\\\n]|\\.)*+"|\'[^\'\n]*\''
 )
+_LONG_KEY = re.compile(r"""(?<![A-Za-z0-9_-])(?:(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){33}""")
+"""For keys of very many parts the standard library takes time by the square of their number."""
 _OTHER = re.compile(r"[^,\]}\n#]*+")
 
 
 def parse_toml(text: str) -> Document:
     """Raises BadDocument with a line, as far as one is known."""
+    if _LONG_KEY.search(text):
+        raise BadDocument("It is nested too deeply.")
     try:
         value = tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:
