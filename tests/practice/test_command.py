@@ -234,3 +234,18 @@ def test_without_the_package_the_command_says_how_to_get_it(tmp_path):
     )
     assert done.returncode == 2
     assert "not installed" in done.stderr
+
+
+def test_options_are_the_same_behind_the_gates_own(tmp_path):
+    """The command's own parser hands everything on."""
+    words = ("--home", tmp_path, "practice", "github", "--state", tmp_path / "s", "--seed", 3, "--reset")
+    done = subprocess.run(
+        [str(CALLGATE), *map(str, words)], input="", capture_output=True, text=True, timeout=WAIT_S, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert '"full_name": "acme/web"' in run("snapshot", tmp_path / "s", "--all").stdout
+    words = ("--home", tmp_path, "practice", "list", "--json")
+    done = subprocess.run(
+        [str(CALLGATE), *map(str, words)], capture_output=True, text=True, timeout=WAIT_S, check=False
+    )
+    assert len(json.loads(done.stdout)) == len(servers.SERVERS)
