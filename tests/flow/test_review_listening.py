@@ -1,13 +1,18 @@
 """Standing streams, where a server or a client means ill."""
 
+import asyncio
+
 import pytest
 
 from callgate.flow.denials import PER_WINDOW
 from callgate.flow.listening import FIRST_PAUSE_S
 from callgate.flow.ports import Wish
+from callgate.model.bundle import PolicyFile
 from callgate.model.call import SUBSCRIBE
+from callgate.model.terms import HaltScope
 from tests.fakes.house import open_house, run
 from tests.flow.test_listening import SESSION, SHARED, Ear, listening_house, note, standing
+from tests.flow.test_methods import ALL, confirm, library
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -68,5 +73,47 @@ def test_subscriptions_that_are_denied_are_counted_like_calls() -> None:
         await house.rooms.runner.flush()
         (counted,) = await house.events("denials_counted")
         assert counted.count == 40
+
+    run(check())
+
+
+NO_MORE = '@id("no") @reason("No.") @owner("security") @effect("deny") forbid (principal, action, resource);'
+
+
+@pytest.mark.parametrize("change", ["deny", "halt", "another"])
+def test_what_was_subscribed_to_is_told_as_long_as_it_may_be_read(change: str) -> None:
+    async def check() -> None:
+        house = await library()
+        house.upstream.offers = (*ALL, "resources.subscribe")
+        house.upstream.no_stream = None
+        await confirm(house)
+        ear = Ear(uris=("file:///srv/a", "file:///etc/b", "file:///end"))
+        leave = house.gatehouse.listen(house.credential(), ear.listener, SESSION)
+        stream = await standing(house)
+        told = [note("resources/updated", uri=uri) for uri in ("file:///etc/b", "file:///srv/a", "file:///end")]
+
+        async def heard() -> list[str]:
+            """What of the three is told now; the last one is a mark that the others were seen."""
+            ear.heard.clear()
+            marked, may = asyncio.Event(), ear.listener.may
+            ear.listener.may = lambda uri: (marked.set(), False)[1] if uri == "file:///end" else may(uri)
+            stream.say(*told)
+            await marked.wait()
+            ear.listener.may = may
+            return [one.uri for one in ear.heard if one.kind == "updated"]
+
+        assert await heard() == ["file:///srv/a"]
+        bundle = house.live.bundle
+        assert bundle is not None
+        if change == "halt":
+            await house.halt(HaltScope.INTEGRATION, "git")
+        elif change == "another":
+            await house.waiting(grace_ms=1)
+        else:
+            policy = PolicyFile(name="no.cedar", text=NO_MORE)
+            await house.use_bundle(policies=(*bundle.policies, policy))
+        assert await heard() == (["file:///srv/a"] if change == "another" else [])
+        leave()
+        await house.rooms.listeners.close()
 
     run(check())

@@ -27,10 +27,16 @@ class Listener:
         uris: set[str],
         send: Callable[[Heard], None],
         level: Callable[[], int | None] = lambda: None,
+        tasks: tuple[str, ...] = (),
     ) -> None:
-        """``uris`` may change while it stands. ``level``: severity from which on log messages are wanted."""
+        """``uris`` may change while it stands. ``level``: severity from which on log messages are wanted. ``tasks``: as
+        ``Request.named_tasks``.
+        """
         self.integration = integration
         self.lists = lists
         self.uris = uris
         self.send = send
         self.level = level
+        self.tasks = tasks
+        self.may: Callable[[str], bool] = lambda _: True
+        """Whether a change of this resource may be told by now."""

@@ -12,7 +12,7 @@ from callgate.core.tally import Counts
 from callgate.flow.announcing import Listener
 from callgate.flow.explain import explained
 from callgate.flow.house import Rooms
-from callgate.flow.listening import may_subscribe
+from callgate.flow.listening import StillHeard, may_subscribe
 from callgate.flow.ports import Clock, Entropy, Opened, Outbound, Relay, Tokens, Wish
 from callgate.flow.prepare import credential_problem
 from callgate.flow.rounds import Rounds
@@ -21,6 +21,7 @@ from callgate.flow.serving import EVERYTHING, Listing
 from callgate.flow.vote import still_answered
 from callgate.flow.watch import Observer
 from callgate.model.answer import Answer, Failed, Request, Served
+from callgate.model.call import SUBSCRIBE, Claims
 from callgate.model.errors import AuthError, InputError, StoreError, UpstreamError
 from callgate.model.event import TaskBound
 from callgate.model.identity import Credential
@@ -209,7 +210,19 @@ class Gatehouse:
         raise UpstreamError("The server did not answer.", code="lost")
 
     def listen(self, credential: Credential, listener: Listener, wish: Wish | None) -> Callable[[], None]:
-        return self._rooms(credential).listeners.add(listener, wish)
+        rooms = self._rooms(credential)
+        asked = Request(
+            credential=credential,
+            integration=listener.integration,
+            tool=SUBSCRIBE,
+            method=SUBSCRIBE,
+            arguments={},
+            claims=Claims(),
+            named_tasks=listener.tasks,
+            same_host=self._same_host,
+        )
+        listener.may = StillHeard(rooms.tenancy, asked)
+        return rooms.listeners.add(listener, wish)
 
     def may_listen(self, credential: Credential, integration: str) -> bool:
         tenancy = self._rooms(credential).tenancy

@@ -145,7 +145,7 @@ class Listeners:
         elif message.method == UPDATED:
             uri = _uri(message.params)
             for listener in self._behind.get(source, ()):
-                if uri in listener.uris:
+                if uri in listener.uris and listener.may(uri):
                     listener.send(Heard(kind="updated", uri=uri))
         elif message.method == LOGGED and source.wish.session and len(message.params) <= MAX_LOG:
             self._logged(source, message.params)
@@ -193,6 +193,37 @@ def _drop(table: dict[Key, dict[Listener, None]], key: Key, listener: Listener) 
         return False
     del table[key]
     return True
+
+
+class StillHeard:
+    """What was subscribed to, judged again whenever something that counts has changed. Nothing is recorded: what is not
+    told is not there.
+    """
+
+    def __init__(self, tenancy: Tenancy, request: Request) -> None:
+        """``request``: a subscription of this login, with any URI."""
+        self._tenancy = tenancy
+        self._request = request
+        self._epoch = -1
+        self._known: dict[str, bool] = {}
+
+    def __call__(self, uri: str) -> bool:
+        live = self._tenancy.live
+        if self._epoch != live.epoch:
+            self._epoch, self._known = live.epoch, {}
+        known = self._known.get(uri)
+        if known is None:
+            known = self._known[uri] = self._judged(uri)
+        return known
+
+    def _judged(self, uri: str) -> bool:
+        live, request = self._tenancy.live, msgspec.structs.replace(self._request, arguments={"uri": uri})
+        connected = live.connected.get(request.integration)
+        if connected is None or live.rules is None:
+            return False
+        prepared, tool, rules = prepare(self._tenancy, request, connected)
+        facts = gather(self._tenancy, prepared, tool, connected)
+        return decide(prepared.call, tool, rules, live.rules, facts).effect is Effect.ALLOW
 
 
 async def may_subscribe(tenancy: Tenancy, denials: DenialLimit, request: Request) -> bool:

@@ -279,7 +279,9 @@ class HandshakeEra:
                 admitted,
                 stream,
                 wish,
-                lambda send: Listener(admitted.integration, _ALL_LISTS, uris, send, lambda: self._level(sealed)),
+                lambda send: Listener(
+                    admitted.integration, _ALL_LISTS, uris, send, lambda: self._level(sealed), admitted.tasks
+                ),
                 alive=lambda: sealed not in self._ended,
             )
         finally:

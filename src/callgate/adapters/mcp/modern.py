@@ -91,7 +91,7 @@ class ModernEra:
             admitted,
             turn.stream,
             None if admitted.integration == EVERYTHING else wish,
-            lambda send: Listener(admitted.integration, frozenset(lists), set(allowed), send),
+            lambda send: Listener(admitted.integration, frozenset(lists), set(allowed), send, tasks=admitted.tasks),
             subscription=message.id,
             opening=acknowledged(message.id, honoured),
         )
