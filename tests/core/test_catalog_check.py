@@ -110,6 +110,12 @@ def test_a_good_one():
         ("It is a draft anyway.", " ", "draft_lane.dropped.mode", "Say why"),
         ('scopes = ["secrets"]', 'scopes = ["secretes"]', "tools[3].scopes[0]", "Did you mean secrets?"),
         ('untrusted = ["made.title"]', 'untrusted = ["title"]', "untrusted[0]", "untrusted already"),
+        (
+            'path = "id", prefixes',
+            'path = "id", normalise = "lower", prefixes',
+            "targets[0].normalise",
+            "Elsewhere thing is normalised by nothing",
+        ),
         ('"#" = "named"', '"#" = "scope"', "targets[0].prefixes.#", "sensitive scopes"),
         ('"#" = "named"', '"" = "named"', "targets[0]", "empty prefix"),
         ('path = "id", prefixes', 'path = "id", parse = "figma", prefixes', "targets[0]", "Did you mean figma_url?"),

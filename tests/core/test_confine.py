@@ -17,7 +17,7 @@ WORDS = QueryNarrower(
         argument="query",
         several=" ",
         qualifiers=(
-            Qualifier(kind=REPOSITORY, add="repo:{id}"),
+            Qualifier(kind=REPOSITORY, add="repo:{id}", normalise="lower"),
             Qualifier(kind=OWNER, add="org:{id}", also=("user:",)),
         ),
     )
@@ -38,6 +38,7 @@ WEB = (REPOSITORY, "acme/web")
     [
         ("bug", ()),
         ("bug repo:acme/web", (WEB,)),
+        ("bug repo:Acme/WEB", (WEB,)),
         ('bug REPO:acme/web "repo:acme/other"', (WEB,)),
         ('repo:"acme/web"', (WEB,)),
         ("user:ana org:acme", ((OWNER, "ana"), (OWNER, "acme"))),

@@ -6,6 +6,7 @@ from typing import Any
 
 from callgate.core.conditions import ArgumentTier, tests_of
 from callgate.core.confine import AnswerFilter, QueryNarrower
+from callgate.core.parsers import PARSED_AS
 from callgate.core.paths import Selector
 from callgate.core.receipt import ReceiptExtractor
 from callgate.core.selectors import TargetSelector
@@ -41,6 +42,7 @@ def problems(manifest: Manifest) -> Problems:
     yield from _numbers(manifest.price_micro_usd, manifest.concurrency)
     if manifest.whoami is not None:
         yield from _whoami("whoami", manifest.whoami, _tools_of(manifest, ""))
+    yield from _spellings(manifest)
     if not manifest.tools:
         yield "tools", "At least one tool is wanted."
     seen: dict[str, set[str]] = {}
@@ -52,6 +54,34 @@ def problems(manifest: Manifest) -> Problems:
             yield f"{key}.name", "This tool stands here twice."
         seen.setdefault(tool.name, set()).update(own)
         yield from ((f"{key}.{inner}", reason) for inner, reason in _tool(tool, manifest))
+
+
+def _spellings(manifest: Manifest) -> Problems:
+    """One resource has one id: every rule of a kind normalises it alike, or what is prohibited has a second name."""
+    known: dict[str, str] = {}
+    for number, tool in enumerate(manifest.tools):
+        for where, kind, normalise in _kinds_of(tool):
+            if known.setdefault(kind, normalise) != normalise:
+                said = known[kind] or "nothing"
+                reason = f"Elsewhere {kind} is normalised by {said}; write the same, or one thing has two names."
+                yield f"tools[{number}] {tool.name}.{where}.normalise", reason
+
+
+def _kinds_of(tool: ToolManifest) -> Iterator[tuple[str, str, str]]:
+    """(key, kind, how its ids are normalised) of every rule that gives targets."""
+    rules = [(f"targets[{number}]", rule) for number, rule in enumerate(tool.targets)]
+    confine = tool.confine
+    if confine is not None and confine.filter is not None:
+        rules.append(("confine.filter.target", confine.filter.target))
+    for where, rule in rules:
+        if rule.id:
+            continue
+        made = rule.normalise or PARSED_AS.get(rule.parse, "")
+        kinds = rule.kind_by.kinds.values() if rule.kind_by else ()
+        yield from ((where, kind, made) for kind in dict.fromkeys((rule.kind, *rule.prefixes.values(), *kinds)))
+    if confine is not None and confine.narrow is not None:
+        for number, one in enumerate(confine.narrow.qualifiers):
+            yield f"confine.narrow.qualifiers[{number}]", one.kind, one.normalise
 
 
 def _verified(manifest: Manifest | Variant, prefix: str = "") -> Problems:

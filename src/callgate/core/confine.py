@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from callgate.core.paths import Selector
-from callgate.core.selectors import TargetSelector
+from callgate.core.selectors import NORMALISERS, TargetSelector
+from callgate.core.strict import nearest
 from callgate.model.answer import ToolResult
 from callgate.model.manifest import Narrowing, QueryStyle
 from callgate.model.tool import ItemFilter, Target
@@ -30,7 +31,7 @@ class QueryNarrower:
     expression is put into parentheses that it cannot close, and nothing but this form is believed.
     """
 
-    __slots__ = ("_adds", "_beginnings", "_rule", "path")
+    __slots__ = ("_adds", "_beginnings", "_normalise", "_rule", "path")
 
     def __init__(self, rule: Narrowing) -> None:
         """Raises ValueError when it cannot compile."""
@@ -38,6 +39,7 @@ class QueryNarrower:
         self.path = Selector(rule.argument).text
         self._adds: dict[str, tuple[str, str]] = {}
         self._beginnings: dict[str, str] = {}
+        self._normalise: dict[str, Callable[[str], str | None]] = {}
         if not rule.qualifiers:
             raise ValueError("at least one qualifier is wanted")
         for one in rule.qualifiers:
@@ -47,6 +49,11 @@ class QueryNarrower:
             if one.kind in self._adds:
                 raise ValueError(f"{one.kind} has two qualifiers")
             self._adds[one.kind] = (before, after)
+            if one.normalise not in NORMALISERS:
+                raise ValueError(
+                    f"there is no normalise {one.normalise}.{nearest(one.normalise, NORMALISERS)}".rstrip(".")
+                )
+            self._normalise[one.kind] = NORMALISERS[one.normalise]
             if rule.style is QueryStyle.WORDS:
                 for beginning in (before, *one.also):
                     if not re.fullmatch(r"[A-Za-z_]+:", beginning) or after:
@@ -101,9 +108,10 @@ class QueryNarrower:
             if kind is None or minus:
                 continue
             name = value.strip('"')
-            if not _WORD.fullmatch(name):
+            made = self._normalise[kind](name) if _WORD.fullmatch(name) else None
+            if not made:
                 return ()
-            found.append((kind, name))
+            found.append((kind, made))
         if len(set(found)) > 1 and not self._rule.several:
             return ()
         return tuple(dict.fromkeys(found))
@@ -124,8 +132,9 @@ class QueryNarrower:
     def _in_expression(self, part: str) -> tuple[str, str] | None:
         for kind, (before, after) in self._adds.items():
             name = part[len(before) : len(part) - len(after)]
-            if part == f"{before}{name}{after}" and _WORD.fullmatch(name):
-                return kind, name
+            made = self._normalise[kind](name) if _WORD.fullmatch(name) else None
+            if part == f"{before}{name}{after}" and made:
+                return kind, made
         return None
 
 

@@ -141,6 +141,15 @@ PARSERS: dict[str, Callable[[str], Ids]] = {
     "words": words,
 }
 
+PARSED_AS = {
+    "addresses": "lower",
+    "address_domains": "lower",
+    "github_url": "lower",
+    "notion_id": "uuid",
+    "url_host": "lower",
+}
+"""What a parser's ids are normalised to already."""
+
 
 def _bare(text: str) -> bool:
     return _ID.fullmatch(text) is not None

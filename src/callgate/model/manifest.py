@@ -116,6 +116,8 @@ class Qualifier(Fact, frozen=True, kw_only=True):
     """With one ``{id}``: ``repo:{id}``."""
     also: tuple[str, ...] = ()
     """Other beginnings that say the same: ``user:``."""
+    normalise: str = ""
+    """As of the targets of this kind: what a query names already becomes the same id."""
 
 
 class QueryStyle(enum.StrEnum):
