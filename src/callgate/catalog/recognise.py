@@ -7,6 +7,7 @@ import msgspec
 from callgate.catalog.loader import known_manifests, load_manifest
 from callgate.core.inventory.judge import KnownServer, KnownTool
 from callgate.core.strict import read_toml
+from callgate.model.errors import ConfigError
 
 _FILE = "known_servers.toml"
 
@@ -19,9 +20,15 @@ def known_servers() -> tuple[KnownServer, ...]:
 
 
 def known_tools() -> dict[str, tuple[KnownTool, ...]]:
-    """Integration to its tools, from the package's own manifests. Raises ConfigError."""
+    """Integration to its tools, from the package's own manifests.
+
+    One that cannot be used is left out: of its server nothing is known then, which counts as the worst.
+    """
     found = {}
     for name in known_manifests():
-        tools = load_manifest(name).tools
+        try:
+            tools = load_manifest(name).tools
+        except ConfigError:
+            continue
         found[name] = tuple(KnownTool(name=one.name, tier=one.tier, irreversible=one.irreversible) for one in tools)
     return found
