@@ -1,5 +1,7 @@
 """Pinned schemas: what is refused, and what is never said."""
 
+import time
+
 import msgspec
 import pytest
 
@@ -129,6 +131,53 @@ def test_findings_are_bounded():
     assert len(findings({f"p{n}": n for n in range(100)}, many)) == MAX_FINDINGS
     nested = {"properties": {"l": {"items": {"properties": {"x": {}}}}}}
     assert len(findings({"l": [{"y": 1}] * 100}, nested)) == MAX_FINDINGS
+
+
+def doubling(levels, how="anyOf", last=None):
+    """Each part is applied twice by the one before it."""
+    parts = {f"d{n}": {how: [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(levels)}
+    return {"$defs": {**parts, f"d{levels}": last or {"type": "string"}}, "properties": {"a": {"$ref": "#/$defs/d0"}}}
+
+
+LEAF = {"anyOf": [{"properties": {"a": {"$ref": "#"}}, "required": ["x"]}] * 2, "properties": {"x": {}}}
+
+
+@pytest.mark.parametrize("how", ["anyOf", "oneOf", "allOf"])
+def test_a_schema_that_doubles_its_work_costs_no_time(how):
+    began = time.process_time()
+    for value in ({"a": 1}, {"a": "x"}, {"a": {"a": [1]}}):
+        assert [found.code for found in findings(value, doubling(40, how))] == ["unjudgeable"]
+    deep = {"b": 1}
+    for _ in range(60):
+        deep = {"a": deep}
+    assert [found.code for found in findings(deep, LEAF)] == ["unjudgeable"]
+    assert time.process_time() - began < 1
+
+
+def test_a_schema_that_doubles_its_work_a_little_is_judged():
+    assert findings({"a": "x"}, doubling(6)) == ()
+    assert findings({"a": 1}, doubling(6))
+    assert findings({"a": {"a": {"x": 1}, "x": 1}, "x": 1}, LEAF) == ()
+    assert findings({}, doubling(40)) == ()
+
+
+def test_many_values_are_not_much_work():
+    tree = {"$ref": "#/$defs/n", "$defs": {"n": {"properties": {"l": {"items": {"$ref": "#/$defs/n"}}, "v": {}}}}}
+    assert findings({"l": [{"v": 1} for _ in range(20_000)]}, tree) == ()
+    assert findings({"l": [{"v": [1]} for _ in range(20_000)]}, tree) == ()
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$defs": {"x": {"$anchor": "here", "type": "string"}}, "properties": {"a": {"$ref": "#here"}}},
+        {"$defs": {"a b": {"type": "string"}}, "properties": {"a": {"$ref": "#/$defs/a%20b"}}},
+        {"properties": {"a": {"type": "string"}}, "examples": [{"$ref": "nowhere"}]},
+    ],
+)
+def test_references_of_other_forms(schema):
+    assert findings({"a": "x"}, schema) == ()
+    assert findings({"a": 1}, schema)
 
 
 def deep_schema(levels):

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import jsonschema_rs
 import msgspec
 
+from callgate.core.schema_cost import SchemaCost, pointed
 from callgate.core.visible import shorten
 from callgate.model.decision import Finding
 from callgate.model.terms import Ask, Effect
@@ -43,7 +44,7 @@ class SchemaError(ValueError):
 class PinnedSchema:
     """A compiled inputSchema."""
 
-    __slots__ = ("_names", "_shape", "_validator", "_with_manifest", "required")
+    __slots__ = ("_cost", "_names", "_shape", "_validator", "_with_manifest", "required")
 
     def __init__(self, schema: Any, *, with_manifest: bool) -> None:
         """``with_manifest``: undeclared arguments are denied, else held. Raises SchemaError."""
@@ -52,6 +53,7 @@ class PinnedSchema:
         _limits(schema)
         try:
             self._validator = _compile(schema)
+            self._cost = SchemaCost(schema)
             self._shape = _Shaper(schema).shape([schema]) or _Shape()
         except (ValueError, TypeError, RecursionError) as fault:
             raise SchemaError("The schema does not compile.") from fault
@@ -62,6 +64,10 @@ class PinnedSchema:
         self.required = frozenset(name for name in required if isinstance(name, str)) if required else frozenset()
 
     def findings(self, arguments: dict[str, Any]) -> tuple[Finding, ...]:
+        if not self._cost.trivial and self._cost.too_much(arguments):
+            return (
+                _finding("", "unjudgeable", "Judging these arguments by the confirmed definition would take too long."),
+            )
         try:
             fits = self._validator.is_valid(arguments)
         except (ValueError, TypeError, RecursionError):
@@ -204,25 +210,10 @@ def _alternatives(schema: dict[str, Any], root: dict[str, Any]) -> Iterator[dict
     dependent = schema.get("dependentSchemas")
     if isinstance(dependent, dict):
         yield from (part for part in dependent.values() if isinstance(part, dict))
-    target = _local(schema.get("$ref"), root)
+    reference = schema.get("$ref")
+    target = pointed(reference, root) if isinstance(reference, str) else None
     if target is not None:
         yield target
-
-
-def _local(reference: Any, root: dict[str, Any]) -> dict[str, Any] | None:
-    """The part of the same document that a ``#/…`` reference names (RFC 6901)."""
-    if not isinstance(reference, str) or (reference != "#" and not reference.startswith("#/")):
-        return None
-    part: Any = root
-    for step in reference[1:].split("/")[1:]:
-        name = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(part, dict):
-            part = part.get(name)
-        elif isinstance(part, list) and name.isdigit() and int(name) < len(part):
-            part = part[int(name)]
-        else:
-            return None
-    return part if isinstance(part, dict) else None
 
 
 def _refuse(_uri: str) -> NoReturn:
