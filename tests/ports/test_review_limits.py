@@ -6,6 +6,7 @@ import sys
 
 from callgate.adapters.secrets.refs import resolve
 from callgate.adapters.upstream.pool import Pool
+from callgate.app.build import ChangedNames
 from callgate.model.answer import Failed, Served
 from callgate.model.errors import UpstreamError
 from callgate.model.tool import Integration
@@ -71,3 +72,20 @@ def test_no_more_calls_are_under_way_than_configured():
         assert isinstance(await house.status(), Served)
 
     asyncio.run(body())
+
+
+def test_a_server_that_says_all_the_time_that_it_changed_keeps_no_other_from_being_looked_at():
+    async def check():
+        names = ChangedNames()
+        for _ in range(10_000):
+            names.put("noisy")
+        names.put("quiet")
+        assert await names.get() == "noisy"
+        names.put("noisy")
+        assert [await names.get() for _ in range(2)] == ["quiet", "noisy"]
+        waiting = asyncio.create_task(names.get())
+        await asyncio.sleep(0)
+        names.put("late")
+        assert await waiting == "late"
+
+    asyncio.run(check())

@@ -1,10 +1,8 @@
 """Builds the rooms of each tenant from a home: keys, store, live state, policy."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -32,15 +30,36 @@ from callgate.model.record import Setting
 from callgate.model.store import Kind, Unit
 
 PAGE = 1000
-MOST_CHANGES = 64
 _log = logging.getLogger("callgate.gate")
+
+
+class ChangedNames:
+    """Integrations whose servers said that a list changed, each once and in turn: one that says so all the time keeps
+    none of the others from being looked at.
+    """
+
+    def __init__(self) -> None:
+        self._names: dict[str, None] = {}
+        self._came = asyncio.Event()
+
+    def put(self, name: str) -> None:
+        self._names[name] = None
+        self._came.set()
+
+    async def get(self) -> str:
+        while not self._names:
+            self._came.clear()
+            await self._came.wait()
+        name = next(iter(self._names))
+        del self._names[name]
+        return name
 
 
 class Built:
     """One tenant, and what the composition root still needs of it."""
 
     def __init__(
-        self, house: Rooms, store: Store, pool: Pool, origin: str, public_key: bytes, drift: asyncio.Queue[str]
+        self, house: Rooms, store: Store, pool: Pool, origin: str, public_key: bytes, drift: ChangedNames
     ) -> None:
         self.house = house
         self.store = store
@@ -79,7 +98,7 @@ async def build_tenant(home: Home, config: Config, keys: Keyring, tenant: str) -
     sign, public = log_key(mine.ledger)
     origin = stored_origin(home, tenant, origin_of(config, tenant))
     store = open_sqlite(home.data / tenant, tenant, sign=sign, origin=origin, public_key=public, clock=clock)
-    drift: asyncio.Queue[str] = asyncio.Queue(maxsize=MOST_CHANGES)
+    drift = ChangedNames()
     await _check_signed(store, origin, public, home)
     pool = Pool(
         resolve,
@@ -87,7 +106,7 @@ async def build_tenant(home: Home, config: Config, keys: Keyring, tenant: str) -
         logging.getLogger("callgate.upstream"),
         folder=home.children / tenant,
         hidden=(home.root,),
-        changed=partial(_told, drift),
+        changed=drift.put,
         answers=config.limits.results_bytes,
         answer=config.limits.result_bytes,
     )
@@ -177,12 +196,6 @@ def stored_origin(home: Home, tenant: str, wanted: str) -> str:
         path.write_text(wanted + "\n")
         path.chmod(0o600)
         return wanted
-
-
-def _told(drift: asyncio.Queue[str], name: str) -> None:
-    """A server that says so all the time is looked at no more often than it can be."""
-    with contextlib.suppress(asyncio.QueueFull):
-        drift.put_nowait(name)
 
 
 def _logged(event: str, fields: dict[str, object]) -> None:
