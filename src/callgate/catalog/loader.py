@@ -3,6 +3,7 @@
 The shipped ones lie in this package; an operator's own folder is looked at first.
 """
 
+import functools
 import re
 from collections.abc import Iterator
 from importlib import resources
@@ -82,18 +83,20 @@ def _entries(place: Traversable) -> Iterator[Traversable]:
 def _body(value: Any) -> Any:
     """What the digest covers. Keys younger than manifests that were approved already leave it as it is while unset."""
     if isinstance(value, msgspec.Struct):
-        known = _ELDER.get(type(value), frozenset())
-        fields = msgspec.structs.fields(value)
-        return {
-            field.name: _body(found)
-            for field in fields
-            if (found := getattr(value, field.name)) != _default(field) or field.name in known
-        }
+        found = ((name, getattr(value, name), default, always) for name, default, always in _covered(type(value)))
+        return {name: _body(held) for name, held, default, always in found if always or held != default}
     if isinstance(value, tuple | list):
         return [_body(item) for item in value]
     if isinstance(value, dict):
         return {name: _body(item) for name, item in value.items()}
     return value
+
+
+@functools.cache
+def _covered(noun: type[msgspec.Struct]) -> tuple[tuple[str, Any, bool], ...]:
+    """(field, its default, whether the digest covers it unset)."""
+    known = _ELDER.get(noun, frozenset())
+    return tuple((field.name, _default(field), field.name in known) for field in msgspec.structs.fields(noun))
 
 
 def _default(field: msgspec.structs.FieldInfo) -> Any:

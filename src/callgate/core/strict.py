@@ -5,6 +5,7 @@ Keys are the field names of the struct. Enums are written by name (``execute``, 
 
 import difflib
 import enum
+import functools
 import tomllib
 from collections.abc import Iterable
 from typing import Any, NoReturn, TypeVar
@@ -53,7 +54,7 @@ class StrictReader:
         self._omit = omit
 
     def read(self, noun: type[Noun], table: Any, key: str = "") -> Noun:
-        value = self._struct(inspect.type_info(noun), table, key, 0)
+        value = self._struct(_info(noun), table, key, 0)
         assert isinstance(value, noun)
         return value
 
@@ -137,6 +138,11 @@ class StrictReader:
         if member is None:
             self.fail(key, f"Not a word for this key.{nearest(value, allowed)} Allowed: {listing(allowed)}.")
         return member
+
+
+@functools.cache
+def _info(noun: type[msgspec.Struct]) -> inspect.Type:
+    return inspect.type_info(noun)
 
 
 def _of_union(info: inspect.UnionType, value: Any) -> inspect.Type:
