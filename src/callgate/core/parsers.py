@@ -14,7 +14,7 @@ MAX_ADDRESSES = 500
 _ID = re.compile(r"[A-Za-z0-9_-]{3,200}")
 _UUID = re.compile(r"[0-9a-f]{32}")
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}")
-_NAMED_ADDRESS = re.compile(r'(?:[^<>,;"@]*|"[^"<>\\]*")\s*<([^<>\s]+)>')
+_NAMED_ADDRESS = re.compile(r'(?:[^<>,;"@]*+|"[^"<>\\]*+"\s*+)<([^<>\s]++)>')
 _LABEL = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.-]{1,100}")
 """A name that is no step in a path."""
 _HOST = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*|[0-9a-f:.]+:[0-9a-f:.]*")
