@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT))
 from tools.codes import errors_page  # noqa: E402 - the path above makes the folder importable for a script
 from tools.generate_cli import render as cli_page  # noqa: E402
 from tools.generate_config import config_page  # noqa: E402
+from tools.generate_integrations import pages  # noqa: E402
 from tools.generate_inventory import inventory_page, inventory_schema  # noqa: E402
 from tools.generate_manifest import cases_schema, manifest_schema  # noqa: E402
 
@@ -42,12 +43,14 @@ def main(arguments: list[str]) -> int:
     if arguments not in ([], ["--check"]):
         sys.stderr.write(f"{__doc__}\n")
         return 2
-    different = [path for path, make in FILES.items() if _read(ROOT / path) != make()]
+    texts = {path: make() for path, make in FILES.items()} | pages()
+    different = [path for path, text in texts.items() if _read(ROOT / path) != text]
     for path in different:
         if arguments:
             sys.stderr.write(f"{path} is not what the code says; run python tools/generate.py\n")
         else:
-            (ROOT / path).write_text(FILES[path](), "utf-8")
+            (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
+            (ROOT / path).write_text(texts[path], "utf-8")
             sys.stdout.write(f"{path} written\n")
     return 1 if arguments and different else 0
 
