@@ -68,6 +68,8 @@ def _run(words: argparse.Namespace) -> int:
     speech = Speech(tools, world)
     try:
         if words.http is None:
+            if sys.stdin.isatty():
+                sys.stderr.write(f"{tools.title}: MCP on stdin and stdout, one message a line. End: Ctrl-D.\n")
             stdio.serve(speech, sys.stdin.buffer, sys.stdout.buffer)
         else:
             _over_http(speech, words.http)

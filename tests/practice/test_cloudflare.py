@@ -45,9 +45,17 @@ def test_a_failed_query_changes_nothing_and_is_not_flagged(cloud):
 
 
 @pytest.mark.parametrize(
-    "sql", ["ATTACH DATABASE '{file}' AS x", "VACUUM INTO '{file}'", "SELECT load_extension('{file}')"]
+    "sql",
+    [
+        "ATTACH DATABASE '{file}' AS x",
+        "VACUUM INTO '{file}'",
+        "SELECT load_extension('{file}')",
+        "PRAGMA max_page_count = 1000000",
+        "BEGIN; DELETE FROM orders",
+        "SELECT zeroblob(100000000)",
+    ],
 )
-def test_sql_reaches_no_file(cloud, tmp_path, sql):
+def test_sql_reaches_nothing_else(cloud, tmp_path, sql):
     file = tmp_path / "out"
     cloud.fails("d1_database_query", database_id=database(cloud), sql=sql.format(file=file), params=None)
     assert not file.exists()

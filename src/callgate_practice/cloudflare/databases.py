@@ -9,6 +9,17 @@ from callgate_practice.world import World
 STEPS = 1_000
 MOST_STEPS = 20_000
 """Rounds of STEPS instructions that a query may take."""
+MOST_BYTES = 4 << 20
+"""Of one value."""
+MOST_PAGES = 8_192
+FORBIDDEN = {
+    sqlite3.SQLITE_ATTACH,
+    sqlite3.SQLITE_DETACH,
+    sqlite3.SQLITE_PRAGMA,
+    sqlite3.SQLITE_SAVEPOINT,
+    sqlite3.SQLITE_TRANSACTION,
+}
+"""No other files, no other limits; a call is a transaction of its own."""
 
 
 def add(world: World, name: str) -> JSON:
@@ -24,14 +35,15 @@ def drop(world: World, key: str) -> None:
 
 
 def _forbidden(action: int, *_names: object) -> int:
-    """No other files: ATTACH and VACUUM INTO would open them."""
-    return sqlite3.SQLITE_DENY if action in (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH) else sqlite3.SQLITE_OK
+    return sqlite3.SQLITE_DENY if action in FORBIDDEN else sqlite3.SQLITE_OK
 
 
 def _opened(data: bytes) -> sqlite3.Connection:
     link = sqlite3.connect(":memory:", isolation_level=None)
     if data:
         link.deserialize(data)
+    link.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
+    link.execute(f"PRAGMA max_page_count = {MOST_PAGES}")
     link.set_authorizer(_forbidden)
     left = iter(range(MOST_STEPS))
     link.set_progress_handler(lambda: next(left, None) is None, STEPS)

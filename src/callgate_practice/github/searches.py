@@ -1,17 +1,20 @@
 """Searches: over everything the account can see, unless a qualifier narrows them. Each hit says where it lies."""
 
+import functools
+
 from callgate_practice import queries
 from callgate_practice.github import shapes, state
 from callgate_practice.github.state import ME, SITE
 from callgate_practice.github.tools import READ, TOOLS, found, only
-from callgate_practice.queries import Query
+from callgate_practice.queries import Group, Language
 from callgate_practice.reply import JSON, json_text
 from callgate_practice.world import World
 
-PLACES = ("repo", "org", "user", "owner")
+PLACES = frozenset({"repo", "org", "user", "owner"})
 PEOPLE = ("author", "assignee", "involves")
-KEYS = frozenset(
-    (*PLACES, *PEOPLE, "is", "state", "label", "type", "in", "language", "path", "filename", "extension", "draft")
+LANGUAGE = Language(
+    PLACES | {*PEOPLE, "is", "state", "label", "type", "in", "language", "path", "filename", "extension", "draft"},
+    PLACES,
 )
 PAGED = " order=asc|desc page:number perPage:number"
 SORTED = (
@@ -20,27 +23,16 @@ SORTED = (
 )
 
 
-def _lies_in(query: Query, repo: str) -> bool:
-    """Qualifiers of places are alternatives; a negated one excludes."""
-    owner = repo.partition("/")[0]
-    wanted, allowed = False, False
-    for key, value, negated in query.keys:
-        if key not in PLACES:
-            continue
-        here = value.lower() == (repo if key == "repo" else owner).lower()
-        if negated and here:
-            return False
-        wanted = wanted or not negated
-        allowed = allowed or (here and not negated)
-    return allowed or not wanted
+def _lies_in(repo: str, key: str, value: str) -> bool:
+    return value.lower() == (repo if key == "repo" else repo.partition("/")[0]).lower()
 
 
-def _narrowed(given: JSON) -> Query:
-    """The separate arguments count as a qualifier."""
+def _narrowed(given: JSON) -> Group:
+    """The separate arguments count beside the query, as the server adds them."""
     text = given["query"]
     if given.get("owner") and given.get("repo"):
-        text += f" repo:{given['owner']}/{given['repo']}"
-    return queries.parse(text, KEYS)
+        text = f"repo:{given['owner']}/{given['repo']} {text}"
+    return queries.parse(text, LANGUAGE)
 
 
 def _state_of(item: JSON) -> set[str]:
@@ -51,28 +43,31 @@ def _state_of(item: JSON) -> set[str]:
     return found
 
 
-def _matches(item: JSON, query: Query, *, private: bool) -> bool:
-    people = {"author": [item["user"]], "assignee": item["assignees"], "involves": [item["user"], *item["assignees"]]}
-    traits = _state_of(item) | {"private" if private else "public"}
-    for key, value, negated in query.keys:
-        named = ME if value == "@me" else value
-        fits = {
-            "is": value in traits,
-            "type": value in traits,
-            "state": value == item["state"],
-            "draft": value == str(item.get("draft", False)).lower(),
-            "label": value in item["labels"],
-        }.get(key, named in people[key] if key in people else not negated)
-        if fits == negated:
-            return False
-    return query.says(f"{item['title']} {item['body']}")
+def _fits(item: JSON, private: bool, key: str, value: str) -> bool:
+    if key in PLACES:
+        return _lies_in(item["repo"], key, value)
+    if key in PEOPLE:
+        people = {
+            "author": [item["user"]],
+            "assignee": item["assignees"],
+            "involves": [item["user"], *item["assignees"]],
+        }
+        return (ME if value == "@me" else value) in people[key]
+    if key in ("is", "type"):
+        return value in _state_of(item) | {"private" if private else "public"}
+    if key == "label":
+        return value in item["labels"]
+    return bool(value == {"state": item["state"], "draft": str(item.get("draft", False)).lower()}.get(key, value))
 
 
 def _issues(world: World, given: JSON, *, pulls: bool) -> JSON:
     query = _narrowed(given)
     private = {one["full_name"]: one["private"] for one in world.every("repository")}
-    rows = [one for one in world.every("issue") if bool(one.get("pull")) is pulls and _lies_in(query, one["repo"])]
-    kept = [one for one in rows if _matches(one, query, private=private[one["repo"]])]
+    kept = []
+    for one in world.every("issue"):
+        fits = functools.partial(_fits, one, private[one["repo"]])
+        if bool(one.get("pull")) is pulls and queries.matches(query, f"{one['title']} {one['body']}", fits, LANGUAGE):
+            kept.append(one)
     return json_text(found([only(shapes.issue(one), given) for one in kept], given))
 
 
@@ -88,25 +83,25 @@ def search_pull_requests(world: World, given: JSON) -> JSON:
 
 @TOOLS.tool("search_code", "Find files by what they hold.", "query* sort fields:strings" + PAGED, READ)
 def search_code(world: World, given: JSON) -> JSON:
-    query = queries.parse(given["query"], KEYS)
+    query = queries.parse(given["query"], LANGUAGE)
     hits: list[JSON] = []
     for home in world.every("repository"):
         repo = home["full_name"]
-        tip = state.commit_of(world, repo, "") if _lies_in(query, repo) else None
+        tip = state.commit_of(world, repo, "")
         for path, sha in sorted(tip["tree"].items() if tip else ()):
-            content = state.content_of(world, repo, sha)
-            if query.says(f"{path} {content}") and _named(query, path):
+            fits = functools.partial(_file_fits, repo, path)
+            if queries.matches(query, f"{path} {state.content_of(world, repo, sha)}", fits, LANGUAGE):
                 hit = {"name": path.rpartition("/")[2], "path": path, "sha": sha}
                 hits.append(only({**hit, "repository": shapes.repository(home)}, given))
     return json_text(found(hits, given))
 
 
-def _named(query: Query, path: str) -> bool:
-    return (
-        all(queries.contains(path, value) for value in query.values("path"))
-        and all(path.endswith(value) for value in query.values("filename"))
-        and all(path.endswith(f".{value}") for value in query.values("extension"))
-    )
+def _file_fits(repo: str, path: str, key: str, value: str) -> bool:
+    if key in PLACES:
+        return _lies_in(repo, key, value)
+    if key == "path":
+        return queries.contains(path, value)
+    return path.endswith({"filename": value, "extension": f".{value}"}.get(key, ""))
 
 
 @TOOLS.tool(
@@ -116,19 +111,26 @@ def _named(query: Query, path: str) -> bool:
     READ,
 )
 def search_repositories(world: World, given: JSON) -> JSON:
-    query = queries.parse(given["query"], KEYS)
+    query = queries.parse(given["query"], LANGUAGE)
     hits = [
         shapes.repository(one)
         for one in world.every("repository")
-        if _lies_in(query, one["full_name"])
-        and query.says(f"{one['full_name']} {one['description']}")
-        and all(value == ("private" if one["private"] else "public") for value in query.values("is"))
+        if queries.matches(
+            query, f"{one['full_name']} {one['description']}", functools.partial(_repository_fits, one), LANGUAGE
+        )
     ]
     return json_text(found(hits, given))
 
 
+def _repository_fits(one: JSON, key: str, value: str) -> bool:
+    if key in PLACES:
+        return _lies_in(one["full_name"], key, value)
+    return key != "is" or value == ("private" if one["private"] else "public")
+
+
 @TOOLS.tool("search_users", "Find people.", "query* sort=followers|repositories|joined" + PAGED, READ)
 def search_users(world: World, given: JSON) -> JSON:
-    query = queries.parse(given["query"], KEYS)
-    rows = [one for one in world.every("account", type="User") if query.says(one["login"])]
+    query = queries.parse(given["query"], LANGUAGE)
+    people = world.every("account", type="User")
+    rows = [one for one in people if queries.matches(query, one["login"], lambda _key, _value: True, LANGUAGE)]
     return json_text(found([{**one, "profile_url": f"{SITE}/{one['login']}"} for one in rows], given))

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from callgate_practice import queries
-from callgate_practice.queries import Query
+from callgate_practice.queries import Group, Language
 from callgate_practice.reply import JSON, ToolFailure
 from callgate_practice.world import World
 
@@ -11,9 +11,13 @@ ANA, BEN, TEAM = "ana@acme.example", "ben@acme.example", "team@acme.example"
 MAILBOXES = (ANA, TEAM)
 SYSTEM = ("INBOX", "SENT", "DRAFT", "TRASH", "SPAM", "UNREAD", "STARRED", "IMPORTANT")
 HIDDEN = frozenset({"TRASH", "SPAM"})
-KEYS = frozenset(
-    {"from", "to", "cc", "bcc", "subject", "label", "in", "is", "has", "before", "after", "filename", "rfc822msgid"}
+LANGUAGE = Language(
+    frozenset(
+        {"from", "to", "cc", "bcc", "subject", "label", "in", "is", "has", "before", "after", "filename", "rfc822msgid"}
+    ),
+    tight_or=True,
 )
+DEEP = frozenset({"trash", "spam", "anywhere"})
 
 
 class Letter(NamedTuple):
@@ -58,7 +62,7 @@ def deliver(world: World, address: str, letter: Letter, source: str) -> None:
         return
     here = store(world, address, letter, ("INBOX", "UNREAD"))
     for rule in world.every("filter", mailbox=address):
-        if matches(here, queries.parse(_criteria(rule["criteria"]), KEYS)):
+        if matches(here, queries.parse(_criteria(rule["criteria"]), LANGUAGE)):
             _apply(world, here, rule["action"], letter)
 
 
@@ -115,20 +119,18 @@ def add_label(world: World, mailbox: str, name: str, **more: object) -> JSON:
 
 def search(world: World, mailbox: str, text: str, *, trash: bool = False) -> list[JSON]:
     """Messages, newest first. Trash and spam are looked through when the query says so."""
-    query = queries.parse(text, KEYS)
-    deep = trash or bool({"trash", "spam", "anywhere"} & {value.lower() for value in query.values("in")})
+    query = queries.parse(text, LANGUAGE)
+    deep = trash or any(term.key == "in" and term.value.lower() in DEEP for term in queries.terms(query))
     names = {one["name"].lower().replace(" ", "-"): one["id"] for one in labels(world, mailbox)}
     rows = world.every("message", mailbox=mailbox)
     kept = [one for one in rows if (deep or not HIDDEN & set(one["labels"])) and matches(one, query, names)]
     return sorted(kept, key=lambda one: str(one["date"]), reverse=True)
 
 
-def matches(one: JSON, query: Query, names: dict[str, str] | None = None) -> bool:
+def matches(one: JSON, query: Group, names: dict[str, str] | None = None) -> bool:
     """``names``: labels by the form in which a query writes them."""
-    for key, value, negated in query.keys:
-        if _fits(one, key, value, names or {}) == negated:
-            return False
-    return query.says(f"{one['subject']} {one['body']} {one['sender']}")
+    content = f"{one['subject']} {one['body']} {one['sender']}"
+    return queries.matches(query, content, lambda key, value: _fits(one, key, value, names or {}), LANGUAGE)
 
 
 def _fits(one: JSON, key: str, value: str, names: dict[str, str]) -> bool:

@@ -3,6 +3,7 @@
 from callgate_practice.reply import JSON, ToolFailure, wrapped
 from callgate_practice.toolset import Toolset
 from callgate_practice.workspace import drive_world as drive
+from callgate_practice.workspace.drive_query import compile_query
 from callgate_practice.workspace.drive_world import ACCOUNTS, DOC, FOLDER, link
 from callgate_practice.workspace.speech import CHANGE, LOOK, MAKE, OUTPUT, account, api_error
 from callgate_practice.world import World
@@ -63,9 +64,10 @@ def _of_type(rows: list[JSON], given: JSON) -> list[JSON]:
 def search_drive_files(world: World, given: JSON) -> JSON:
     box = account("search_drive_files", given, ACCOUNTS)
     try:
-        rows = drive.search(world, box, given["query"])
+        wanted = compile_query(given["query"])
     except ValueError:
         raise api_error("search_drive_files", 400, "Invalid Value") from None
+    rows = [one for one in world.every("file") if drive.may_see(one, box) and wanted(one)]
     deep = given.get("include_trashed") or "trashed" in given["query"]
     kept = [one for one in rows if (deep or not one["trashed"]) and one["id"] != "root"]
     return _page(_of_type(kept, given), given, f"files for {box} matching '{given['query']}'")

@@ -83,8 +83,8 @@ def manage_gmail_filter(world: World, given: JSON) -> JSON:
 
 def _apply(world: World, box: str, held: JSON, given: JSON) -> JSON:
     """To mail that is there already; with ``dry_run`` it counts alone."""
-    text = " ".join(f"{name}:{value}" for name, value in held["criteria"].items() if name in mailbox.KEYS)
-    query = queries.parse(text, mailbox.KEYS)
+    text = " ".join(f"{name}:{value}" for name, value in held["criteria"].items() if name in mailbox.LANGUAGE.keys)
+    query = queries.parse(text, mailbox.LANGUAGE)
     rows = [one for one in world.every("message", mailbox=box) if mailbox.matches(one, query)]
     rows = rows[: int(given.get("max_messages", 500))]
     if given.get("dry_run"):
