@@ -4,9 +4,12 @@ import asyncio
 import logging
 import sys
 
+import pytest
+
 from callgate.adapters.secrets.refs import resolve
 from callgate.adapters.upstream.pool import Pool
 from callgate.app.build import ChangedNames
+from callgate.app.web import KEPT_DESCRIPTORS, shares
 from callgate.model.answer import Failed, Served
 from callgate.model.errors import UpstreamError
 from callgate.model.tool import Integration
@@ -89,3 +92,10 @@ def test_a_server_that_says_all_the_time_that_it_changed_keeps_no_other_from_bei
         assert await waiting == "late"
 
     asyncio.run(check())
+
+
+@pytest.mark.parametrize("descriptors", [64, 256, 1024, 4096, 20_000, 65_536, 1 << 20])
+def test_streams_to_targets_leave_descriptors_for_the_store(descriptors):
+    connections, standing = shares(descriptors)
+    assert connections > standing > 0
+    assert connections + standing <= descriptors - min(KEPT_DESCRIPTORS, descriptors // 2)

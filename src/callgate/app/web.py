@@ -58,7 +58,14 @@ class WebApp:
 
 def bound_connections(descriptors: int) -> None:
     """``descriptors``: as many may be open at once."""
-    GateProtocol.CONNECTIONS = min(GateProtocol.CONNECTIONS, max(descriptors - KEPT_DESCRIPTORS, descriptors // 2))
+    GateProtocol.CONNECTIONS, GateProtocol.STANDING = shares(descriptors)
+
+
+def shares(descriptors: int) -> tuple[int, int]:
+    """(connections of clients, standing streams of targets), so that some are left for everything else."""
+    standing = min(GateProtocol.STANDING, descriptors // 8)
+    left = max(descriptors - KEPT_DESCRIPTORS - standing, descriptors // 4)
+    return min(GateProtocol.CONNECTIONS, left), standing
 
 
 class QuietServer(uvicorn.Server):
@@ -108,6 +115,7 @@ def front_config(config: Config, *, same_host: bool) -> FrontConfig:
         header_bytes=config.limits.header_bytes,
         body_ms=config.limits.body_seconds * 1000,
         same_host=same_host,
+        standing=GateProtocol.STANDING,
     )
 
 

@@ -22,6 +22,8 @@ class GateProtocol(HttpToolsProtocol):
     """Head, body, chunk framing and trailers together."""
     CONNECTIONS: ClassVar[int] = 16_384
     """Open at once, of one server."""
+    STANDING: ClassVar[int] = 4_096
+    """Of these, standing streams: each may have one to a target beside it."""
 
     def __init__(self, *args: Any, **keywords: Any) -> None:
         super().__init__(*args, **keywords)
