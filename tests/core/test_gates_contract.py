@@ -7,10 +7,14 @@ from callgate.core.contract import compile_contract
 from callgate.core.gates import contract as contract_gate
 from callgate.core.gates import retrieval, schema
 from callgate.core.gates import tool as tool_gate
+from callgate.core.risk import assess
+from callgate.model.bundle import RiskTable
 from callgate.model.contract import Scope
+from callgate.model.errors import ConfigError
 from callgate.model.identity import Initiator, Runtime
+from callgate.model.manifest import Narrowing, Qualifier, SensitiveScope
 from callgate.model.terms import Ask, Breadth, Effect, TaskState, Tier
-from callgate.model.tool import TargetRule
+from callgate.model.tool import Confinement, ItemFilter, TargetRule, TierRule
 from tests.fakes.catalog import call, contract, facts, profile, shipped, target, task
 
 STATUS = shipped("git").tools["git_status"]
@@ -249,3 +253,79 @@ def test_no_finding_holds_a_value():
     found = judged(COMMIT, arguments, of) + schema.judge(COMMIT, made) + tool_gate.judge(COMMIT, made, facts())
     assert len(found) >= 6
     assert secret not in repr(found)
+
+
+KEPT = Confinement(filter=ItemFilter(items="items[]", target=TargetRule(kind="thing", path="id")))
+BY_WORDS = Confinement(
+    narrow=Narrowing(argument="q", several=" ", qualifiers=(Qualifier(kind="thing", add="in:{id}"),))
+)
+
+
+def search(confine, **rules):
+    return profile({"properties": {"q": {}}}, tier=Tier.READ, retrieval=True, confine=confine, **rules)
+
+
+@pytest.mark.parametrize(
+    ("prohibited", "denied"),
+    [((), False), (("scope:secrets",), True), (("scope:*",), True), (("scope:access",), False), (("*",), True)],
+)
+def test_a_tool_about_what_the_rules_prohibit_is_denied(prohibited, denied):
+    tool = profile(tier=Tier.READ, scopes=(SensitiveScope.SECRETS, SensitiveScope.NETWORK))
+    found = [
+        finding for finding in judged(tool, {}, contract(prohibited=prohibited)) if finding.code == "sensitive_scope"
+    ]
+    assert bool(found) is denied
+    assert all(finding.effect is Effect.DENY for finding in found)
+
+
+def test_a_scope_that_there_is_not_is_no_prohibition():
+    with pytest.raises(ConfigError) as caught:
+        compile_contract(contract(prohibited=("scope:secret",)))
+    assert "Did you mean secrets?" in caught.value.message
+
+
+def test_a_search_whose_answer_is_looked_through_needs_no_target():
+    tool, rules = search(KEPT), compile_contract(contract(prohibited=("thing:b",)))
+    made = call(tool, {"q": "x"}, contract(prohibited=("thing:b",)))
+    assert retrieval.judge(made, rules, tool) == ()
+    assert contract_gate.judge(made, rules, tool, facts(tool)) == ()
+
+
+def test_a_query_is_judged_by_what_it_names():
+    tool = search(BY_WORDS)
+    named = call(tool, {"q": "plan in:a in:b"}, EVERYDAY)
+    assert [target.text for target in named.targets] == ["thing:a", "thing:b"]
+    assert retrieval.judge(named, compile_contract(EVERYDAY), tool) == ()
+    (finding,) = retrieval.judge(call(tool, {"q": "plan"}, EVERYDAY), compile_contract(EVERYDAY), tool)
+    assert "in:…" in finding.reason
+    (refused,) = retrieval.judge(
+        call(search(Confinement(refuse="It is prose.")), {"q": "x"}, EVERYDAY),
+        None,
+        search(Confinement(refuse="It is prose.")),
+    )
+    assert refused.reason.endswith("It is prose.")
+
+
+def test_an_unverified_manifest_confines_nothing():
+    for confine in (KEPT, BY_WORDS):
+        tool = search(confine, verified=False)
+        assert (tool.answer_filter, tool.narrower) == (None, None)
+        assert retrieval.judge(call(tool, {"q": "in:a"}, EVERYDAY), compile_contract(EVERYDAY), tool)
+
+
+def test_a_call_that_only_looks_has_none_of_the_worst_marks_of_its_tool():
+    tool = profile(
+        {"properties": {"sql": {}}},
+        tier=Tier.EXECUTE,
+        irreversible=True,
+        admin=True,
+        money=True,
+        tier_by=(TierRule(path="sql", sql="sqlite", tier=Tier.READ),),
+    )
+    marks = [(m.irreversible, m.admin, m.money) for m in (tool.manifest_at(Tier.READ), tool.manifest_at(Tier.EXECUTE))]
+    assert marks == [(False, False, False), (True, True, True)]
+    read, write = (call(tool, {"sql": text}, EVERYDAY) for text in ("select 1", "drop table t"))
+    assert (read.tier, write.tier) == (Tier.READ, Tier.EXECUTE)
+    table = RiskTable()
+    assert assess(read, tool.manifest_at(read.tier), table)[0] == 0
+    assert assess(write, tool.manifest_at(write.tier), table)[0] == 100
