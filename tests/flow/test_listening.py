@@ -219,6 +219,8 @@ def test_who_may_listen() -> None:
         halt = await house.halt(HaltScope.INITIATOR, "ana")
         assert halt
         assert not gate.may_listen(mine, "git")
+        assert not gate.may_listen(mine, EVERYTHING)
+        assert gate.may_listen(house.credential("ben"), EVERYTHING)
         gate.closing = True
         assert not gate.may_listen(house.credential("ben"), "git")
 

@@ -228,11 +228,10 @@ class Gatehouse:
         tenancy = self._rooms(credential).tenancy
         if self.closing or credential_problem(tenancy, credential, integration):
             return False
-        if integration == EVERYTHING:
-            return True
+        if tenancy.live.halted(credential, integration):
+            return False
         connected = tenancy.live.connected.get(integration)
-        shown = connected is not None and connected.pin is not None
-        return shown and not tenancy.live.halted(credential, integration)
+        return integration == EVERYTHING or (connected is not None and connected.pin is not None)
 
     async def may_subscribe(self, request: Request) -> bool:
         rooms = self._rooms(request.credential)
