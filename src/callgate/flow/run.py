@@ -294,7 +294,8 @@ class Runner:
             names=tuple(scribe.names),
         )
         await self._tenancy.write(unit)
-        self.denials.count(prepared.credential.id)
+        if not prepared.narrows:
+            self.denials.count(prepared.credential.id)
         return refusal(call.id, event.id, decision, facts)
 
     async def _stopped(self, flight: Flight, prepared: Prepared, decision: Decision, facts: Facts) -> Refused:
