@@ -1,5 +1,6 @@
 """The tools of one practice server, and how one is called."""
 
+import sqlite3
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -87,3 +88,5 @@ class Toolset:
             return self.fail(str(fault))
         except MISFITS as fault:
             return self.fail(f"invalid arguments ({type(fault).__name__})")
+        except sqlite3.OperationalError as fault:
+            return self.fail(f"the state of the practice server: {fault}")

@@ -35,11 +35,11 @@ class World:
     """``path``: a file, or ":memory:"."""
 
     def __init__(self, path: str, server: str, seed: int) -> None:
-        self._link = sqlite3.connect(path, timeout=WAIT_S, isolation_level=None)
         try:
+            self._link = sqlite3.connect(path, timeout=WAIT_S, isolation_level=None)
             self._link.executescript(LAYOUT)
         except sqlite3.DatabaseError as fault:
-            raise WorldError(f"{path} is no state of a practice server: {fault}") from None
+            raise WorldError(f"{path} cannot be the state of a practice server: {fault}") from None
         with self.call():
             self._link.execute("INSERT OR IGNORE INTO about VALUES ('server', ?), ('seed', ?)", (server, str(seed)))
         known = self.about()

@@ -4,12 +4,11 @@ Without manifests, so that the rules of the catalogue decide nothing here.
 """
 
 import json
-import subprocess
-from contextlib import contextmanager
 
 import pytest
 
-from tests.e2e.harness import CALLGATE, PASSPHRASE, ROOT, STOP_S, Gate, gate_in
+from tests.e2e.harness import PASSPHRASE, ROOT, Gate, gate_in
+from tests.practice.running import Kept
 
 pytestmark = pytest.mark.e2e
 EVERYDAY = """
@@ -31,42 +30,13 @@ def prepared(gate: Gate) -> None:
     gate.contracts["everyday.toml"] = EVERYDAY
 
 
-def practice(*words):
-    done = [str(CALLGATE), "practice", *map(str, words)]
-    return subprocess.run(done, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL)
-
-
-@contextmanager
-def slack_over_http(state):
-    words = [str(CALLGATE), "practice", "slack", "--http", "0", "--state", str(state)]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
-    try:
-        yield process.stdout.readline().strip()
-    finally:
-        process.terminate()
-        process.communicate(timeout=STOP_S)
-
-
-def changes(before, state):
-    return [(row["change"], row["kind"]) for row in json.loads(practice("compare", before, state, "--json").stdout)]
-
-
-def kept(folder, name):
-    """A state that is there before the gate starts the server, and a snapshot of it."""
-    state, before = folder / name, folder / f"{name}.json"
-    practice(name, "--state", state)
-    before.write_text(practice("snapshot", state).stdout)
-    return state, before
-
-
 def test_reads_go_through_and_writes_wait(tmp_path):
     worlds = tmp_path / "worlds"
     worlds.mkdir()
-    (hub, hub_before), (talk, talk_before) = kept(worlds, "github"), kept(worlds, "slack")
-    with slack_over_http(talk) as url, gate_in(tmp_path, prepare=prepared) as gate:
+    hub, talk = Kept(worlds, "github"), Kept(worlds, "slack")
+    with talk.over_http() as url, gate_in(tmp_path, prepare=prepared) as gate:
         files = ("--readable", str(ROOT / "src"), "--writable", str(worlds))
-        command = f"{CALLGATE} practice github --state {hub}"
-        added = gate.command("add", "github", "--stdio", command, *files, *ADD, stdin=PASSPHRASE)
+        added = gate.command("add", "github", "--stdio", hub.command, *files, *ADD, stdin=PASSPHRASE)
         assert added.returncode == 0, added.stderr
         added = gate.command("add", "slack", "--url", url, "--allow-private", "--actor", "ana", *ADD, stdin=PASSPHRASE)
         assert added.returncode == 0, added.stderr
@@ -85,13 +55,13 @@ def test_reads_go_through_and_writes_wait(tmp_path):
             ("slack", "slack_send_message", {"channel_id": general, "message": "Through the gate"}),
         )
         holds = [ask(integration, tool, **arguments).facts["approval_id"] for integration, tool, arguments in writes]
-        assert changes(hub_before, hub) == []
-        assert changes(talk_before, talk) == []
+        assert hub.changes() == []
+        assert talk.changes() == []
 
         for (integration, _, _), hold in zip(writes, holds, strict=True):
             gate.approve(hold)
             answer = gate.await_approval(hold, token=token, integration=integration)
             assert "url" in answer.text or "message_link" in answer.text
-        assert changes(hub_before, hub) == [("made", "issue")]
-        assert changes(talk_before, talk) == [("made", "message")]
+        assert hub.changes() == [("made", "issue")]
+        assert talk.changes() == [("made", "message")]
         assert gate.stop() == 0

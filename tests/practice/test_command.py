@@ -5,13 +5,14 @@ import contextlib
 import json
 import os
 import pathlib
+import sqlite3
 import subprocess
 import sys
-import time
 
 import pytest
 
 from callgate_practice import servers
+from callgate_practice import world as world_module
 
 ROOT = pathlib.Path(__file__).parents[2]
 CALLGATE = pathlib.Path(sys.prefix) / "bin" / "callgate"
@@ -99,13 +100,13 @@ def test_the_sdks_client_speaks_with_it(way, mode):
 @pytest.mark.parametrize("server", servers.SERVERS)
 def test_every_server_starts_at_once_and_answers(server):
     tool, given = READS[server]
-    begun = time.process_time(), os.times()
+    begun = os.times()
     done = run(server, stdin=call(1, tool, **given))
     after = os.times()
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)["result"]
     assert not result.get("isError"), result
-    spent = after.children_user + after.children_system - begun[1].children_user - begun[1].children_system
+    spent = after.children_user + after.children_system - begun.children_user - begun.children_system
     assert spent < 1.5, "seconds of processor time"
 
 
@@ -194,6 +195,29 @@ def test_two_processes_share_a_state(tmp_path):
     assert "#shared" in read.stdout
 
 
+def test_a_state_that_is_busy_or_gone_is_an_error_of_the_call(tmp_path, monkeypatch):
+    monkeypatch.setattr(world_module, "WAIT_S", 0.05)
+    tools = servers.toolset("github")
+    world = servers.world(tools, str(tmp_path / "state"))
+    other = sqlite3.connect(tmp_path / "state", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    busy = tools.call(world, "get_me", {})
+    assert busy["isError"]
+    assert "locked" in busy["content"][0]["text"]
+    other.execute("ROLLBACK")
+    other.close()
+    assert "isError" not in tools.call(world, "get_me", {})
+    world.close()
+
+
+def test_a_port_that_is_taken_is_said():
+    with over_http("figma") as url:
+        port = url.rpartition(":")[2].partition("/")[0]
+        done = run("figma", "--http", port)
+    assert done.returncode == 2
+    assert "in use" in done.stderr
+
+
 def test_a_seed_makes_another_world(tmp_path):
     for seed in (1, 2):
         run("notion", "--state", tmp_path / str(seed), "--seed", seed)
@@ -214,6 +238,7 @@ def test_a_file_of_something_else_is_left_alone(tmp_path, name):
     done = run(name, "--state", kept)
     assert (done.returncode, "is the state of slack" in done.stderr) == (2, True)
     assert run("snapshot", tmp_path / "none").returncode == 2
+    assert run(name, "--state", tmp_path / "no" / "folder").returncode == 2
 
 
 def test_the_list_names_servers_and_tools():
