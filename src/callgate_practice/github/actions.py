@@ -120,7 +120,8 @@ def _start(world: World, given: JSON) -> JSON:
     }
     fresh = {"event": "workflow_dispatch", "status": "queued", "conclusion": None, "run_attempt": 1, "log": ""}
     world.put("run", key, {**run, **fresh, "inputs": given.get("inputs", {}), "created_at": world.now()})
-    return json_text({"message": "Workflow run has been queued", "workflow_id": flow["id"], "ref": given["ref"]})
+    done = {"message": "Workflow run has been queued", "status": "204 No Content", "status_code": 204}
+    return json_text({**done, "workflow_id": given["workflow_id"], "ref": given["ref"], "inputs": given.get("inputs")})
 
 
 @TOOLS.tool(

@@ -37,7 +37,7 @@ def _file(world: World, repo: str, path: str, tip: JSON) -> JSON:
     said = f"successfully downloaded text file (SHA: {sha})"
     held = {
         "uri": f"repo://{repo}/sha/{tip['sha']}/contents/{path}",
-        "mimeType": "text/plain",
+        "mimeType": "text/plain; charset=utf-8",
         "text": state.content_of(world, repo, sha),
     }
     return {"content": [{"type": "text", "text": said}, {"type": "resource", "resource": held}]}

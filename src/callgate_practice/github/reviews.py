@@ -2,7 +2,7 @@
 
 from callgate_practice.github import state
 from callgate_practice.github.pulls import NAMED, pull
-from callgate_practice.github.state import ME, link
+from callgate_practice.github.state import ME
 from callgate_practice.github.tools import GONE, ONE, TOOLS, WRITE
 from callgate_practice.reply import JSON, ToolFailure, json_text, text
 from callgate_practice.world import World
@@ -19,7 +19,7 @@ def _pending(world: World, item: JSON) -> JSON:
 
 
 def _create(world: World, given: JSON) -> JSON:
-    """Without an event it stays pending."""
+    """Without an event it stays pending. The answer names no review."""
     item = pull(world, given, "create review", "POST")
     mine = world.every("review", repo=item["repo"], number=item["number"], user=ME, state="PENDING")
     if mine and "event" not in given:
@@ -36,7 +36,8 @@ def _create(world: World, given: JSON) -> JSON:
         "comments": [],
     }
     world.put("review", key, made)
-    return json_text({**state.minimal(key, f"{link(item)}#{key}"), "state": made["state"]})
+    pending = made["state"] == "PENDING"
+    return text("pending pull request created" if pending else "pull request review submitted successfully")
 
 
 def _submit(world: World, given: JSON) -> JSON:

@@ -55,7 +55,7 @@ def slack_send_message_draft(world: World, given: JSON) -> JSON:
         raise ToolFailure("draft_already_exists")
     key = f"Dr{world.token('draft', 10).upper()}"
     world.put("draft", key, {"id": key, "channel": home["id"], "thread_ts": thread, "text": text})
-    return json_text({"channel_link": f"https://app.slack.com/client/{TEAM}/{home['id']}", "draft_id": key})
+    return json_text({"channel_link": f"https://app.slack.com/client/{TEAM}/{home['id']}"})
 
 
 @TOOLS.tool(
