@@ -1,16 +1,25 @@
 """The front as a whole: a request of either era, bent, against the ASGI application with a fake behind it."""
 
 import asyncio
+import base64
+import contextlib
+import functools
 import json
 from typing import Any
 
+from callgate.adapters.identity.jwks import FixedKeys, parse_jwks
+from callgate.adapters.identity.tokens import TokenVerifier, TrustedIssuer
 from callgate.adapters.mcp.app import McpFront
 from callgate.adapters.mcp.parse import BESIDE
+from callgate.core.identity import IssuerRules, Runtimes
 from callgate.core.rounds import RoundSealer
 from callgate.core.sessions import SessionSealer
 from callgate.model.call import GOVERNED, TOOLS_CALL
+from callgate.model.errors import AuthError, UpstreamError
+from callgate.model.identity import Runtime
 from callgate.model.inquiry import InputAsked, RoundState
 from tests.fakes.asgi import HOST, Exchanged
+from tests.fakes.identity import BASE, COMPANY, NOW_MS, Company, SetClock
 from tests.fakes.serving import FakeServing, listing
 from tests.fronts.mcp import MODERN, config
 from tests.fuzz.looping import run
@@ -144,3 +153,37 @@ def sealed(data: bytes) -> None:
         assert (owner, text, session) == (OWNER, SEALED, ("up-1", "2025-06-18", ("roots",)))
     assert SESSIONS.open(OWNER, SEALED) is not None
     assert ROUNDS.open(OWNER, ROUND) == STATE
+
+
+ALGORITHMS = ("ES256", "EdDSA", "Ed25519")
+COMPANY_KEYS = Company("EC")
+TOKEN = COMPANY_KEYS.token()
+RUNTIMES = Runtimes((Runtime(id="codex"),))
+
+
+@functools.cache
+def verifier() -> TokenVerifier:
+    rules = IssuerRules(issuer=COMPANY, tenant="main", resource=BASE)
+    keys = FixedKeys(parse_jwks(COMPANY_KEYS.jwks(), ALGORITHMS))
+    return TokenVerifier([TrustedIssuer(rules, ALGORITHMS, keys)], lambda _: RUNTIMES, SetClock())
+
+
+def token(data: bytes) -> None:
+    """No token but the one that was signed verifies; a key set is read or refused."""
+    taking = Taking(data)
+    how, place, size = taking.number(2), taking.number(65_535) % (len(TOKEN) + 1), taking.number(60)
+    patch = taking.rest().decode("utf-8", "replace")
+    text = TOKEN[:place] + patch + TOKEN[place + size :]
+    if how == 1:
+        parts = [base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in patch.split("\n")[:2]]
+        text = ".".join([*parts, TOKEN.rpartition(".")[2]])
+    try:
+        found = verifier().verify(text, NOW_MS)
+    except AuthError as fault:
+        assert text != TOKEN
+        assert fault.code
+    else:
+        assert text == TOKEN
+        assert found.runtime.id == "codex"
+    with contextlib.suppress(UpstreamError):
+        assert parse_jwks(data, ALGORITHMS)

@@ -39,6 +39,7 @@ TARGETS: dict[str, Target] = {
     "target": ids.target,
     "texts": rules.texts,
     "tier": ids.tier,
+    "token": front.token,
     "toml": inventories.toml,
     "told": servers.told,
     "trace": messages.trace,

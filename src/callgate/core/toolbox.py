@@ -4,6 +4,7 @@
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -313,16 +314,15 @@ def _confined(rule: Confinement | None) -> tuple[QueryNarrower | None, AnswerFil
 
 def quarantined(names: list[str], *, blanks: bool = False) -> dict[str, str]:
     """Name to why it is kept away: ``reserved``, ``unreadable`` or ``look_alike``. ``blanks``: names may hold some."""
-    folds: dict[str, int] = {}
-    for name in names:
-        folds[fold(name)] = folds.get(fold(name), 0) + 1
+    folds = [fold(name) for name in names]
+    counts = Counter(folds)
     reasons = {}
-    for name in names:
-        if fold(name).startswith(RESERVED) or fold(name) in _METHODS:
+    for name, folded in zip(names, folds, strict=True):
+        if folded.startswith(RESERVED) or folded in _METHODS:
             reasons[name] = "reserved"
         elif not name or len(name) > MAX_NAME or not all_visible(name) or (" " in name and not blanks):
             reasons[name] = "unreadable"
-        elif folds[fold(name)] > 1 or (not name.isascii() and len(scripts(name)) > 1):
+        elif counts[folded] > 1 or (not name.isascii() and len(scripts(name)) > 1):
             reasons[name] = "look_alike"
     return reasons
 
