@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import jsonschema_rs
 import msgspec
 
+from callgate.core.pattern_cost import PatternCost
 from callgate.core.schema_cost import SchemaCost, pointed
 from callgate.core.visible import shorten
 from callgate.model.decision import Finding
@@ -24,6 +25,7 @@ MAX_NAMED = 40
 _MAX_SHAPES = 5000
 _GATE = "schema"
 _REGEX = jsonschema_rs.FancyRegexOptions(backtrack_limit=100_000, size_limit=1 << 20, dfa_size_limit=1 << 20)
+_LINEAR = jsonschema_rs.RegexOptions(size_limit=1 << 20, dfa_size_limit=1 << 20)
 _BRANCHES = ("allOf", "anyOf", "oneOf")
 _PARTS = ("if", "then", "else")
 
@@ -44,7 +46,7 @@ class SchemaError(ValueError):
 class PinnedSchema:
     """A compiled inputSchema."""
 
-    __slots__ = ("_cost", "_names", "_shape", "_validator", "_with_manifest", "required")
+    __slots__ = ("_cost", "_names", "_patterns", "_shape", "_validator", "_with_manifest", "required")
 
     def __init__(self, schema: Any, *, with_manifest: bool) -> None:
         """``with_manifest``: undeclared arguments are denied, else held. Raises SchemaError."""
@@ -54,6 +56,7 @@ class PinnedSchema:
         try:
             self._validator = _compile(schema)
             self._cost = SchemaCost(schema)
+            self._patterns = PatternCost(schema, _slow)
             self._shape = _Shaper(schema).shape([schema]) or _Shape()
         except (ValueError, TypeError, RecursionError) as fault:
             raise SchemaError("The schema does not compile.") from fault
@@ -64,7 +67,9 @@ class PinnedSchema:
         self.required = frozenset(name for name in required if isinstance(name, str)) if required else frozenset()
 
     def findings(self, arguments: dict[str, Any]) -> tuple[Finding, ...]:
-        if not self._cost.trivial and self._cost.too_much(arguments):
+        if (not self._cost.trivial and self._cost.too_much(arguments)) or (
+            not self._patterns.trivial and self._patterns.too_much(arguments)
+        ):
             return (
                 _finding("", "unjudgeable", "Judging these arguments by the confirmed definition would take too long."),
             )
@@ -224,6 +229,15 @@ def _compile(schema: dict[str, Any]) -> jsonschema_rs.Validator:
     return jsonschema_rs.validator_for(
         schema, retriever=_refuse, mask="…", pattern_options=_REGEX, ignore_unknown_formats=True
     )
+
+
+def _slow(pattern: str) -> bool:
+    """Whether it is none for the engine that takes linear time."""
+    try:
+        jsonschema_rs.validator_for({"pattern": pattern}, pattern_options=_LINEAR)
+    except (ValueError, TypeError):
+        return True
+    return False
 
 
 def _limits(schema: dict[str, Any]) -> None:
