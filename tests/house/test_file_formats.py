@@ -1,8 +1,11 @@
 """The reference pages of contract and manifest files name every key there is, and no other."""
 
+import json
 import re
+import tomllib
 from pathlib import Path
 
+import jsonschema_rs
 import msgspec
 import pytest
 
@@ -38,6 +41,8 @@ from callgate.model.tool import (
 )
 
 PAGES = Path(__file__).parents[2] / "docs" / "reference"
+ROOT = PAGES.parents[1]
+FOLDERS = (ROOT / "src" / "callgate" / "catalog", ROOT / "tests" / "golden" / "manifests")
 CONTRACT = (PAGES / "contract.md").read_text()
 MANIFEST = (PAGES / "manifest.md").read_text()
 
@@ -86,6 +91,35 @@ def test_the_examples_of_the_manifest_page_are_manifests():
 def test_the_examples_can_be_used():
     assert parse_contract(code(CONTRACT), "page").everyday
     assert len(parse_manifest(code(MANIFEST), "page").tools) == 2
+
+
+def schema_of(name):
+    return jsonschema_rs.validator_for(json.loads((PAGES / name).read_text()))
+
+
+def test_the_schemas_for_editors_take_what_the_gate_takes():
+    manifests, cases = schema_of("manifest-schema.json"), schema_of("cases-schema.json")
+    found = [path for folder in FOLDERS for path in sorted(folder.glob("*/*.toml"))]
+    assert len(found) >= 3
+    for path in found:
+        schema = manifests if path.name == "manifest.toml" else cases
+        errors = [error.message for error in schema.iter_errors(tomllib.loads(path.read_text()))]
+        assert errors == [], path
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('tier = "read"', 'tier = "reed"'),
+        ("vendor =", "vendr ="),
+        ("title =", "# title ="),
+        ('tier = "read"', "tier = 1"),
+    ],
+)
+def test_the_schemas_for_editors_refuse_mistakes(old, new):
+    text = (FOLDERS[1] / "tracker" / "manifest.toml").read_text()
+    assert old in text
+    assert not schema_of("manifest-schema.json").is_valid(tomllib.loads(text.replace(old, new, 1)))
 
 
 @pytest.mark.parametrize(("page", "most"), [(CONTRACT, 130), (MANIFEST, 290)])

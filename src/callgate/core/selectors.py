@@ -5,7 +5,7 @@ manifest says is a problem, never skipped: a call whose aim is not understood is
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from callgate.core.conditions import Criterion
@@ -88,6 +88,7 @@ class TargetSelector:
         "_prefixes",
         "_selectors",
         "_separators",
+        "_simple",
         "_when",
         "kind",
         "path",
@@ -110,6 +111,7 @@ class TargetSelector:
         self._parse = PARSERS[rule.parse] if rule.parse else None
         self._kind_by = Selector(rule.kind_by.path) if rule.kind_by else None
         self._kinds = rule.kind_by.kinds if rule.kind_by else {}
+        self._simple = not (rule.when or rule.prefixes or rule.kind_by)
         self._when = tuple(Criterion(condition) for condition in rule.when)
         pieces = _PLACE.split(rule.template) if rule.template else ["", rule.path, ""]
         self._pieces = tuple(pieces[::2])
@@ -134,6 +136,13 @@ class TargetSelector:
 
     def aims(self, arguments: dict[str, Any]) -> tuple[tuple[tuple[str, str], ...], str]:
         """As ``ids``, each with its kind before it."""
+        if self._simple:
+            ids, problem = self._ids(arguments)
+            kind = self.kind
+            return tuple([(kind, name) for name in ids]), problem
+        return self._conditional(arguments)
+
+    def _conditional(self, arguments: dict[str, Any]) -> tuple[tuple[tuple[str, str], ...], str]:
         if self._when:
             answers = [test.holds(arguments) for test in self._when]
             if None in answers:
@@ -143,10 +152,10 @@ class TargetSelector:
         ids, problem = self._ids(arguments)
         if problem or not ids:
             return (), problem
-        kind = self._kind_of(arguments)
-        if kind is None:
+        found = self._kind_of(arguments)
+        if found is None:
             return (), "bad_target"
-        return tuple((self._kind_by_prefix(name, kind), name) for name in ids), ""
+        return tuple((self._kind_by_prefix(name, found), name) for name in ids), ""
 
     def _kind_of(self, arguments: dict[str, Any]) -> str | None:
         if self._kind_by is None:
@@ -173,20 +182,19 @@ class TargetSelector:
             return (), "target_missing" if self.required else ""
         if len(found) > MAX_TARGETS:
             return (), "too_many_targets"
+        return self._made(found)
+
+    def _made(self, found: tuple[Any, ...]) -> tuple[tuple[str, ...], str]:
         ids: dict[str, None] = {}
         for value in found:
-            for made in self._read(value):
+            text = self._text(value)
+            texts = (text,) if self._parse is None or text is None else self._parse(text)
+            for one in texts or (None,):
+                made = None if one is None else self._finish(f"{self._pieces[0]}{one}{self._pieces[1]}")
                 if made is None:
                     return (), "bad_target"
                 ids[made] = None
         return (tuple(ids), "") if len(ids) <= MAX_TARGETS else ((), "too_many_targets")
-
-    def _read(self, value: Any) -> Iterator[str | None]:
-        """The ids that one value names; None among them: it is unclear."""
-        text = self._text(value)
-        texts = (text,) if self._parse is None or text is None else self._parse(text) or (None,)
-        for one in texts:
-            yield None if one is None else self._finish(f"{self._pieces[0]}{one}{self._pieces[1]}")
 
     def _from_template(self, arguments: dict[str, Any]) -> tuple[tuple[str, ...], str]:
         found = [selector.find(arguments) for selector in self._selectors]

@@ -9,6 +9,7 @@ from callgate.core.methods import is_method, prompt_forms
 from callgate.core.name_table import NameTable
 from callgate.core.names import integration_name_problem
 from callgate.core.toolbox import Toolbox, ToolProfile
+from callgate.core.variants import recognised
 from callgate.core.visible import shorten
 from callgate.flow.connect import by_rules, changed, connect, definitions, make_pin, reconnect, shown_otherwise
 from callgate.flow.desk import Desk, missing, need
@@ -188,11 +189,21 @@ class Connections(Desk):
             tools=tuple(_tools(integration.name, toolbox, frozenset(), manifest=manifest)),
             confined=integration.confined,
             changes=_changes(former, pin) if former else (),
-            warnings=_warnings(integration, toolbox, manifest),
+            warnings=(*_warnings(integration, toolbox, manifest), *self._unrecognised(integration, pin)),
             confirmed=former is not None and former.digest == pin.digest,
             offers=tuple(dict.fromkeys((*(pin.offers or ()), *pin.offers_modern))),
             prompts=tuple(prompt.name for prompt in pin.prompts),
             templates=tuple(template.name for template in pin.templates),
+        )
+
+    def _unrecognised(self, integration: Integration, pin: IntegrationPin) -> tuple[str, ...]:
+        """Why a manifest that there is does not count in full."""
+        manifest = self._tenancy.catalogue.of(integration, self._live.bundle)
+        if manifest is None or recognised(manifest, integration, pin.server_name) is not None:
+            return ()
+        known = ", ".join(variant.title for variant in manifest.variants)
+        return (
+            f"The manifest knows {known}, and this server is none of them for certain: every tool counts as execute.",
         )
 
     def _shown(self, name: str) -> IntegrationView:
