@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.fuzz import front, ids, inventories, ledger, loaders, messages, pipes, rules, servers, streams
+from tests.fuzz import exchanges, front, ids, inventories, ledger, loaders, messages, pipes, rules, servers, streams
 
 Target = Callable[[bytes], None]
 
@@ -16,6 +16,7 @@ TARGETS: dict[str, Target] = {
     "contract": loaders.contract,
     "database": ledger.database,
     "definition": servers.definition,
+    "exchange": exchanges.exchange,
     "export": ledger.export,
     "headers": messages.headers,
     "jsonc": inventories.jsonc,
