@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import sqlite3
 import subprocess
 import sys
@@ -247,6 +248,9 @@ def test_the_list_names_servers_and_tools():
     assert listed.keys() == servers.SERVERS.keys()
     assert "merge_pull_request" in listed["github"]
     assert run("no-such-server").returncode == 2
+    page = (ROOT / "docs" / "how-to" / "practice-servers.md").read_text()
+    told = dict(re.findall(r"^\| `([\w-]+)` \| .* \| (\d+) \|$", page, flags=re.MULTILINE))
+    assert told == {name: str(len(tools)) for name, tools in listed.items()}
 
 
 def test_without_the_package_the_command_says_how_to_get_it(tmp_path):

@@ -179,6 +179,43 @@ def test_labels_and_workflows(hub):
     assert "failure" in hub.json("get_job_logs", **WEB, run_id=failed["id"], return_content=True)["logs_content"]
 
 
+def test_one_thing_of_a_pull_request_at_a_time(hub):
+    at = {**WEB, "pullNumber": 3}
+    before = hub.state()
+    hub.json("update_pull_request_title", **at, title="T")
+    hub.json("update_pull_request_body", **at, body="B")
+    hub.json("update_pull_request_draft_state", **at, draft=True)
+    hub.json("update_pull_request_state", **at, state="closed")
+    shown = hub.json("pull_request_read", method="get", **at)
+    assert (shown["title"], shown["body"], shown["draft"], shown["state"]) == ("T", "B", True, "closed")
+    hub.json("update_pull_request", **at, title="Count the cart right", body="Fixes #2", draft=False, state="open")
+    assert hub.state() == before
+    hub.json("request_pull_request_reviewers", **at, reviewers=["ana"])
+    assert hub.json("pull_request_read", method="get", **at)["requested_reviewers"][0]["login"] == "ana"
+    hub.json("update_issue_labels", **WEB, issue_number=2, labels=["bug", {"name": "chore", "confidence": "LOW"}])
+    labels = hub.json("issue_read", method="get_labels", **WEB, issue_number=2)["labels"]
+    assert [one["name"] for one in labels] == ["bug", "chore"]
+
+
+def test_a_branch_is_updated_only_from_the_head_that_was_seen(hub):
+    at = {**WEB, "pullNumber": 3}
+    head = hub.json("pull_request_read", method="get", **at)["head"]["sha"]
+    hub.json("push_files", **WEB, branch="main", files=[{"path": "new.md", "content": "n"}], message="New")
+    assert "didn't match" in hub.fails("update_pull_request_branch", **at, expectedHeadSha="0" * 40)
+    hub.json("update_pull_request_branch", **at, expectedHeadSha=head)
+    assert hub.json("pull_request_read", method="get", **at)["head"]["sha"] != head
+    read = hub.call("get_file_contents", **WEB, path="new.md", ref="refs/heads/fix-cart")
+    assert read["content"][1]["resource"]["text"] == "n"
+
+
+def test_gists_are_texts_behind_a_link(hub):
+    made = hub.json("create_gist", filename="a.md", content="A", public=True)
+    assert hub.json("get_gist", gist_id=made["id"])["public"] is True
+    hub.json("update_gist", gist_id=made["id"], filename="b.md", content="B")
+    assert set(hub.json("list_gists")[0]["files"]) == {"a.md", "b.md"}
+    assert "404" in hub.fails("get_gist", gist_id="none")
+
+
 def test_what_others_wrote_tries_to_give_orders(hub):
     body = hub.json("issue_read", method="get", **WEB, issue_number=1)["body"]
     assert "ignore your instructions" in body
