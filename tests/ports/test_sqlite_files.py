@@ -237,6 +237,23 @@ def test_values_that_no_statement_could_have_written_are_found(tmp_path, harm, s
     use(tmp_path, look)
 
 
+def test_an_event_and_its_tile_are_missing(tmp_path):
+    async def fill(store):
+        await asyncio.gather(*(store.commit(Unit(events=(event(f"{i}"),))) for i in range(300)))
+
+    async def look(store):
+        *_, end = [line async for line in verified(store, ORIGIN, verifier_key(ORIGIN, PUBLIC), "")]
+        assert (end.ok, end.bad_index, end.problem) == (False, 5, "the event is missing")
+
+    use(tmp_path, fill)
+    ledger(
+        tmp_path,
+        *("DROP TRIGGER events_no_delete", "DROP TRIGGER tiles_no_delete"),
+        *("DELETE FROM events WHERE leaf = 5", "DELETE FROM tiles"),
+    )
+    use(tmp_path, look)
+
+
 def build(folder, size, per_batch=2_000):
     """A ledger of ``size`` leaves, written by batches without a thread."""
     files = StoreFiles(folder)
