@@ -81,7 +81,7 @@ def test_access_is_granted_seen_and_revoked(drive):
     at = {**WHO, "file_id": key}
     assert "404" in drive.fails("get_drive_file_content", user_google_email=TEAM, file_id=key)
     said = drive.text("manage_drive_access", **at, action="grant", share_with=TEAM, role="reader")
-    permission = found(said, r"\[ID: ([^\]]+)\]")
+    permission = found(said, r"\[id: ([^\]]+)\]")
     assert "Confidential" in drive.text("get_drive_file_content", user_google_email=TEAM, file_id=key)
     assert permission in drive.text("get_drive_file_permissions", **at)
     drive.call("manage_drive_access", **at, action="revoke", permission_id=permission)

@@ -118,7 +118,9 @@ def create_drive_folder(world: World, given: JSON) -> JSON:
     box = account("create_drive_folder", given, ACCOUNTS)
     parent = _folder(world, "create_drive_folder", given, "parent_folder_id")
     made = _add(world, box, given["folder_name"], parent, mimeType=FOLDER)
-    return wrapped(f"Successfully created folder '{made['name']}' (ID: {made['id']}) for {box}. Link: {link(made)}")
+    return wrapped(
+        f"Successfully created folder '{made['name']}' (ID: {made['id']}) in folder '{parent}' for {box}. Link: {link(made)}"
+    )
 
 
 def _add(world: World, box: str, name: str, parent: str, **more: object) -> JSON:
@@ -148,7 +150,9 @@ def create_drive_file(world: World, given: JSON) -> JSON:
     parent = _folder(world, "create_drive_file", given, "folder_id")
     kind = given.get("mime_type") or "text/plain"
     made = _add(world, box, given["file_name"], parent, content=content, mimeType=kind)
-    return wrapped(f"Successfully created file '{made['name']}' (ID: {made['id']}) for {box}. Link: {link(made)}")
+    return wrapped(
+        f"Successfully created file '{made['name']}' (ID: {made['id']}) in folder '{parent}' for {box}. Link: {link(made)}"
+    )
 
 
 @TOOLS.tool(
@@ -161,7 +165,9 @@ def copy_drive_file(world: World, given: JSON) -> JSON:
     name = given.get("new_name") or f"Copy of {one['name']}"
     box = given["user_google_email"]
     made = _add(world, box, name, parent, content=one["content"], mimeType=one["mimeType"])
-    return wrapped(f"Successfully copied '{one['name']}' to '{name}' (ID: {made['id']}). Link: {link(made)}")
+    said = f"Original file ID: {one['id']}\nNew file ID: {made['id']}\nNew file name: {name}\nFile type: {made['mimeType']}"
+    where = f"Location: {parent}\n\nView copied file: {link(made)}"
+    return wrapped(f"Successfully copied '{one['name']}'\n\n{said}\n{where}")
 
 
 FIELDS = {"name": "name", "description": "description", "mime_type": "mimeType", "starred": "starred"}
@@ -192,5 +198,5 @@ def update_drive_file(world: World, given: JSON) -> JSON:
     said = [f"  - {name}: {one.get(name)!r} -> {value!r}" for name, value in changes.items() if one.get(name) != value]
     one |= changes
     drive.touch(world, one)
-    head = f"Successfully updated file: {one['name']} (ID: {one['id']})"
-    return wrapped("\n".join([head, "Changes applied:", *said, f"View file: {link(one)}"]))
+    head = f"✅ Successfully updated file: {one['name']}\n   File ID: {one['id']}\n"
+    return wrapped("\n".join([head, "Changes applied:", *said, f"\nView file: {link(one)}"]))

@@ -135,4 +135,7 @@ def batch_modify_gmail_message_labels(world: World, given: JSON) -> JSON:
     for key in given.get("thread_ids") or ():
         keys += [one["id"] for one in world.every("message", mailbox=box, threadId=key)]
     said = _relabel(world, "batch_modify_gmail_message_labels", box, keys, given)
-    return wrapped("\n".join([f"Labels updated for {len(keys)} messages", *said]))
+    what = "message" if given.get("message_ids") else "thread"
+    asked = given.get(f"{what}_ids") or ()
+    head = f"Label changes for {len(asked)} {what} ID(s): {'; '.join(said)}"
+    return wrapped(f"{head}\nApplied: {len(asked)}/{len(asked)}")

@@ -12,8 +12,9 @@ LINKS = ("off", *ROLES)
 
 
 def _permission(one: JSON) -> str:
-    who = one.get("emailAddress") or one.get("domain") or "anyone"
-    return f"  - {who} ({one['type']}, {one['role']}) [ID: {one['id']}]"
+    who = one.get("emailAddress") or one.get("domain")
+    said = f"{one['type'].capitalize()}: {who}" if who else "Anyone with the link"
+    return f"  - {said} ({one['role']}) [id: {one['id']}]"
 
 
 @TOOLS.tool("get_drive_file_permissions", "Who may see a file.", f"{WHO} file_id*", LOOK, OUTPUT)
@@ -76,12 +77,13 @@ def _add(world: World, one: JSON, given: JSON) -> JSON:
 
 
 def _grant(world: World, one: JSON, given: JSON) -> str:
-    return f"Successfully shared '{one['name']}'\nPermission:\n{_permission(_add(world, one, given))}"
+    return f"Successfully shared '{one['name']}'\n\nPermission created:\n{_permission(_add(world, one, given))}"
 
 
 def _grant_batch(world: World, one: JSON, given: JSON) -> str:
     rows = [_permission(_add(world, one, recipient)) for recipient in given.get("recipients") or ()]
-    return "\n".join([f"Batch share of '{one['name']}': {len(rows)} succeeded", *rows])
+    head = f"Batch share results for '{one['name']}'\n\nSummary: {len(rows)} succeeded, 0 failed\n\nResults:"
+    return "\n".join([head, *rows])
 
 
 def _held(one: JSON, given: JSON) -> JSON:
@@ -95,7 +97,7 @@ def _held(one: JSON, given: JSON) -> JSON:
 def _update(_world: World, one: JSON, given: JSON) -> str:
     row = _held(one, given)
     row["role"] = given.get("role") or row["role"]
-    return f"Successfully updated permission on '{one['name']}'\n{_permission(row)}"
+    return f"Successfully updated permission on '{one['name']}'\n\nUpdated permission:\n{_permission(row)}"
 
 
 def _revoke(_world: World, one: JSON, given: JSON) -> str:
@@ -103,7 +105,7 @@ def _revoke(_world: World, one: JSON, given: JSON) -> str:
     one["permissions"].remove(row)
     if row["type"] == "anyone":
         one["link_sharing"] = "off"
-    return f"Successfully removed permission from '{one['name']}'\nPermission ID: {row['id']}"
+    return f"Successfully removed permission from '{one['name']}'\n\nPermission ID '{row['id']}' has been revoked."
 
 
 def _transfer(_world: World, one: JSON, given: JSON) -> str:
@@ -115,7 +117,8 @@ def _transfer(_world: World, one: JSON, given: JSON) -> str:
     new = {"id": f"p-owner-{one['version']}", "role": "owner", "type": "user", "emailAddress": given["new_owner_email"]}
     one["permissions"].append(new)
     one["owner"] = given["new_owner_email"]
-    return f"Successfully transferred ownership of '{one['name']}'\nNew owner: {given['new_owner_email']}"
+    said = f"New owner: {given['new_owner_email']}\nPrevious owner now has editor access."
+    return f"Successfully transferred ownership of '{one['name']}'\n\n{said}"
 
 
 @TOOLS.tool(
