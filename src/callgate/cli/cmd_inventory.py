@@ -54,9 +54,10 @@ def inventory(
     ] = FailOn.NONE,
     home: HomeOption = None,
 ) -> None:
-    """Read, never run, what assistants here are configured with: servers, tools, secrets in clear, ways around the gate.
+    """See what assistants here are connected to, and what goes past the gate.
 
-    Needs no running gate. Secrets are named by file, line and key, and never shown.
+    Reads, and never runs, what they are configured with: servers, tools, secrets in clear, ways around the gate. Needs
+    no running gate. Secrets are named by file, line and key, and never shown.
     """
     if as_json and html is not None:
         raise CommandError("--json and --html do not go together.", "Ask for one of them.")

@@ -38,7 +38,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("tools", "integrations", "List tools with their tiers."),
             ("integrations", "integrations", "List, refresh, confirm and remove integrations."),
             ("inventory", "inventory", "See what assistants here are connected to, and what goes past the gate."),
-            ("catalog", "catalog", "Check manifests and their cases."),
+            ("catalog", "catalog", "Check the manifests and their cases."),
             ("practice", "practice", "Start a practice server, or compare what one held before and after."),
             ("contract", "contracts", "Check, add, list and consent to contracts."),
             ("task", "tasks", "Open, close and list tasks."),
