@@ -191,6 +191,15 @@ def test_a_nested_argument_that_a_closed_schema_does_not_have():
     assert any("mode has no kid. Did you mean kind?" in problem for problem in check_manifest(manifest, nested))
 
 
+def test_a_definition_without_a_schema_is_compared_by_name_and_verifies_nothing():
+    bare = [{**one, "inputSchema": None} if one["name"] == "change" else one for one in DEFINITIONS]
+    reason = "change: its definition was recorded without a schema, so it cannot be verified."
+    assert reason in check_manifest(parse(GOOD), bare)
+    unverified = parse(GOOD.replace("verified = true", "verified = false", 1))
+    assert [one for one in check_manifest(unverified, bare) if one.startswith("change: ")] == []
+    assert any("no such tool" in one for one in check_manifest(unverified, bare[1:]))
+
+
 CASE = """
 [[cases]]
 tool = "change"

@@ -19,14 +19,20 @@ Schemas = Mapping[str, Mapping[str, Any]]
 def check_manifest(manifest: Manifest, tools: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """What of a manifest does not fit a server's tool definitions, one sentence each; empty: it fits.
 
-    A manifest with variants is first made one of them (``core.variants.of_variant``).
+    A manifest with variants is first made one of them (``core.variants.of_variant``). A recorded tool without a schema
+    (null, or none) is compared by its name alone, and nothing is verified by that.
     """
     schemas = {tool["name"]: tool.get("inputSchema") or {} for tool in tools if isinstance(tool.get("name"), str)}
+    bare = {tool["name"] for tool in tools if tool.get("inputSchema") is None}
     unknown = schemas.keys() - {tool.name for tool in manifest.tools} if not manifest.partial else set()
     problems = [f"{name}: the server has this tool and the manifest does not." for name in unknown]
     for tool in manifest.tools:
         if tool.name not in schemas:
             problems.append(f"{tool.name}: the server has no such tool.{nearest(tool.name, schemas)}")
+            continue
+        if tool.name in bare:
+            if manifest.verified:
+                problems.append(f"{tool.name}: its definition was recorded without a schema, so it cannot be verified.")
             continue
         problems += [f"{tool.name}: {reason}" for reason in _misfits(tool, schemas)]
     if manifest.whoami is not None:
