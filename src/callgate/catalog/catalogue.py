@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from callgate.catalog.loader import known_manifests, load_manifest
+from callgate.catalog.loader import known_manifests, load_manifest, manifest_digest
 from callgate.model.bundle import Bundle
 from callgate.model.tool import NO_MANIFEST, Integration, Manifest
 
@@ -18,7 +18,7 @@ class Catalogue:
 
     def digests(self) -> dict[str, str]:
         """Name to digest of every manifest, for the policy bundle. Raises ConfigError."""
-        return {name: load_manifest(name, self._folder).digest for name in self.names()}
+        return {name: manifest_digest(name, self._folder) for name in self.names()}
 
     def name_of(self, integration: Integration) -> str:
         """The manifest an integration asks for: the one it names, else the one of its own name; empty: none."""

@@ -32,13 +32,28 @@ def known_manifests(folder: Path | None = None) -> tuple[str, ...]:
 
 def load_manifest(name: str, folder: Path | None = None) -> Manifest:
     """Raises ConfigError with file, key and reason."""
+    return parse_manifest(*_read(name, folder), name)
+
+
+def manifest_digest(name: str, folder: Path | None = None) -> str:
+    """As in the Manifest; a file that was read before is not read in full again. Raises ConfigError."""
+    text, file = _read(name, folder)
+    return _digest_of(text, file, name)
+
+
+@functools.lru_cache(maxsize=256)
+def _digest_of(text: bytes, file: str, name: str) -> str:
+    return parse_manifest(text, file, name).digest
+
+
+def _read(name: str, folder: Path | None) -> tuple[bytes, str]:
+    """(the file's bytes, what it is called in complaints)."""
     place = folder_of(name, folder)
     path = place / FILE
     try:
-        text = path.read_bytes()
+        return path.read_bytes(), str(path) if folder and place == folder / name else f"{name}/{FILE}"
     except OSError as fault:
         raise ConfigError("The file cannot be read.", file=str(path)) from fault
-    return parse_manifest(text, str(path) if folder and place == folder / name else f"{name}/{FILE}", name)
 
 
 def folder_of(name: str, folder: Path | None = None) -> Traversable:
