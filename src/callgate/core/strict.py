@@ -6,6 +6,7 @@ Keys are the field names of the struct. Enums are written by name (``execute``, 
 import difflib
 import enum
 import functools
+import re
 import tomllib
 from collections.abc import Iterable
 from typing import Any, NoReturn, TypeVar
@@ -19,6 +20,10 @@ MAX_FILE_BYTES = 1 << 20
 _MAX_DEPTH = 32
 _MAX_INT = 2**53 - 1
 
+_LONG_KEY = re.compile(
+    r"""(?<![A-Za-z0-9_-])(?:(?:[A-Za-z0-9_-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){33}"""
+)
+
 Noun = TypeVar("Noun", bound=msgspec.Struct)
 
 
@@ -27,13 +32,21 @@ def read_toml(text: bytes, file: str) -> dict[str, Any]:
     if len(text) > MAX_FILE_BYTES:
         raise ConfigError("The file is larger than 1 MiB.", file=file)
     try:
-        return tomllib.loads(text.decode("utf-8"))
+        written = text.decode("utf-8")
+        if has_long_key(written):
+            raise ConfigError("A key has more parts than anything here.", file=file)
+        return tomllib.loads(written)
     except UnicodeDecodeError as fault:
         raise ConfigError(f"The file is not UTF-8 (byte {fault.start}).", file=file) from fault
     except tomllib.TOMLDecodeError as fault:
         raise ConfigError(f"The file is not TOML: {fault}.", file=file) from fault
     except (RecursionError, ValueError) as fault:
         raise ConfigError("The file is nested too deeply, or holds a number no one can read.", file=file) from fault
+
+
+def has_long_key(text: str) -> bool:
+    """Whether a TOML key has very many parts: the standard library takes time by the square of their number."""
+    return _LONG_KEY.search(text) is not None
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:

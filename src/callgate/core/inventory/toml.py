@@ -5,6 +5,7 @@ import tomllib
 from typing import Any
 
 from callgate.core.inventory.document import MAX_DEPTH, MAX_VALUES, BadDocument, Document, Path
+from callgate.core.strict import has_long_key
 
 _LINE = re.compile(r"at line (\d+)")
 _KEY = re.compile(r"""[ \t]*("(?:[^"\\\n]|\\.)*+"|'[^'\n]*'|[A-Za-z0-9_-]+)[ \t]*""")
@@ -12,14 +13,12 @@ _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*+")
 _TEXT = re.compile(
     r'\"\"\"(?:[^\"\\]|\\[\s\S]|\"{1,2}(?!\"))*+\"{3,5}|\'\'\'(?:[^\']|\'{1,2}(?!\'))*+\'{3,5}|"(?:[^"\\\n]|\\.)*+"|\'[^\'\n]*\''
 )
-_LONG_KEY = re.compile(r"""(?<![A-Za-z0-9_-])(?:(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){33}""")
-"""For keys of very many parts the standard library takes time by the square of their number."""
 _OTHER = re.compile(r"[^,\]}\n#]*+")
 
 
 def parse_toml(text: str) -> Document:
     """Raises BadDocument with a line, as far as one is known."""
-    if _LONG_KEY.search(text):
+    if has_long_key(text):
         raise BadDocument("It is nested too deeply.")
     try:
         value = tomllib.loads(text)
