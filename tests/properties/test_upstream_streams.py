@@ -146,3 +146,10 @@ def test_header_values_survive_and_read_back(text):
     assert coded.isascii()
     assert coded.isprintable()
     assert decode_header_value(coded) == text
+
+
+def test_half_a_surrogate_pair_makes_a_header_that_says_something_else():
+    """A client of ``callgate stdio`` can write one; the gate refuses its body, whatever the header."""
+    coded = wire.header_value("a\ud800")
+    assert coded.isascii()
+    assert decode_header_value(coded) == "a?"

@@ -98,7 +98,7 @@ def header_value(text: str) -> str:
     """As it is, or ``=?base64?…?=`` when it would not survive an HTTP field or would look like one that is coded."""
     if _PLAIN.fullmatch(text) and text == text.strip() and not _SENTINEL.fullmatch(text):
         return text
-    return f"=?base64?{base64.b64encode(text.encode()).decode()}?="
+    return f"=?base64?{base64.b64encode(text.encode(errors='replace')).decode()}?="
 
 
 def is_token(text: str) -> bool:
