@@ -93,7 +93,24 @@ def test_ids_of_a_path():
 
 
 @pytest.mark.parametrize(
-    "value", [7.5, True, [], {}, ["/a"], "", " /a", "/a ", "/ /", "/a /", "/a\x00", "/a\nb", "/a\u200bb", "/" + "a" * 5000, 2**70]
+    "value",
+    [
+        7.5,
+        True,
+        [],
+        {},
+        ["/a"],
+        "",
+        " /a",
+        "/a ",
+        "/ /",
+        "/a /",
+        "/a\x00",
+        "/a\nb",
+        "/a\u200bb",
+        "/" + "a" * 5000,
+        2**70,
+    ],
 )
 def test_a_value_of_the_wrong_type_or_look_fails_closed(value):
     assert ids({"path": "path", "normalise": "posix_path"}, {"path": value}, ["path"]) == ((), "bad_target")

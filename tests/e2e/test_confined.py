@@ -79,9 +79,7 @@ def test_a_search_is_narrowed_to_what_the_rules_name(gate):
     assert {one["project"] for one in said["notes"]} == {"web", "books"}
     assert "tracker.project:web" in note
     assert "tracker.project:books" in note
-    bodies = [
-        (one["call"], one["event"]["data"]["body"]) for one in gate.events()[before:] if one["kind"] == "decided"
-    ]
+    bodies = [(one["call"], one["event"]["data"]["body"]) for one in gate.events()[before:] if one["kind"] == "decided"]
     (wide, first), (_, second) = bodies
     assert (first["effect"], second["effect"]) == ("deny", "allow")
     assert second["derived_from"] == wide

@@ -44,9 +44,7 @@ CONTRACT_KEYS = (
 TASK_KEYS = (
     "id title contract contract_name initiator runtime state opened_ms deadline_ms calls max_calls parent closed_ms"
 )
-TOOL_KEYS = (
-    "integration tool tier say manifest pinned drifted irreversible shown kept_away method admin money confidence reasons"
-)
+TOOL_KEYS = "integration tool tier say manifest pinned drifted irreversible shown kept_away method admin money confidence reasons"
 INTEGRATION_KEYS = (
     "name kind where actor state tools confirmed_ms stage manifest confined drifted asks prompts templates due"
 )

@@ -210,7 +210,11 @@ def test_a_listener_that_takes_nothing_keeps_the_newest(tmp_path: Any) -> None:
 
 @pytest.mark.parametrize(
     ("session", "number", "found"),
-    [("s-1", 0, '{"content":[]}'), ("s-2", 0, ("OutcomeUnknown", "outcome_unknown")), ("s-1", 1, ("OutcomeUnknown", "outcome_unknown"))],
+    [
+        ("s-1", 0, '{"content":[]}'),
+        ("s-2", 0, ("OutcomeUnknown", "outcome_unknown")),
+        ("s-1", 1, ("OutcomeUnknown", "outcome_unknown")),
+    ],
 )
 def test_an_answer_by_the_standing_stream_of_its_session_is_the_answer(session: str, number: int, found: Any) -> None:
     """The call's own stream stays open and says nothing; ``number``: how far off the answer's id is."""
