@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-import aiohttp
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
@@ -207,6 +206,8 @@ class KeysFromUrl(_Refreshed):
                 self.keys = None
 
     async def _fetch(self) -> bytes:
+        import aiohttp  # noqa: PLC0415 - 0.2 s of a start and its memory, that only issuers with a URL pay
+
         timeout = aiohttp.ClientTimeout(total=FETCH_SECONDS)
         headers = {"Accept": "application/jwk-set+json, application/json", "Accept-Encoding": "identity"}
         try:
