@@ -279,7 +279,9 @@ def test_a_full_key_database_refuses_and_recovers(tmp_path):
         assert len(refused) > 20
         assert "FULL" in refused[-1].message
         faults.pages = 0
-        await all_of(store, ["reopens"])
+        # The writer may have opened its files anew before the limit went away, or open them for this call.
+        (answer,) = await all_of(store, ["reopens"])
+        kept += ["reopens"] * isinstance(answer, Committed)
         assert all(isinstance(answer, Committed) for answer in await all_of(store, ["space"]))
         await check_whole(store, [*kept, "space"])
 
