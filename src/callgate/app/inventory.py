@@ -5,6 +5,7 @@ import stat
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from callgate.adapters.home.config import parse_config
 from callgate.adapters.inventory.disk import BoundedDisk, DiskLimits
@@ -64,19 +65,41 @@ def _relative(path: Path, root: Path) -> str:
     return "" if below == "." else below
 
 
+class Looked(NamedTuple):
+    """What was read of one machine or folder, before anything is said of it. Holds the files, secrets included."""
+
+    readings: list[Reading]
+    knowledge: Knowledge
+    search: Search
+
+
 def take_inventory(task: InventoryTask) -> Inventory:
     """Reads and judges; runs nothing. Raises InputError when the root cannot be read."""
+    looked = look(task)
+    return make_report(
+        looked.readings,
+        looked.knowledge,
+        root=shown(str(task.root), 400),
+        whole_root=str(task.root),
+        logins=looked.search.logins,
+        troubles=looked.search.troubles,
+        complete=looked.search.complete,
+    )
+
+
+def look(task: InventoryTask) -> Looked:
+    """Raises InputError when the root cannot be read."""
     try:
         disk = BoundedDisk(str(task.root), task.limits, time.monotonic)
     except OSError as fault:
         raise InputError(f"{task.root} cannot be read: {fault.strerror}.", code="bad_root") from fault
     try:
-        return _take(task, disk)
+        return _look(task, disk)
     finally:
         disk.close()
 
 
-def _take(task: InventoryTask, disk: BoundedDisk) -> Inventory:
+def _look(task: InventoryTask, disk: BoundedDisk) -> Looked:
     search = Search(disk)
     readings: list[Reading] = []
     gates: list[str] = []
@@ -96,15 +119,8 @@ def _take(task: InventoryTask, disk: BoundedDisk) -> Inventory:
     except LimitReached:
         search.ended()
     readings += _read(search, len(readings))
-    return make_report(
-        readings,
-        Knowledge(gates=(*task.gates, *gates), servers=known_servers(), tools=known_tools()),
-        root=shown(str(task.root), 400),
-        whole_root=str(task.root),
-        logins=search.logins,
-        troubles=search.troubles,
-        complete=search.complete,
-    )
+    knowledge = Knowledge(gates=(*task.gates, *gates), servers=known_servers(), tools=known_tools())
+    return Looked(readings, knowledge, search)
 
 
 def _homes(task: InventoryTask, search: Search) -> list[str]:

@@ -152,6 +152,7 @@ class Search:
                     home=home,
                     folder=folder,
                     plugin=plugin,
+                    place=found.path,
                     for_others=bool(found.mode & 0o044),
                     by_others=bool(found.mode & 0o022),
                 )

@@ -18,12 +18,22 @@ class BadDocument(Exception):
 
 
 class Document:
-    """``lines`` has the line of each key; ``doubles`` keys that one object has twice, with the second's line."""
+    """``lines`` has the line of each key; ``doubles`` keys that one object has twice, with the second's line.
 
-    def __init__(self, value: Any, lines: Mapping[Path, int], doubles: tuple[tuple[Path, int], ...] = ()) -> None:
+    ``spans`` has the first and last character of each value, and is empty for TOML.
+    """
+
+    def __init__(
+        self,
+        value: Any,
+        lines: Mapping[Path, int],
+        doubles: tuple[tuple[Path, int], ...] = (),
+        spans: Mapping[Path, tuple[int, int]] | None = None,
+    ) -> None:
         self.value = value
         self.lines = lines
         self.doubles = doubles
+        self.spans = spans or {}
 
     def line(self, path: Path) -> int:
         """Of the key, or of the nearest one around it; 0: none is known."""

@@ -30,6 +30,7 @@ class _Reader:
         self._counted = 0
         self._values = 0
         self._lines: dict[Path, int] = {(): 1}
+        self._spans: dict[Path, tuple[int, int]] = {}
         self._doubles: list[tuple[Path, int]] = []
 
     def read(self) -> Document:
@@ -37,7 +38,7 @@ class _Reader:
         self._blank()
         if self._at < len(self._text):
             raise self._bad("Something follows the value.")
-        return Document(value, self._lines, tuple(self._doubles))
+        return Document(value, self._lines, tuple(self._doubles), self._spans)
 
     def _bad(self, reason: str) -> BadDocument:
         return BadDocument(reason, self._here())
@@ -73,7 +74,13 @@ class _Reader:
             raise self._bad("It is nested too deeply.")
         if self._values > MAX_VALUES:
             raise self._bad("It has too many values.")
-        match self._next():
+        first, start = self._next(), self._at
+        value = self._of_kind(first, path, depth)
+        self._spans[path] = (start, self._at)
+        return value
+
+    def _of_kind(self, first: str, path: Path, depth: int) -> Any:
+        match first:
             case "{":
                 return self._object(path, depth)
             case "[":

@@ -38,6 +38,8 @@ class ConfigFile(Fact, frozen=True):
     """Project it belongs to; empty: every project."""
     plugin: str = ""
     """Name of the plugin or extension it belongs to."""
+    place: str = ""
+    """Below the root, as it is named there; ``path`` is what may be shown."""
     for_others: bool = False
     """Other users can read it."""
     by_others: bool = False
@@ -53,6 +55,10 @@ class Entry(Fact, frozen=True):
     owner: str
     file: str
     line: int
+    place: str = ""
+    """Of the file, as in ConfigFile."""
+    path: Path = ()
+    """Of the entry in the file."""
     home: str = ""
     folder: str = ""
     plugin: str = ""

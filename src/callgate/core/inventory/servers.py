@@ -55,6 +55,8 @@ def read_server(
             owner=file.owner,
             file=file.path,
             line=spot.line,
+            place=file.place,
+            path=spot.path,
             home=file.home,
             folder=folder or file.folder,
             plugin=file.plugin,
