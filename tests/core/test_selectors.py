@@ -1,8 +1,19 @@
 """From arguments to the one id of a resource."""
 
+from pathlib import Path
+
 import pytest
 
-from callgate.core.selectors import MAX_TARGETS, NORMALISERS, Selector, TargetSelector, posix_path, repository_path
+from callgate.core.selectors import (
+    MAX_TARGETS,
+    NORMALISERS,
+    Selector,
+    TargetSelector,
+    airtable_id,
+    plain_id,
+    posix_path,
+    repository_path,
+)
 from callgate.model.tool import TargetRule
 
 ARGUMENTS = {"a": {"b": 1}, "list": [{"p": "x"}, {"p": "y"}, {}], "deep": [["m"], ["n"]], "none": None, "text": "t"}
@@ -77,6 +88,56 @@ def test_paths(text, path):
 )
 def test_one_repository_has_one_id(text, path):
     assert repository_path(text) == path
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "users' OR '1'='1",
+        'users"',
+        "users;",
+        "users--x y",
+        "a?b",
+        "a#b",
+        "a&b",
+        "a%2fb",
+        "a\\b",
+        "..",
+        "a/..",
+        "a//b",
+        "/a",
+        "a/",
+        "a.b",
+        "u\u0455ers",
+        "users\n",
+        "",
+        "a/b/c/d/e/f",
+    ],
+)
+def test_what_a_url_or_sql_could_read_is_no_plain_id(text):
+    assert plain_id(text) is None
+    assert airtable_id(text) is None
+
+
+def test_plain_ids():
+    assert plain_id("cool-forest-12345678/br_main") == "cool-forest-12345678/br_main"
+    assert plain_id("a" * 201) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("appAAAAAAAAAAAAAA", True),
+        ("appAAAAAAAAAAAAAA/tblAAAAAAAAAAAAAA/recAAAAAAAAAAAAAA", True),
+        ("appAAAAAAAAAAAAAA/Contacts", False),
+        ("appAAAAAAAAAAAAAA/tblCustomers", False),
+        ("appAAAAAAAAAAAAAA/appBBBBBBBBBBBBBB", False),
+        ("meta", False),
+        ("appAAAAAAAAAAAAAAA", False),
+    ],
+)
+def test_only_ids_of_airtable_are_ids_of_airtable(text, known):
+    assert airtable_id(text) == (text if known else None)
 
 
 def ids(rule, arguments, required=()):
@@ -158,4 +219,5 @@ def test_rules_that_cannot_compile(rule):
 
 
 def test_every_normaliser_is_documented():
-    assert set(NORMALISERS) == {"", "digits", "lower", "posix_path", "repository_path", "uuid"}
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "manifest.md").read_text("utf-8")
+    assert [name for name in NORMALISERS if name and f"`{name}`:" not in page] == []

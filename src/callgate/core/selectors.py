@@ -17,6 +17,8 @@ from callgate.model.tool import TargetRule
 MAX_TARGETS = 1000
 MAX_ID = 4096
 _UUID = re.compile(r"[0-9a-f]{32}")
+_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,200}(?:/[A-Za-z0-9_-]{1,200}){0,4}")
+_AIRTABLE = re.compile(r"(?:app|tbl|rec|fld)[A-Za-z0-9]{14}(?:/(?:tbl|rec|fld)[A-Za-z0-9]{14}){0,2}")
 _STEPS = frozenset({".", ".."})
 _PLACE = re.compile(r"\{([^{}]*)\}")
 
@@ -64,10 +66,22 @@ def digits(text: str) -> str | None:
     return text if text.isascii() and text.isdigit() and len(text) <= 40 and (text == "0" or text[0] != "0") else None
 
 
+def plain_id(text: str) -> str | None:
+    """Letters, digits, ``-`` and ``_``, several words with ``/`` between: nothing that a URL or SQL made of it reads."""
+    return text if _PLAIN.fullmatch(text) else None
+
+
+def airtable_id(text: str) -> str | None:
+    """Ids of Airtable with ``/`` between; a name is none, because a table has both and rules would miss one of them."""
+    return text if _AIRTABLE.fullmatch(text) else None
+
+
 NORMALISERS: dict[str, Callable[[str], str | None]] = {
     "": plain,
+    "airtable_id": airtable_id,
     "digits": digits,
     "lower": lower,
+    "plain_id": plain_id,
     "posix_path": posix_path,
     "repository_path": repository_path,
     "uuid": uuid,
