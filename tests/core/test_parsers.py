@@ -5,6 +5,8 @@ import pytest
 from callgate.core.parsers import PARSERS
 
 HEX = "0123456789abcdef0123456789abcdef"
+TOPIC = "arn:aws:sns:us-east-1:123456789012:alerts"
+QUEUE = "arn:aws:sqs:us-east-1:123456789012:orders"
 
 
 @pytest.mark.parametrize(
@@ -50,6 +52,36 @@ HEX = "0123456789abcdef0123456789abcdef"
         ("addresses", "ana@example.com\nBcc: ben@example.org", None),
         ("addresses", " , ", None),
         ("address_domains", "a@x.example, b@x.example, c@y.example", ("x.example", "y.example")),
+        ("sns_topic", TOPIC, (TOPIC,)),
+        ("sns_topic", f"{TOPIC}:01234567-89ab-cdef-0123-456789abcdef", (TOPIC,)),
+        ("sns_topic", f"{TOPIC}.fifo", (f"{TOPIC}.fifo",)),
+        ("sns_topic", "arn:aws:sns:us-east-1:123456789012:app/GCM/shop", None),
+        ("sns_topic", f"{TOPIC}:other", None),
+        ("sns_topic", f"{TOPIC}*", None),
+        ("sns_topic", "arn:aws:sqs:us-east-1:123456789012:orders", None),
+        ("sns_topic", "PendingConfirmation", None),
+        ("sqs_queue", QUEUE, (QUEUE,)),
+        ("sqs_queue", "https://sqs.us-east-1.amazonaws.com/123456789012/orders", (QUEUE,)),
+        ("sqs_queue", "https://us-east-1.queue.amazonaws.com/123456789012/orders", (QUEUE,)),
+        ("sqs_queue", "https://queue.amazonaws.com/123456789012/orders", (QUEUE,)),
+        (
+            "sqs_queue",
+            "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/a.fifo",
+            ("arn:aws-cn:sqs:cn-north-1:123456789012:a.fifo",),
+        ),
+        (
+            "sqs_queue",
+            "https://sqs.us-gov-west-1.amazonaws.com/123456789012/a",
+            ("arn:aws-us-gov:sqs:us-gov-west-1:123456789012:a",),
+        ),
+        ("sqs_queue", "http://sqs.us-east-1.amazonaws.com/123456789012/orders", None),
+        ("sqs_queue", "https://sqs.us-east-1.amazonaws.com.evil.example/123456789012/orders", None),
+        ("sqs_queue", "https://sqs.us-east-1.amazonaws.com/123456789012/orders/", None),
+        ("sqs_queue", "https://sqs.us-east-1.amazonaws.com/123456789012/../210987654321/orders", None),
+        ("sqs_queue", "https://sqs.us-east-1.amazonaws.com/123456789012/orders?x=1", None),
+        ("sqs_queue", "https://sqs.cn-north-1.amazonaws.com/123456789012/orders", None),
+        ("sqs_queue", "arn:aws:sns:us-east-1:123456789012:orders", None),
+        ("sqs_queue", "orders", None),
         ("url_host", "https://Example.com:8443/a", ("example.com:8443",)),
         ("url_host", "http://example.com\\@evil.example/", None),
         ("url_host", "ftp://example.com/", None),

@@ -18,6 +18,17 @@ _NAMED_ADDRESS = re.compile(r'(?:[^<>,;"@]*+|"[^"<>\\]*+"\s*+)<([^<>\s]++)>')
 _LABEL = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.-]{1,100}")
 """A name that is no step in a path."""
 _HOST = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*|[0-9a-f:.]+:[0-9a-f:.]*")
+_ACCOUNT = r"(?P<account>[0-9]{12})"
+_TOPIC = re.compile(
+    rf"(?P<topic>arn:aws(?:-cn|-us-gov)?:sns:[a-z0-9-]{{2,32}}:{_ACCOUNT}:[A-Za-z0-9_-]{{1,256}}(?:\.fifo)?)"
+    r"(?::[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?"
+)
+_QUEUE_NAME = r"(?P<name>[A-Za-z0-9_-]{1,80}(?:\.fifo)?)"
+_QUEUE_ARN = re.compile(rf"arn:aws(?:-cn|-us-gov)?:sqs:[a-z0-9-]{{2,32}}:{_ACCOUNT}:{_QUEUE_NAME}")
+_QUEUE_URL = re.compile(
+    r"https://(?:sqs\.(?P<new>[a-z0-9-]{2,32})\.amazonaws\.com(?P<china>\.cn)?"
+    rf"|(?:(?P<old>[a-z0-9-]{{2,32}})\.)?queue\.amazonaws\.com)/{_ACCOUNT}/{_QUEUE_NAME}"
+)
 _PORTS = {"http": 80, "https": 443}
 Ids = tuple[str, ...] | None
 
@@ -96,6 +107,26 @@ def notion_id(text: str) -> Ids:
     return None
 
 
+def sns_topic(text: str) -> Ids:
+    """The ARN of a topic, from itself or from the ARN of one of its subscriptions."""
+    found = _TOPIC.fullmatch(text)
+    return (found["topic"],) if found else None
+
+
+def sqs_queue(text: str) -> Ids:
+    """The ARN of a queue, from itself or from the queue's URL at AWS, in any of its three spellings."""
+    if _QUEUE_ARN.fullmatch(text):
+        return (text,)
+    found = _QUEUE_URL.fullmatch(text)
+    if found is None:
+        return None
+    region = found["new"] or found["old"] or "us-east-1"
+    if region.startswith("cn-") != bool(found["china"]):
+        return None
+    partition = "aws-cn" if found["china"] else "aws-us-gov" if region.startswith("us-gov-") else "aws"
+    return (f"arn:{partition}:sqs:{region}:{found['account']}:{found['name']}",)
+
+
 def addresses(text: str) -> Ids:
     """Mail addresses, lower case, with commas or semicolons between, also as ``Name <address>``."""
     found: dict[str, None] = {}
@@ -137,6 +168,8 @@ PARSERS: dict[str, Callable[[str], Ids]] = {
     "github_url": github_url,
     "notion_id": notion_id,
     "sentry_url": sentry_url,
+    "sns_topic": sns_topic,
+    "sqs_queue": sqs_queue,
     "url_host": url_host,
     "words": words,
 }
