@@ -207,6 +207,15 @@ class PromptPin(Fact, frozen=True):
     """As in ToolPin."""
 
 
+class ProgramPart(Fact, frozen=True):
+    """One thing that a local server is made of, as far as it can be known without running it."""
+
+    name: str
+    """``file`` and a path, or ``package`` and the name of a distribution."""
+    text: str
+    """Digest of the file; version of the package and digest of its list of files."""
+
+
 class IntegrationPin(Fact, frozen=True):
     """Everything of a server that a model would read, pinned at once."""
 
@@ -230,6 +239,8 @@ class IntegrationPin(Fact, frozen=True):
     """The same for 2026-07-28."""
     prompts: tuple[PromptPin, ...] = ()
     templates: tuple[PromptPin, ...] = ()
+    program: tuple[ProgramPart, ...] | None = None
+    """What a local server runs; empty: nothing of it can be told. None: over HTTP, or confirmed before it was read."""
 
 
 NO_MANIFEST = "none"
