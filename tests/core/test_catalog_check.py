@@ -135,6 +135,18 @@ def test_a_good_one():
         ),
         ('values = ["preview"]', 'sql = "oracle"', "tier_by[0]", "no such SQL dialect"),
         ("retrieval = true", "retrieval = false", "confine", "retrieval = true"),
+        (
+            "confine = { narrow = { ",
+            'confine = { narrow = { wide = ["box"], ',
+            "narrow.wide[0]",
+            "no target of this kind",
+        ),
+        (
+            "confine = { narrow = { ",
+            'confine = { narrow = { beside = { kind = "box", template = "{q}/{q}" }, ',
+            "confine.narrow",
+            "no qualifier",
+        ),
         ('add = "in:{id}"', 'add = "in:"', "confine.narrow", "needs one {id}"),
         ("confine = {", 'confine = { refuse = "No.", ', "confine", "Exactly one"),
         ('say = "Find {q}"', 'say = "Find {q}"\nconcurrency = -1', "concurrency", "0 to"),

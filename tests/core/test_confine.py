@@ -3,12 +3,13 @@
 import json
 import re
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from callgate.core.confine import MAX_NARROWED, AnswerFilter, QueryNarrower, searched, withheld
-from callgate.model.manifest import Narrowing, Qualifier, QueryStyle
+from callgate.model.manifest import Beside, Narrowing, Qualifier, QueryStyle
 from callgate.model.tool import ItemFilter, Target, TargetRule
 
 REPOSITORY, OWNER = "github.repository", "github.owner"
@@ -61,6 +62,63 @@ def test_what_a_query_of_words_says_of_where_it_searches(query, found):
 )
 def test_a_query_that_is_not_plain_is_not_narrowed(query):
     assert WORDS.narrowed({"query": query}, (WEB,)) is None
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "x \uff2f\uff32 y",
+        "x \uff08y",
+        "x \uff5c y",
+        "\uff52epo\uff1aacme/secret",
+        "repo\uff1aacme/secret",
+        "x \uff02y",
+        "x \u201cy",
+        "\u00aby\u00bb",
+        "x\u3000repo:acme/secret",
+        "x\u200brepo:acme/secret",
+        "x+repo:acme/secret",
+        "x,repo:acme/secret",
+        "is:repo:acme/secret",
+        "x;ORG:z",
+        '"a\\" b" c "d',
+    ],
+)
+def test_what_a_server_may_read_otherwise_is_neither_narrowed_nor_believed(query):
+    assert WORDS.narrowed({"query": query}, (WEB,)) is None
+    assert WORDS.aims({"query": f"{query} repo:acme/web"}) == ((), "")
+
+
+@pytest.mark.parametrize(
+    "query", ["caf\u00e9 na\u00efve", "\u00fcber \u5317\u4eac", "it\u2019s", "v\u00b2", "re\u0440o:x", "a-repo b"]
+)
+def test_words_of_other_languages_are_plain(query):
+    assert WORDS.narrowed({"query": query}, (WEB,)) == {"query": f"{query} repo:acme/web"}
+
+
+def test_what_stands_beside_a_query_goes_into_it_and_is_never_believed_there():
+    rule = Narrowing(
+        argument="query",
+        several=" ",
+        qualifiers=(
+            Qualifier(kind=REPOSITORY, add="repo:{id}", normalise="lower"),
+            Qualifier(kind=OWNER, add="org:{id}"),
+        ),
+        beside=Beside(kind=REPOSITORY, template="{owner}/{repo}"),
+    )
+    hub = QueryNarrower(rule)
+    asked = {"query": "x", "owner": "Beta", "repo": "site", "page": 2}
+    assert hub.aims(asked | {"query": "x repo:acme/web"}) == ((), "")
+    assert hub.narrowed(asked, (WEB,)) == {"query": "x repo:beta/site", "page": 2}
+    assert hub.narrowed(asked | {"query": "x org:acme"}, (WEB,)) is None
+    assert hub.narrowed(asked | {"query": "x repo:beta/site"}, (WEB,)) == {
+        "query": "x repo:beta/site repo:beta/site",
+        "page": 2,
+    }
+    for odd in ({"repo": None}, {"owner": 1.5}, {"owner": "a/b"}, {"repo": "a b"}, {"repo": ".."}):
+        assert hub.narrowed(asked | odd, (WEB,)) is None, odd
+    with pytest.raises(ValueError, match="no qualifier"):
+        QueryNarrower(msgspec.structs.replace(rule, beside=Beside(kind="mail", template="{a}/{b}")))
 
 
 def test_a_query_is_narrowed_to_all_targets_and_keeps_its_other_arguments():

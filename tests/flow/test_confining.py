@@ -25,7 +25,7 @@ owner = "ana"
 everyday = true
 max_tier = "execute"
 domains = ["notes"]
-prohibited = ["tracker.project:payroll"]
+prohibited = {prohibited}
 {more}
 [[scopes]]
 integration = "tracker"
@@ -42,7 +42,7 @@ def answers(request):
     return said(getattr(tracker, tool_of(request))(**arguments_of(request)))
 
 
-async def notes_house(targets=ALL, more="", answer=answers, **changes):
+async def notes_house(targets=ALL, more="", answer=answers, prohibited='["tracker.project:payroll"]', **changes):
     house = await open_house()
     tenancy = house.rooms.tenancy
     tenancy.catalogue = Catalogue(OWN)
@@ -61,7 +61,8 @@ async def notes_house(targets=ALL, more="", answer=answers, **changes):
     await house.admin.confirm_integration(house.presence(roles=ALL_ROLES), "tracker", found.digest)
     house.clock.ms += 1
     view = await house.admin.add_contract(
-        house.presence(roles=ALL_ROLES), ContractText(text=RULES.format(targets=targets, more=more))
+        house.presence(roles=ALL_ROLES),
+        ContractText(text=RULES.format(targets=targets, more=more, prohibited=prohibited)),
     )
     if view.state == "awaiting_consent":
         await house.admin.consent_contract(house.presence(roles=ALL_ROLES), view.id, "")
@@ -151,12 +152,26 @@ def test_rules_that_name_no_single_target_narrow_nothing():
 def test_under_rules_for_everything_nothing_is_narrowed_and_what_is_prohibited_is_still_taken_out():
     async def check():
         house = await notes_house(targets="[]", more='breadth = "global"')
-        searched = await ask(house, "search_notes", query="plan")
-        assert isinstance(searched, Served)
-        assert house.sent() == [{"query": "plan"}]
+        waiting = await ask(house, "search_notes", query="plan")
+        assert isinstance(waiting, Pending), waiting
+        assert [finding.code for finding in waiting.findings] == ["target_unknown"]
+        assert house.sent() == []
         listed = await ask(house, "list_notes")
         assert "payroll" not in texts(listed)[0]
         assert "1 item lies outside" in texts(listed)[1]
+
+        named = await ask(house, "search_notes", query="plan project:web")
+        assert isinstance(named, Served)
+
+    run(check())
+
+
+def test_under_rules_for_everything_that_prohibit_nothing_of_the_kind_a_search_goes_through_as_it_is():
+    async def check():
+        house = await notes_house(targets="[]", more='breadth = "global"', prohibited='["elsewhere.project:payroll"]')
+        searched = await ask(house, "search_notes", query="plan")
+        assert isinstance(searched, Served)
+        assert house.sent() == [{"query": "plan"}]
 
     run(check())
 

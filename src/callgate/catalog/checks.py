@@ -351,6 +351,10 @@ def _confinement(tool: ToolManifest) -> Problems:
         yield "confine", "Exactly one of narrow, filter and refuse is wanted."
     if rule.narrow is not None:
         yield from _attempt("confine.narrow", QueryNarrower, rule.narrow)
+        kinds = {kind for target in tool.targets for kind in (target.kind, *target.prefixes.values())}
+        for number, kind in enumerate(rule.narrow.wide):
+            if kind not in kinds:
+                yield f"confine.narrow.wide[{number}]", f"The tool has no target of this kind.{nearest(kind, kinds)}"
     if rule.filter is not None:
         yield from _attempt("confine.filter", AnswerFilter, rule.filter)
         yield from _kinds("confine.filter.target", rule.filter.target)

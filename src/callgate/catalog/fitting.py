@@ -178,3 +178,5 @@ def _step_paths(tool: ToolManifest) -> Iterator[tuple[str, str]]:
         yield from (("confirm", place.path) for place in TextPlan(tool.confirm.equals).places)
     if tool.confine is not None and tool.confine.narrow is not None:
         yield "confine", tool.confine.narrow.argument
+        if tool.confine.narrow.beside is not None:
+            yield from (("confine", place.path) for place in TextPlan(tool.confine.narrow.beside.template).places)

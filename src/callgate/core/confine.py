@@ -1,6 +1,7 @@
 """Searches that name no target: kept inside by their own query language, or by what their answers say of each item."""
 
 import re
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from callgate.core.selectors import NORMALISERS, TargetSelector
 from callgate.core.strict import nearest
 from callgate.model.answer import ToolResult
 from callgate.model.manifest import Narrowing, QueryStyle
-from callgate.model.tool import ItemFilter, Target
+from callgate.model.tool import ItemFilter, Target, TargetRule
 
 MAX_QUERY = 4096
 MAX_NARROWED = 20
@@ -19,7 +20,9 @@ MAX_NARROWED = 20
 _TOKEN = re.compile(r'(-?)([A-Za-z_]+:)?("[^"]*"|[^\s"]+)')
 _WORD = re.compile(r"[A-Za-z0-9@+._/#-]{1,256}")
 _BOOLEAN = frozenset({"and", "or", "not"})
-_UNPLAIN = frozenset("(){}[]|\\\x00")
+_UNPLAIN = frozenset("(){}[]|\x00")
+_QUOTES = frozenset("\\\u201c\u201d\u201e\u201f\u2033\u301d\u301e\u301f\u00ab\u00bb")
+"""What ends a quote too early or opens one, to some servers and not to others."""
 Aims = tuple[tuple[tuple[str, str], ...], str]
 
 
@@ -27,11 +30,12 @@ class QueryNarrower:
     """A compiled Narrowing; also an Aim, that finds the targets a query names already.
 
     A query of words is narrowed, and its qualifiers are believed, only while it is plain: no parentheses, no braces, no
-    ``|``, and none of the words AND, OR and NOT, through any of which a part of it could get out of the qualifiers. An
-    expression is put into parentheses that it cannot close, and nothing but this form is believed.
+    ``|``, none of the words AND, OR and NOT, no qualifier inside of another word, and nothing that becomes one of these
+    when a server folds look-alikes; through any of them a part of it could get out of the qualifiers. An expression is
+    put into parentheses that it cannot close, and nothing but this form is believed.
     """
 
-    __slots__ = ("_adds", "_beginnings", "_normalise", "_rule", "path")
+    __slots__ = ("_adds", "_beginnings", "_beside", "_hidden", "_normalise", "_rule", "path", "wide")
 
     def __init__(self, rule: Narrowing) -> None:
         """Raises ValueError when it cannot compile."""
@@ -60,6 +64,10 @@ class QueryNarrower:
                         raise ValueError("a qualifier of a query of words is written key:{id}")
                     if self._beginnings.setdefault(beginning.lower(), one.kind) != one.kind:
                         raise ValueError(f"{beginning} means two kinds")
+        known = "|".join(map(re.escape, self._beginnings))
+        self._hidden = re.compile(rf"(?<![a-z_])(?:{known})", re.IGNORECASE) if known else None
+        self._beside = _beside(rule, frozenset(self._adds), self._normalise)
+        self.wide = frozenset(rule.wide)
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -68,12 +76,20 @@ class QueryNarrower:
     def aims(self, arguments: dict[str, Any]) -> Aims:
         """What the query says of where it searches; nothing when it says nothing for certain."""
         query = arguments.get(self.path)
-        if not isinstance(query, str) or len(query) > MAX_QUERY:
+        if not isinstance(query, str) or len(query) > MAX_QUERY or self._named_beside(arguments):
             return (), ""
         return (self._of_words(query) if self._rule.style is QueryStyle.WORDS else self._of_expression(query)), ""
 
     def narrowed(self, arguments: dict[str, Any], targets: tuple[tuple[str, str], ...]) -> dict[str, Any] | None:
-        """The arguments with a query that reaches only these targets. None: it cannot be kept inside for certain."""
+        """The arguments with a query that reaches only these targets, or the one that stands beside it.
+
+        None: it cannot be kept inside for certain.
+        """
+        if self._beside is not None and self._named_beside(arguments):
+            targets, problem = self._beside.aims(arguments)
+            if problem:
+                return None
+            arguments = {name: value for name, value in arguments.items() if name not in self._beside.roots}
         query = arguments.get(self.path)
         query = "" if query is None else query
         usable = [(kind, name) for kind, name in targets if kind in self._adds and _WORD.fullmatch(name)]
@@ -89,9 +105,28 @@ class QueryNarrower:
         # What is believed of it afterwards has to be exactly what it was narrowed to.
         return changed if set(self.aims(changed)[0]) == set(usable) else None
 
+    def _named_beside(self, arguments: dict[str, Any]) -> bool:
+        return self._beside is not None and any(arguments.get(name) is not None for name in self._beside.roots)
+
+    def _words(self, query: str) -> list[tuple[str, str, str]] | None:
+        """(minus, key, value) of every word of a plain query. None: it is not plain, as it is or with look-alikes folded."""
+        tokens = _tokens(query)
+        if tokens is None:
+            return None
+        folded = unicodedata.normalize("NFKC", query)
+        if folded != query and [one[:2] for one in _tokens(folded) or ()] != [one[:2] for one in tokens]:
+            return None
+        if any(self._hides(word) for _, key, word in tokens if key.lower() not in self._beginnings):
+            return None
+        return tokens
+
+    def _hides(self, word: str) -> bool:
+        """A qualifier inside of a word, which a server might find there."""
+        return self._hidden is not None and not word.startswith('"') and self._hidden.search(word) is not None
+
     def _with(self, query: str, added: str) -> str | None:
         if self._rule.style is QueryStyle.WORDS:
-            if query.strip() and _tokens(query) is None:
+            if query.strip() and self._words(query) is None:
                 return None
             return f"{query.strip()} {added}".strip()
         if not query.strip():
@@ -99,7 +134,7 @@ class QueryNarrower:
         return f"({query.strip()}) and ({added})" if _closed(query) else None
 
     def _of_words(self, query: str) -> tuple[tuple[str, str], ...]:
-        tokens = _tokens(query)
+        tokens = self._words(query)
         if tokens is None:
             return ()
         found = []
@@ -136,6 +171,19 @@ class QueryNarrower:
             if part == f"{before}{name}{after}" and made:
                 return kind, made
         return None
+
+
+def _beside(
+    rule: Narrowing, kinds: frozenset[str], normalise: dict[str, Callable[[str], str | None]]
+) -> TargetSelector | None:
+    """Raises ValueError when it cannot compile."""
+    one = rule.beside
+    if one is None:
+        return None
+    if one.kind not in kinds:
+        raise ValueError(f"beside names {one.kind}, and no qualifier is for that.{nearest(one.kind, kinds)}")
+    named = next(name for name, known in NORMALISERS.items() if known is normalise[one.kind])
+    return TargetSelector(TargetRule(kind=one.kind, template=one.template, normalise=named), frozenset())
 
 
 class AnswerFilter:
@@ -226,7 +274,7 @@ def withheld(count: int) -> str:
 
 def _tokens(query: str) -> list[tuple[str, str, str]] | None:
     """(minus, key, value) of every word of a plain query; None: it is not plain."""
-    if not query.isprintable() or query.count('"') % 2:
+    if not query.isprintable() or query.count('"') % 2 or not _QUOTES.isdisjoint(query):
         return None
     unquoted = re.sub(r'"[^"]*"', '""', query)
     if not _UNPLAIN.isdisjoint(unquoted):

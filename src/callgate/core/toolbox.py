@@ -62,7 +62,8 @@ class ToolProfile:
     without a look at the arguments. ``method``: the protocol's method that it is used by. ``narrower`` and
     ``answer_filter``: how a search of it is kept inside; None: not that way. ``scopes``: as contracts name them.
     ``confirm``: the read that shows whether a lost call happened; None: none is known. ``limits``: (its name, or empty
-    for the whole integration, calls at once).
+    for the whole integration, calls at once). ``reaches``: kinds of targets that a search without any can bring; those
+    of every tool of its manifest, where nothing is taken out of its answers.
     """
 
     __slots__ = (
@@ -89,6 +90,7 @@ class ToolProfile:
         "narrower",
         "pin",
         "quarantine",
+        "reaches",
         "scopes",
         "tier",
         "verified",
@@ -142,6 +144,7 @@ class ToolProfile:
         self.tier = max([rules.tier, *(rule.tier for rule in rules.tier_by)])
         self.listed = _listed(tool, self.tier, manifest)
         self.scopes = tuple(f"scope:{scope.value}" for scope in rules.scopes)
+        self.reaches: frozenset[str] = frozenset()
         self._harmless = manifest and msgspec.structs.replace(manifest, irreversible=False, admin=False, money=False)
         if any(condition.sql for rule in rules.tier_by for condition in (rule, *rule.when)):
             load_parser()
@@ -190,6 +193,12 @@ class ToolProfile:
                 if aim not in found:
                     found[aim] = Target(kind=aim[0], id=aim[1], domain=self._domains.of(*aim))
         return tuple(found.values())
+
+    def keeps_inside(self, targets: tuple[Target, ...]) -> bool:
+        """Whether a search with these targets reaches nothing beyond them."""
+        if self.narrower is None or not self.narrower.wide:
+            return bool(targets)
+        return any(target.kind not in self.narrower.wide for target in targets)
 
     def drift_key(self, arguments: dict[str, Any]) -> str:  # noqa: ARG002 - of methods it depends on them
         """Which of the definitions that drift is told of this call rests on."""
@@ -280,9 +289,12 @@ def compile_toolbox(
         )
         for tool in pin.tools
     }
-    if manifest is not None and manifest.concurrency:
+    if manifest is not None:
+        kinds = frozenset(kind for tool in manifest.tools for kind in kinds_of(tool))
         for profile in tools.values():
-            profile.limits = (*profile.limits, ("", manifest.concurrency))
+            profile.limits = (*profile.limits, *((("", manifest.concurrency),) if manifest.concurrency else ()))
+            if profile.manifest is not None and profile.manifest.retrieval and profile.answer_filter is None:
+                profile.reaches = kinds
     return Toolbox(integration, pin, tools)
 
 
@@ -301,6 +313,17 @@ def _as_trusted(tool: ToolManifest, manifest: Manifest) -> ToolManifest:
         confirm=None,
         pre_read=None,
     )
+
+
+def kinds_of(tool: ToolManifest) -> tuple[str, ...]:
+    """Kinds of targets that a tool's rules can give."""
+    rules = [*tool.targets]
+    qualifiers: tuple[str, ...] = ()
+    if tool.confine is not None:
+        rules += [tool.confine.filter.target] if tool.confine.filter is not None else []
+        qualifiers = tuple(one.kind for one in tool.confine.narrow.qualifiers) if tool.confine.narrow else ()
+    branches = (kind for rule in rules for kind in (rule.kind_by.kinds.values() if rule.kind_by else ()))
+    return (*(kind for rule in rules for kind in (rule.kind, *rule.prefixes.values())), *branches, *qualifiers)
 
 
 def _confined(rule: Confinement | None) -> tuple[QueryNarrower | None, AnswerFilter | None]:

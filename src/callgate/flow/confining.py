@@ -28,7 +28,9 @@ def narrowed(
 ) -> dict[str, Any] | None:
     """Arguments of a call that reaches only what the rules name. None: it needs none, or there is no such call."""
     call = prepared.call
-    if tool is None or tool.narrower is None or rules is None or call.targets or prepared.continued is not None:
+    if tool is None or tool.narrower is None or rules is None or prepared.continued is not None:
+        return None
+    if tool.keeps_inside(call.targets):
         return None
     if rules.contract.breadth is Breadth.GLOBAL or call.integration not in rules.scopes:
         return None

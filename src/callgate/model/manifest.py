@@ -120,6 +120,15 @@ class Qualifier(Fact, frozen=True, kw_only=True):
     """As of the targets of this kind: what a query names already becomes the same id."""
 
 
+class Beside(Fact, frozen=True, kw_only=True):
+    """Arguments beside the query that name where to search, and what they become in it."""
+
+    kind: str
+    """Kind of target; one that a qualifier is for."""
+    template: str
+    """As of targets: ``{owner}/{repo}``."""
+
+
 class QueryStyle(enum.StrEnum):
     """How a query is put together."""
 
@@ -138,6 +147,12 @@ class Narrowing(Fact, frozen=True, kw_only=True):
     style: QueryStyle = QueryStyle.WORDS
     several: str = ""
     """What stands between the qualifiers of several targets, any of which may match; empty: one target at a time."""
+    beside: Beside | None = None
+    """Arguments that a server adds to the query, so that nothing is believed of a query next to them. A narrower call has
+    their qualifier instead of them.
+    """
+    wide: tuple[str, ...] = ()
+    """Kinds of the tool's targets that keep nothing inside by themselves: whose mailbox it is."""
 
 
 class Variant(Fact, frozen=True, kw_only=True):

@@ -61,7 +61,7 @@ def _prohibited(call: Call, contract: ContractRules, tool: ToolProfile | None, f
             found.append(_deny("sensitive_scope", reason, ",".join(about)))
     if touched:
         found.append(_deny("prohibited", "The rules prohibit what this call touches.", _ordinals(touched)))
-    if not call.targets and (_untold(tool) or _unsaid(tool)):
+    if (not call.targets and (_untold(tool) or _unsaid(tool))) or _finds(call, contract, tool):
         reason = "Nobody can tell whether this touches what the rules prohibit."
         found.append(_outside(Effect.HOLD, "target_unknown", reason, "prohibited"))
 
@@ -118,6 +118,13 @@ def _unsaid(tool: ToolProfile | None) -> bool:
     if tool is None or tool.manifest is None or tool.answer_filter is not None:
         return False
     return bool(tool.manifest.targets)
+
+
+def _finds(call: Call, contract: ContractRules, tool: ToolProfile | None) -> bool:
+    """A search that nothing keeps inside, where the rules prohibit something of a kind that it can find."""
+    if tool is None or not tool.reaches or tool.keeps_inside(call.targets):
+        return False
+    return any(text.partition(":")[0] in tool.reaches for text in contract.prohibited.texts)
 
 
 def _may_roam(contract: ContractRules, tool: ToolProfile | None) -> bool:

@@ -15,7 +15,7 @@ def judge(call: Call, contract: ContractRules | None, tool: ToolProfile | None) 
     """Whether the named targets are allowed is the contract gate's matter; what answers are looked through for lets
     nothing out that is not.
     """
-    if call.targets or tool is None or tool.manifest is None or not tool.manifest.retrieval:
+    if tool is None or tool.manifest is None or not tool.manifest.retrieval or tool.keeps_inside(call.targets):
         return ()
     if tool.answer_filter is not None or (contract is not None and contract.contract.breadth is Breadth.GLOBAL):
         return ()
