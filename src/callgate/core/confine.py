@@ -12,7 +12,7 @@ from callgate.core.selectors import NORMALISERS, TargetSelector
 from callgate.core.strict import nearest
 from callgate.model.answer import ToolResult
 from callgate.model.manifest import Narrowing, QueryStyle
-from callgate.model.tool import ItemFilter, Target, TargetRule
+from callgate.model.tool import Confinement, ItemFilter, Target, TargetRule, ToolManifest
 
 MAX_QUERY = 4096
 MAX_NARROWED = 20
@@ -258,6 +258,26 @@ class AnswerFilter:
             return False
         aims, problem = self._target.aims(item)
         return bool(aims) and not problem and all(inside(kind, name) for kind, name in aims)
+
+
+def kinds_of(tool: ToolManifest) -> tuple[str, ...]:
+    """Kinds of targets that a tool's rules can give."""
+    rules = [*tool.targets]
+    qualifiers: tuple[str, ...] = ()
+    if tool.confine is not None:
+        rules += [tool.confine.filter.target] if tool.confine.filter is not None else []
+        qualifiers = tuple(one.kind for one in tool.confine.narrow.qualifiers) if tool.confine.narrow else ()
+    branches = (kind for rule in rules for kind in (rule.kind_by.kinds.values() if rule.kind_by else ()))
+    return (*(kind for rule in rules for kind in (rule.kind, *rule.prefixes.values())), *branches, *qualifiers)
+
+
+def confinement(rule: Confinement | None) -> tuple[QueryNarrower | None, AnswerFilter | None]:
+    if rule is None:
+        return None, None
+    return (
+        QueryNarrower(rule.narrow) if rule.narrow is not None else None,
+        AnswerFilter(rule.filter) if rule.filter is not None else None,
+    )
 
 
 def searched(targets: tuple[Target, ...]) -> str:

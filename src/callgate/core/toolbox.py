@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from callgate.core.conditions import ArgumentTier
-from callgate.core.confine import AnswerFilter, QueryNarrower
+from callgate.core.confine import confinement, kinds_of
 from callgate.core.confirming import ConfirmPlan
 from callgate.core.domains import DomainMap
 from callgate.core.headers import header_text, mirrored_headers
@@ -28,7 +28,6 @@ from callgate.model.decision import Finding
 from callgate.model.errors import ConfigError
 from callgate.model.terms import Effect, Tier
 from callgate.model.tool import (
-    Confinement,
     Integration,
     IntegrationPin,
     Manifest,
@@ -130,7 +129,7 @@ class ToolProfile:
         rules = manifest or ToolManifest(name=pin.name, tier=unknown, say="")
         try:
             self._tier_rules = tuple(ArgumentTier(rule) for rule in rules.tier_by)
-            self.narrower, self.answer_filter = _confined(rules.confine)
+            self.narrower, self.answer_filter = confinement(rules.confine)
             own = (TargetSelector(rule, required) for rule in rules.targets)
             self._targets: tuple[Aim, ...] = (*own, *((self.narrower,) if self.narrower else ()))
             self._extractor = ReceiptExtractor(rules.receipt)
@@ -312,26 +311,6 @@ def _as_trusted(tool: ToolManifest, manifest: Manifest) -> ToolManifest:
         draft_lane=None,
         confirm=None,
         pre_read=None,
-    )
-
-
-def kinds_of(tool: ToolManifest) -> tuple[str, ...]:
-    """Kinds of targets that a tool's rules can give."""
-    rules = [*tool.targets]
-    qualifiers: tuple[str, ...] = ()
-    if tool.confine is not None:
-        rules += [tool.confine.filter.target] if tool.confine.filter is not None else []
-        qualifiers = tuple(one.kind for one in tool.confine.narrow.qualifiers) if tool.confine.narrow else ()
-    branches = (kind for rule in rules for kind in (rule.kind_by.kinds.values() if rule.kind_by else ()))
-    return (*(kind for rule in rules for kind in (rule.kind, *rule.prefixes.values())), *branches, *qualifiers)
-
-
-def _confined(rule: Confinement | None) -> tuple[QueryNarrower | None, AnswerFilter | None]:
-    if rule is None:
-        return None, None
-    return (
-        QueryNarrower(rule.narrow) if rule.narrow is not None else None,
-        AnswerFilter(rule.filter) if rule.filter is not None else None,
     )
 
 
