@@ -24,7 +24,7 @@ from callgate.model.store import (
     SealedRow,
     Unit,
 )
-from callgate.model.tool import Integration
+from callgate.model.tool import Integration, ProgramPart
 
 
 class StoreFigures(Fact, frozen=True):
@@ -223,10 +223,11 @@ class Discovered(Fact, frozen=True):
     tools: tuple[bytes, ...]
     """Raw JSON of each tool object, in the server's order."""
     offers: tuple[str, ...] = ("tools",)
-    """As in IntegrationPin, like ``offers_modern``."""
+    """As in IntegrationPin, like ``offers_modern`` and ``program``."""
     offers_modern: tuple[str, ...] = ("tools",)
     prompts: tuple[bytes, ...] = ()
     templates: tuple[bytes, ...] = ()
+    program: tuple[ProgramPart, ...] | None = None
 
 
 class Upstreams(Protocol):

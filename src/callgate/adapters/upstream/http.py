@@ -116,7 +116,7 @@ class HttpUpstream:
         return stream
 
     def list_changed(self) -> None:
-        """The server says that one of its lists changed."""
+        """The server says that one of its lists changed, or may have been started anew."""
         if self.on_changed is not None:
             self.on_changed()
 
@@ -223,6 +223,9 @@ class HttpUpstream:
         """Learn from a status that concerns more than one request."""
         self._reached = True
         if status == 404:
+            if session:
+                # The server forgot it: it may have been started anew.
+                self.list_changed()
             if self._own is not None and session == self._own.session:
                 self._own = None
         elif status == 401:
@@ -230,6 +233,8 @@ class HttpUpstream:
             self._stale = True
 
     def unreached(self) -> None:
+        if self._reached:
+            self.list_changed()
         self._reached = False
 
     def entered(self) -> None:

@@ -38,7 +38,8 @@ class Pool:
         answers: int = MAX_ANSWERS,
         answer: int = MAX_MESSAGE,
     ) -> None:
-        """``changed`` is told the integration's name when a stdio server says that its tools changed. ``answers`` and
+        """``changed`` is told the integration's name when its lists may read otherwise now: the server says so, ended,
+        forgot a session or could not be reached. ``answers`` and
         ``answer``: bytes of all large answers over HTTP under way, and of one answer.
         """
         self._resolve = resolve

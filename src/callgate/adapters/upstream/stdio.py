@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import logging
+import os
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,10 @@ from typing import Self
 import msgspec
 
 from callgate.adapters.upstream import wire
-from callgate.adapters.upstream.confine import plan
+from callgate.adapters.upstream.confine import DEFAULT_PATH, plan
 from callgate.adapters.upstream.discovery import Probe, discover_bridged
 from callgate.adapters.upstream.listening import LIST_CHANGED, StdioListening
+from callgate.adapters.upstream.program import program_of
 from callgate.adapters.upstream.supervise import Supervisor
 from callgate.core.jsonrpc import Message, parse_upstream
 from callgate.core.loglevels import severity
@@ -28,7 +30,7 @@ START_MS = 30_000
 
 
 class StdioUpstream:
-    """``on_changed`` is called when the server says that its tools changed."""
+    """``on_changed`` is called when the server says that its tools changed, and when it ended and is started again."""
 
     def __init__(
         self,
@@ -50,6 +52,7 @@ class StdioUpstream:
         self._progress: dict[str | int, StdioExchange] = {}
         self._opened: Opened | None = None
         self._listening: dict[StdioListening, None] = {}
+        self._cwd = integration.cwd or str(folder / integration.name)
         self._level: int | None = None
         """Severity of the most verbose log level that anybody asked this child for; None: nobody did."""
         self._supervisor = Supervisor(
@@ -101,7 +104,10 @@ class StdioUpstream:
 
     async def discover(self) -> Discovered:
         opened = await self.initialize(b"", "")
-        return await discover_bridged(Probe(open=self.open, initialize=self.initialize, end=self.end), opened)
+        found = await discover_bridged(Probe(open=self.open, initialize=self.initialize, end=self.end), opened)
+        path = self.integration.environment.get("PATH") or os.environ.get("PATH", DEFAULT_PATH)
+        program = await asyncio.to_thread(program_of, self.integration.command, path, self._cwd)
+        return msgspec.structs.replace(found, program=program)
 
     async def close(self) -> None:
         await self._supervisor.close()
@@ -171,6 +177,9 @@ class StdioUpstream:
             exchange.fail(wire.unknown("the server ended"))
         self._pending.clear()
         self._progress.clear()
+        if self.on_changed is not None and self._supervisor.state != "down":
+            # The next child is another process: who knows what it is.
+            self.on_changed()
 
     def _on_line(self, line: bytes | None, skipped: int | None) -> None:
         if line is None:
