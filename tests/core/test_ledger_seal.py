@@ -140,8 +140,8 @@ def test_pseudonyms() -> None:
     assert ana.startswith("p-")
     assert len(ana) == 28
     assert set(ana[2:]) <= set("abcdefghijklmnopqrstuvwxyz234567")
-    kinds = {one.pseudonym(kind, "ana") for kind in ("person", "actor", "delegate", "target", "receipt")}
-    assert sorted(item[:2] for item in kinds) == ["p-", "p-", "p-", "r-", "t-"]
+    kinds = {one.pseudonym(kind, "ana") for kind in ("person", "actor", "delegate", "target", "receipt", "reason")}
+    assert sorted(item[:2] for item in kinds) == ["p-", "p-", "p-", "r-", "r-", "t-"]
     assert ana != one.pseudonym("person", "ben")
     assert ana != sealer(pseudonym=A).pseudonym("person", "ana")
     with pytest.raises(IntegrityError):

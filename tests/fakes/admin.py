@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator
 
+import msgspec
+
 from callgate.flow.admin import (
     Ballot,
     ContractText,
@@ -12,6 +14,7 @@ from callgate.flow.admin import (
     Peer,
     TaskRequest,
     TokenRequest,
+    ToolRuling,
 )
 from callgate.flow.policy_views import CasesView, CaseView, PolicyFileView, PolicyView, ProposalView
 from callgate.flow.views import (
@@ -98,8 +101,21 @@ TOOLS = (
         say="Commit to {repo_path} with the message {message}",
         manifest="git",
         pinned=True,
+        decided_by="manifest",
+        own_tier="execute",
+        aims=True,
     ),
-    ToolView(integration="git", tool="git_status", tier="read", say="Look at {repo_path}", manifest="git", pinned=True),
+    ToolView(
+        integration="git",
+        tool="git_status",
+        tier="read",
+        say="Look at {repo_path}",
+        manifest="git",
+        pinned=True,
+        decided_by="manifest",
+        own_tier="read",
+        aims=True,
+    ),
 )
 DISCOVERY = DiscoveryView(
     integration="git",
@@ -246,6 +262,7 @@ class FakeAdmin:
             AccountView(subject="ana", name="Ana", roles=("security",), team="web", created_ms=NOW),
         )
         self.hold_list: tuple[HoldView, ...] = (HOLD,)
+        self.tool_list: tuple[ToolView, ...] = TOOLS
         self.vote = VoteView(
             hold="hold-1", state="open", answered=("q-1",), open=(OTHER,), alone=False, next="Wait for Ben."
         )
@@ -326,7 +343,11 @@ class FakeAdmin:
         self.acts.append(("remove_integration", by.subject, name))
 
     async def tools(self, integration: str) -> tuple[ToolView, ...]:
-        return tuple(tool for tool in TOOLS if integration in {"", tool.integration})
+        return tuple(tool for tool in self.tool_list if integration in {"", tool.integration})
+
+    async def classify_tool(self, by: Presence, want: ToolRuling) -> ToolView:
+        self.acts.append(("classify_tool", by.subject, want))
+        return msgspec.structs.replace(TOOLS[0], tier=want.tier, own_tier="execute", decided_by="person")
 
     async def check_contract(self, contract: ContractText) -> ContractCheckView:
         if "problem" in contract.text:

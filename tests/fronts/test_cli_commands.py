@@ -44,7 +44,10 @@ CONTRACT_KEYS = (
 TASK_KEYS = (
     "id title contract contract_name initiator runtime state opened_ms deadline_ms calls max_calls parent closed_ms"
 )
-TOOL_KEYS = "integration tool tier say manifest pinned drifted irreversible shown kept_away method admin money confidence reasons"
+TOOL_KEYS = (
+    "integration tool tier say manifest pinned drifted irreversible shown kept_away method admin money confidence reasons "
+    "decided_by own_tier ruled_by ruled_reason ruling_void undone_by aims observed"
+)
 INTEGRATION_KEYS = (
     "name kind where actor state tools confirmed_ms stage manifest confined drifted asks prompts templates due"
 )
@@ -226,7 +229,7 @@ def test_adding_shows_before_it_confirms(gate: Fake) -> None:
     result = gate.run(*words, "--env", "LANG=C", passphrase=PASSPHRASE, stdin="n\n")
     assert result.exit_code == 1
     assert "git_commit" in result.stdout
-    assert "changes things" in result.stdout
+    assert "Changes things (1)" in result.stdout
     assert [act[0] for act in gate.admin.acts] == ["add_integration"]
     sent = gate.admin.acts[0][2]
     assert sent.command == ("mcp-server-git", "--repository", "/srv/my app")

@@ -1,4 +1,4 @@
-"""``callgate add``, ``tools`` and ``integrations``: the systems behind the gate."""
+"""``callgate add`` and ``integrations``: the systems behind the gate."""
 
 import shlex
 from typing import Annotated
@@ -20,7 +20,8 @@ from callgate.cli.options import (
 )
 from callgate.cli.outcome import CommandError, Exit
 from callgate.cli.people import Person
-from callgate.flow.views import DiscoveryView, IntegrationView, ToolView
+from callgate.cli.tool_table import draw_tools
+from callgate.flow.views import DiscoveryView, IntegrationView
 from callgate.model.tool import Integration
 
 app = sub_app("Integrations.")
@@ -170,7 +171,7 @@ def _draw(found: DiscoveryView) -> None:
         ),
     )
     known = any(tool.pinned for tool in found.tools)
-    _draw_tools(found.tools, empty="It offers no tools.", new=known)
+    draw_tools(found.tools, empty="It offers no tools.", new=known)
     for what, names in (("Prompts", found.prompts), ("Resource templates", found.templates)):
         if names:
             screens.say(
@@ -180,51 +181,6 @@ def _draw(found: DiscoveryView) -> None:
         screens.say(f"Changed: {change}")
     for warning in found.warnings:
         screens.show(Text.assemble(("Warning: ", "yellow"), screens.cell(warning)))
-
-
-def _draw_tools(tools: tuple[ToolView, ...], *, empty: str, new: bool = True) -> None:
-    """``new``: say which ones are not confirmed."""
-    many = len({tool.integration for tool in tools}) > 1
-    screens.table(
-        ("Tool", "It", "In words", "Notes"),
-        (
-            (
-                f"{tool.integration}/{tool.tool}" if many else tool.tool,
-                screens.tier(tool.tier),
-                tool.say or next(iter(tool.reasons), ""),
-                _notes(tool, new=new),
-            )
-            for tool in tools
-        ),
-        empty=empty,
-    )
-
-
-def _notes(tool: ToolView, *, new: bool) -> str:
-    notes = (
-        "" if tool.manifest else f"by rules, confidence {tool.confidence}" if tool.confidence else "not classified",
-        ("may have no way back" if tool.confidence else "cannot be undone") if tool.irreversible else "",
-        "rights or settings" if tool.admin else "",
-        "money" if tool.money else "",
-        "" if tool.pinned or not new else "not confirmed",
-        "changed since it was confirmed" if tool.drifted else "",
-        "not on /mcp: its name looks like another's" if tool.kept_away else "",
-    )
-    return ", ".join(note for note in notes if note)
-
-
-@app.command("tools")
-def tools(
-    integration: Annotated[str, typer.Argument(metavar="INTEGRATION", help="Only its tools.")] = "",
-    home: HomeOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """List tools with their tiers."""
-    reply = Gate(home).get("tools", integration=integration)
-    if as_json:
-        screens.dump(reply)
-        return
-    _draw_tools(listed(reply, "tools", ToolView), empty="There is no tool. Connect an integration: callgate add")
 
 
 @integrations.command("list")

@@ -35,7 +35,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("stdio", "stdio", "Speak MCP on stdin and stdout with the running gate, for assistants without HTTP."),
             ("call", "call", "Call a tool through the gate, as any client would."),
             ("add", "integrations", "Connect an integration and confirm its tools."),
-            ("tools", "integrations", "List tools with their tiers."),
+            ("tools", "tools", "List tools with their tiers, or decide what one counts as."),
             ("integrations", "integrations", "List, refresh, confirm and remove integrations."),
             ("inventory", "inventory", "See what assistants here are connected to, and what goes past the gate."),
             ("catalog", "catalog", "Check the manifests and their cases."),

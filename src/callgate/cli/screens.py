@@ -93,16 +93,21 @@ def tell(sentence: str) -> None:
     show(cell(sentence), err=True)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, empty: str) -> None:
-    """A table, or the sentence that there is nothing."""
+def width() -> int:
+    """Columns of the screen; a very large number when piped."""
+    return console().width
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, empty: str, whole: bool = False) -> None:
+    """A table, or the sentence that there is nothing. ``whole``: what stands in the first column is not broken."""
     drawn = [[item if isinstance(item, Text) else cell(item) for item in row] for row in rows]
     if not drawn:
         say(empty)
         return
     piped = not sys.stdout.isatty()
     grid = Table(box=None if piped else box.SIMPLE_HEAD, pad_edge=not piped, header_style="bold")
-    for column in columns:
-        grid.add_column(column, overflow="fold")
+    for number, column in enumerate(columns):
+        grid.add_column(column, overflow="fold", no_wrap=whole and number == 0)
     for row in drawn:
         grid.add_row(*row)
     show(grid)

@@ -42,6 +42,25 @@ def classify(definition: Mapping[str, Any], *, integration: str = "") -> Classif
     return _composed(base, actions, signals, words, keys)
 
 
+def from_schema(definition: Mapping[str, Any], *, integration: str = "") -> tuple[Tier, tuple[str, ...]]:
+    """What arguments and hints alone say: the highest tier, and why; READ without a reason when they say nothing."""
+    name = definition.get("name")
+    words = words_of(name if isinstance(name, str) and name.isascii() and len(name) <= MAX_NAME else "")
+    context = frozenset(word.text for word in words_of(integration))
+    arguments = arguments_of(definition.get("inputSchema"))
+    reading = read_name(words, frozenset(one.key for one in arguments.own), context)
+    signals = [
+        *from_arguments(arguments, words, reading, context),
+        *from_hints(definition.get("annotations"), reading),
+    ]
+    actions = actions_of(arguments, words, context)
+    if actions is not None and actions.reason:
+        signals.append(Signal(tier=actions.tier, reason=actions.reason))
+    signals = sorted((one for one in signals if one.tier > Tier.READ), key=lambda one: -one.tier)
+    reasons = tuple(dict.fromkeys(one.reason for one in signals))[:MAX_REASONS]
+    return (signals[0].tier if signals else Tier.READ), reasons
+
+
 def _signals(
     definition: Mapping[str, Any],
     arguments: Arguments,

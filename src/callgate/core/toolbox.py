@@ -6,6 +6,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import msgspec
@@ -17,13 +18,16 @@ from callgate.core.domains import DomainMap
 from callgate.core.headers import header_text, mirrored_headers
 from callgate.core.paths import Selector
 from callgate.core.receipt import ReceiptExtractor
-from callgate.core.schemas import UNUSABLE, PinnedSchema, SchemaError
+from callgate.core.rulings import highest, marks, ruled, stands
+from callgate.core.schemas import UNUSABLE
 from callgate.core.selectors import MAX_TARGETS, TargetSelector
 from callgate.core.sentence import Sentence
 from callgate.core.sql import load as load_parser
+from callgate.core.tool_object import decoded, listed_as, members_of, schema_of
 from callgate.core.variants import meant
 from callgate.core.visible import all_visible, fold, scripts, visible
 from callgate.model.call import EVER_GOVERNED, TOOLS_CALL
+from callgate.model.classification import Ruling
 from callgate.model.decision import Finding
 from callgate.model.errors import ConfigError
 from callgate.model.terms import Effect, Tier
@@ -58,11 +62,12 @@ class ToolProfile:
     neither listed nor callable; empty: it is both.
     ``listed``: the pinned tool object with our annotations in place of the vendor's. ``headers``:
     (``Mcp-Param-…``, dotted argument path). ``verified``: by a verified manifest. ``tier``: the highest it can have,
-    without a look at the arguments. ``method``: the protocol's method that it is used by. ``narrower`` and
-    ``answer_filter``: how a search of it is kept inside; None: not that way. ``scopes``: as contracts name them.
-    ``confirm``: the read that shows whether a lost call happened; None: none is known. ``limits``: (its name, or empty
-    for the whole integration, calls at once). ``reaches``: kinds of targets that a search without any can bring; those
-    of every tool of its manifest, where nothing is taken out of its answers.
+    without a look at the arguments; ``own_tier``: without the person's ``ruling``, which is None when none stands.
+    ``method``: the protocol's method that it is used by. ``narrower`` and ``answer_filter``: how a search of it is kept
+    inside; None: not that way. ``scopes``: as contracts name them. ``confirm``: the read that shows whether a lost call
+    happened; None: none is known. ``limits``: (its name, or empty for the whole integration, calls at once).
+    ``reaches``: kinds of targets that a search without any can bring; those of every tool of its manifest, where
+    nothing is taken out of its answers.
     """
 
     __slots__ = (
@@ -87,9 +92,11 @@ class ToolProfile:
         "method",
         "name",
         "narrower",
+        "own_tier",
         "pin",
         "quarantine",
         "reaches",
+        "ruling",
         "scopes",
         "tier",
         "verified",
@@ -104,10 +111,12 @@ class ToolProfile:
         *,
         verified: bool,
         classified: bool = False,
+        ruling: Ruling | None = None,
+        manifest_digest: str = "",
     ) -> None:
         """Raises ConfigError for a manifest whose rules cannot compile."""
-        tool = _definition(pin)
-        schema = _decoded(tool.get("inputSchema", msgspec.Raw(b"null")))
+        tool = members_of(pin)
+        schema = decoded(tool.get("inputSchema", msgspec.Raw(b"null")))
         self.name = pin.name
         self.method = TOOLS_CALL
         self.pin = pin
@@ -120,13 +129,16 @@ class ToolProfile:
         except (ValueError, RecursionError):
             self.quarantine = quarantine or "bad_header"
         self._header_selectors = tuple((header, Selector(path)) for header, path in self.headers)
-        self._schema = _schema(schema, with_manifest=manifest is not None)
+        self._schema = schema_of(schema, with_manifest=manifest is not None)
         self._domains = domains
         self._last: tuple[object, list[tuple[tuple[tuple[str, str], ...], str]]] = (None, [])
         required = self._schema.required if self._schema else frozenset()
-        self.classification = pin.classification if classified and manifest is None else None
-        unknown = self.classification.tier if self.classification else Tier.EXECUTE
-        rules = manifest or ToolManifest(name=pin.name, tier=unknown, say="")
+        said = pin.classification if classified and manifest is None else None
+        unruled = manifest or ToolManifest(name=pin.name, tier=said.tier if said else Tier.EXECUTE, say="")
+        self.own_tier = highest(unruled)
+        self.ruling = ruling if ruling and stands(ruling, unruled, pin.digest, manifest_digest) else None
+        self.classification = marks(said, self.ruling)
+        rules = ruled(unruled, self.ruling)
         try:
             self._tier_rules = tuple(ArgumentTier(rule) for rule in rules.tier_by)
             self.narrower, self.answer_filter = confinement(rules.confine)
@@ -138,10 +150,10 @@ class ToolProfile:
             self.confirm = ConfirmPlan(rules.confirm) if rules.confirm else None
         except ValueError as fault:
             raise ConfigError(f"The manifest cannot be used: {fault}.", key=f"tools.{visible(pin.name)}") from fault
-        self._base = rules.tier
+        self._base = max(unruled.tier, rules.tier)
         self.limits = tuple((pin.name, most) for most in (rules.concurrency,) if most)
-        self.tier = max([rules.tier, *(rule.tier for rule in rules.tier_by)])
-        self.listed = _listed(tool, self.tier, manifest)
+        self.tier = highest(rules)
+        self.listed = listed_as(tool, self.tier, manifest)
         self.scopes = tuple(f"scope:{scope.value}" for scope in rules.scopes)
         self.reaches: frozenset[str] = frozenset()
         self._harmless = manifest and msgspec.structs.replace(manifest, irreversible=False, admin=False, money=False)
@@ -262,10 +274,11 @@ def compile_toolbox(
     domains: DomainMap,
     *,
     classified: bool = False,
+    rulings: Mapping[str, Ruling] = MappingProxyType({}),
 ) -> Toolbox:
     """No pin: nothing was confirmed, so there are no tools. Raises ConfigError for a manifest that cannot be used.
 
-    ``classified``: no manifest is meant to speak for it, so the confirmed classifications count.
+    ``classified``: no manifest is meant to speak for it, so the confirmed classifications count. ``rulings``: by tool.
     """
     if pin is None:
         return Toolbox(integration, None, {})
@@ -285,6 +298,8 @@ def compile_toolbox(
             reasons.get(tool.name, ""),
             verified=verified and tool.name in known,
             classified=classified and manifest is None,
+            ruling=rulings.get(tool.name),
+            manifest_digest=manifest.digest if manifest else "",
         )
         for tool in pin.tools
     }
@@ -359,35 +374,3 @@ class StateRead:
             if value is not None:
                 made[name] = value
         return made
-
-
-def _definition(pin: ToolPin) -> dict[str, msgspec.Raw]:
-    try:
-        return msgspec.json.decode(pin.definition, type=dict[str, msgspec.Raw])
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return {}
-
-
-def _decoded(raw: msgspec.Raw) -> Any:
-    try:
-        return msgspec.json.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
-
-
-def _schema(schema: Any, *, with_manifest: bool) -> PinnedSchema | None:
-    try:
-        return PinnedSchema(schema, with_manifest=with_manifest)
-    except SchemaError:
-        return None
-
-
-def _listed(tool: dict[str, msgspec.Raw], tier: Tier, manifest: ToolManifest | None) -> bytes:
-    vendor = _decoded(tool.get("annotations", msgspec.Raw(b"null")))
-    ours: dict[str, Any] = {}
-    if isinstance(vendor, dict) and isinstance(vendor.get("title"), str):
-        ours["title"] = vendor["title"]
-    ours["readOnlyHint"] = tier is Tier.READ
-    ours["destructiveHint"] = tier is not Tier.READ and (manifest is None or manifest.irreversible)
-    ours["idempotentHint"] = tier is Tier.READ or (manifest is not None and manifest.idempotent)
-    return msgspec.json.encode({**tool, "annotations": ours})

@@ -71,6 +71,18 @@ class NewPassphrase(Fact, frozen=True):
         return "NewPassphrase()"
 
 
+class ToolRuling(Fact, frozen=True):
+    """What a person wants a tool to count as."""
+
+    integration: str
+    tool: str
+    tier: str
+    """``read``, ``draft``, ``execute``, or ``own``: what manifest or rules say."""
+    reason: str
+    despite: bool = False
+    """Below what its schema says, which the person knows."""
+
+
 class ContractText(Fact, frozen=True):
     text: str
     """TOML."""
@@ -164,6 +176,9 @@ class Admin(Protocol):
 
     async def tools(self, integration: str) -> tuple[ToolView, ...]:
         """All integrations when ``integration`` is empty."""
+
+    async def classify_tool(self, by: Presence, want: ToolRuling) -> ToolView:
+        """AuthError: lowering is Security's. InputError ``schema_says_more``, ``reason_missing``, ``bad_tier``."""
 
     async def check_contract(self, contract: ContractText) -> ContractCheckView: ...
 

@@ -125,7 +125,14 @@ def connect(integration: Integration, pin: IntegrationPin | None, tenancy: Tenan
     named = tenancy.catalogue.of(integration, tenancy.live.bundle)
     manifest = meant(named, integration, pin.server_name if pin else "")
     domains = tenancy.live.domains
-    tools = compile_toolbox(integration, pin, manifest, domains, classified=by_rules(integration, tenancy))
+    tools = compile_toolbox(
+        integration,
+        pin,
+        manifest,
+        domains,
+        classified=by_rules(integration, tenancy),
+        rulings=tenancy.live.rulings.get(integration.name, {}),
+    )
     toolbox = with_methods(tools, domains)
     return Connected(
         integration=integration,

@@ -1,5 +1,7 @@
 """Adding, confirming, refreshing and removing integrations."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 import msgspec
@@ -14,8 +16,9 @@ from callgate.core.visible import shorten
 from callgate.flow.connect import by_rules, changed, connect, definitions, make_pin, reconnect, shown_otherwise
 from callgate.flow.desk import Desk, missing, need
 from callgate.flow.rows import put
+from callgate.flow.tool_views import decided
 from callgate.flow.views import DiscoveryView, IntegrationView, ToolView
-from callgate.model.classification import Classification
+from callgate.model.classification import Classification, Ruling
 from callgate.model.errors import InputError, UpstreamError
 from callgate.model.event import AsksSet, IntegrationChanged, NewEvent, PinsConfirmed
 from callgate.model.identity import Presence
@@ -91,7 +94,8 @@ class Connections(Desk):
         integration = self._known(name)
         names: list[NameRow] = []
         event = self._changed(integration, "removed", self._person(by.subject, names), by)
-        gone = (Delete(kind=Kind.INTEGRATION, key=name), Delete(kind=Kind.PIN, key=name))
+        said = tuple(Delete(kind=Kind.RULING, key=f"{name}|{tool}") for tool in self._live.rulings.get(name, {}))
+        gone = (Delete(kind=Kind.INTEGRATION, key=name), Delete(kind=Kind.PIN, key=name), *said)
         await self._tenancy.write(Unit(events=(event,), changes=gone, names=tuple(names)))
         reconnect(self._tenancy)
         await self._tenancy.upstreams.drop(name)
@@ -106,7 +110,14 @@ class Connections(Desk):
             for name in chosen
             for connected in (self._live.connected[name],)
             for manifest in (self._tenancy.catalogue.name_of(connected.integration),)
-            for view in _tools(name, connected.toolbox, connected.drifted, manifest=manifest, names=names)
+            for view in _tools(
+                name,
+                connected.toolbox,
+                connected.drifted,
+                manifest=manifest,
+                names=names,
+                rulings=self._live.rulings.get(name, {}),
+            )
         )
 
     async def _offered(self, integration: Integration) -> IntegrationPin:
@@ -186,7 +197,15 @@ class Connections(Desk):
             server_version=pin.server_version,
             instructions=pin.instructions,
             eras=pin.eras,
-            tools=tuple(_tools(integration.name, toolbox, frozenset(), manifest=manifest)),
+            tools=tuple(
+                _tools(
+                    integration.name,
+                    toolbox,
+                    frozenset(),
+                    manifest=manifest,
+                    rulings=self._live.rulings.get(integration.name, {}),
+                )
+            ),
             confined=integration.confined,
             changes=_changes(former, pin) if former else (),
             warnings=(*_warnings(integration, toolbox, manifest), *self._unrecognised(integration, pin)),
@@ -265,7 +284,13 @@ def _origin(url: str) -> str:
 
 
 def _tools(
-    name: str, toolbox: Toolbox, drifted: frozenset[str], *, manifest: str, names: NameTable | None = None
+    name: str,
+    toolbox: Toolbox,
+    drifted: frozenset[str],
+    *,
+    manifest: str,
+    names: NameTable | None = None,
+    rulings: Mapping[str, Ruling] = MappingProxyType({}),
 ) -> list[ToolView]:
     """``names``: of the endpoint for everything; None: nobody has confirmed these yet."""
     shown = names.names if names is not None else {}
@@ -301,6 +326,7 @@ def _flag(profile: ToolProfile, flag: str) -> bool:
 
 def _changes(former: IntegrationPin, pin: IntegrationPin) -> tuple[str, ...]:
     before, now = definitions(former), definitions(pin)
+            **decided(profile, rulings.get(profile.name)),
     said = [f"{name} is new." for name in now if name not in before]
     said += [f"{name} is gone." for name in before if name not in now]
     said += [f"{name} is defined otherwise." for name in now if name in before and now[name] != before[name]]

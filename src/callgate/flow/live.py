@@ -13,6 +13,7 @@ from callgate.flow.serving import Listing
 from callgate.model.bundle import Bundle
 from callgate.model.call import Call
 from callgate.model.contract import Contract, Task
+from callgate.model.classification import Ruling
 from callgate.model.hold import Hold
 from callgate.model.identity import Account, Credential, Runtime
 from callgate.model.record import Consent, Denial, Halt, Proposal, Revocation, TaskBinding
@@ -61,6 +62,8 @@ class Live:
     revocations: dict[str, Revocation] = field(default_factory=dict)
     proposals: dict[str, Proposal] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
+    rulings: dict[str, dict[str, Ruling]] = field(default_factory=dict)
+    """By integration and tool."""
     holds: dict[str, Hold] = field(default_factory=dict)
     """All that are not over, and executed ones until they are collected or expired."""
     equal_holds: dict[str, str] = field(default_factory=dict)
@@ -201,6 +204,8 @@ class Live:
 
     def _unset(self, kind: Kind, key: str) -> None:
         self.epoch += 1
+            case Kind.RULING:
+                self.rulings.setdefault(value.integration, {})[value.tool] = value
         if kind is Kind.HOLD:
             hold = self.holds.pop(key, None)
             if hold is not None:
@@ -215,6 +220,9 @@ class Live:
         waiting = hold.state in OPEN_HOLDS or (hold.state is HoldState.EXECUTED and not hold.ended)
         if waiting:
             self.holds[hold.id] = hold
+        elif kind is Kind.RULING:
+            integration, _, tool = key.partition("|")
+            self.rulings.get(integration, {}).pop(tool, None)
             self.equal_holds[hold.equal] = hold.id
         else:
             self.holds.pop(hold.id, None)

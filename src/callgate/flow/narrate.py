@@ -31,6 +31,7 @@ from callgate.model.event import (
     TaskOpened,
     TokenIssued,
     TokenRevoked,
+    ToolClassified,
     Voted,
 )
 
@@ -44,6 +45,8 @@ def subject_of(body: EventBody) -> tuple[str, ...]:
             return (body.account, body.by)
         case TokenIssued():
             return (body.account,)
+        case ToolClassified():
+            return (body.by, body.reason)
         case Voted():
             return (body.voter,)
         case Finished() if body.receipt is not None:
@@ -146,8 +149,17 @@ def _of_operator(body: EventBody) -> str:
             return f"settings reloaded by {body.by}: {', '.join(body.keys)}"
         case Restored():
             return f"restored from a backup of {body.size} events, root {body.root[:12]}"
+        case ToolClassified():
+            return _of_tool(body, names)
         case _:
             return ""
+
+
+def _of_tool(body: ToolClassified, names: dict[str, str]) -> str:
+    did = "set back" if body.change == "back" else body.change
+    why = names.get(body.reason, body.reason)
+    alone = ", alone" if body.alone else ""
+    return f"{names[body.by]} {did} {body.integration}/{body.tool} to {body.tier}{alone}: {why}"
 
 
 def _of_gate(body: EventBody, names: dict[str, str]) -> str:

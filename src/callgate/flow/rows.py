@@ -6,6 +6,7 @@ import msgspec
 
 from callgate.model.base import Fact
 from callgate.model.bundle import Bundle
+from callgate.model.classification import Ruling
 from callgate.model.contract import Contract, Task
 from callgate.model.hold import Hold
 from callgate.model.identity import Account
@@ -28,6 +29,7 @@ STRUCTS: dict[Kind, type[Fact]] = {
     Kind.BUNDLE: Bundle,
     Kind.PROPOSAL: Proposal,
     Kind.SETTING: Setting,
+    Kind.RULING: Ruling,
 }
 _KINDS = {struct: kind for kind, struct in STRUCTS.items()}
 _decoders: dict[Kind, msgspec.json.Decoder[Any]] = {

@@ -55,6 +55,21 @@ class ToolView(Fact, frozen=True):
     """How sure the rules are that gave it its tier: ``high``, ``medium``, ``low``; empty: they did not."""
     reasons: tuple[str, ...] = ()
     """Theirs, the one that decided first."""
+    decided_by: str = ""
+    """Who gave it its tier: ``manifest``, ``rules``, ``person``, ``protocol``, or ``nobody`` (then it is execute)."""
+    own_tier: str = ""
+    """Its tier without a person's word."""
+    ruled_by: str = ""
+    """Account that decided its tier; empty: nobody did."""
+    ruled_reason: str = ""
+    ruling_void: bool = False
+    """What was said of it does not count: the tool, its manifest or its own tier is another one since."""
+    undone_by: str = ""
+    """The tool that takes a call of this one back; empty: none is known."""
+    aims: bool = False
+    """A manifest says what its calls aim at."""
+    observed: bool = False
+    """Its integration is at stage observe: calls run and are recorded with what production would have done."""
 
 
 class DiscoveryView(Fact, frozen=True):

@@ -1,4 +1,4 @@
-"""What the gate's rules think of a tool that no manifest describes (DESIGN section 13)."""
+"""What rules and people say of a tool, beside its manifest (DESIGN section 13)."""
 
 import enum
 
@@ -30,3 +30,30 @@ class Classification(Fact, frozen=True):
     money: bool
     confidence: Confidence
     reasons: tuple[str, ...]
+
+
+class Ruling(Fact, frozen=True):
+    """What a person decided of one tool, in place of its manifest or the rules.
+
+    One that ``lowers`` stands only while what it was said of does: this definition, this manifest, this tier.
+    """
+
+    integration: str
+    tool: str
+    tier: Tier
+    was: Tier
+    """The highest tier that manifest or rules gave it."""
+    definition: str
+    """Digest of the pinned tool object."""
+    manifest: str
+    """Digest of the manifest; empty: there was none."""
+    reason: str
+    by: str
+    """Account subject."""
+    at_ms: int
+    despite: bool = False
+    """Its schema says more than ``tier``, and the person was told."""
+
+    @property
+    def lowers(self) -> bool:
+        return self.tier < self.was

@@ -263,6 +263,29 @@ class ContractConsented(Body, frozen=True, tag="contract_consented"):
     alone: bool
 
 
+class ToolClassified(Body, frozen=True, tag="tool_classified"):
+    """A person decided the tier of a tool, or took that back."""
+
+    integration: str
+    tool: str
+    tier: str
+    """From now on."""
+    was: str
+    """Until now."""
+    own: str
+    """Without a person's word: by its manifest or the rules."""
+    change: str
+    """``raised``, ``lowered``, ``back`` (to its own)."""
+    definition: str
+    """Digest of the pinned tool object."""
+    by: str
+    reason: str
+    """Pseudonym of what the person said."""
+    despite: bool
+    """Its schema says more, and the person was told."""
+    alone: bool
+
+
 class TaskOpened(Body, frozen=True, tag="task_opened"):
     task: str
     contract: str
@@ -315,7 +338,7 @@ class Resumed(Body, frozen=True, tag="resumed"):
 EventBody = (
     GateStarted | GateStopped | Decided | Asked | Voted | HoldEnded | Finished | CallUnknown | Attached | DenialsCounted
     | AsksRefused | AsksSet | RoundLinked
-    | AccountChanged | TokenIssued | TokenRevoked | IntegrationChanged | PinsConfirmed | DriftSeen
+    | AccountChanged | TokenIssued | TokenRevoked | IntegrationChanged | PinsConfirmed | DriftSeen | ToolClassified
     | ContractAdded | ContractConsented | TaskOpened | TaskClosed | TaskBound | PolicyProposed | PolicyApproved
     | Halted | Resumed | ConfigReloaded | Restored
 )  # fmt: skip

@@ -23,6 +23,7 @@ class Kind(enum.StrEnum):
     BUNDLE = "bundle"
     PROPOSAL = "proposal"
     SETTING = "setting"
+    RULING = "ruling"
 
 
 class Row(Fact, frozen=True):

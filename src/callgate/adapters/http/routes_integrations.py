@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute
 
 from callgate.adapters.http.routes_base import Nothing, acting, asking, listing
-from callgate.flow.admin import Admin
+from callgate.flow.admin import Admin, ToolRuling
 from callgate.flow.views import DiscoveryView
 from callgate.model.base import Fact
 from callgate.model.identity import Presence
@@ -34,5 +34,6 @@ def routes(admin: Admin) -> list[BaseRoute]:
             lambda by, act, asked: admin.confirm_integration(by, asked.path_params["name"], act.digest),
         ),
         acting(admin, "/v1/integrations/{name}/remove", Nothing, remove),
+        acting(admin, "/v1/tools/classify", ToolRuling, lambda by, act, _: admin.classify_tool(by, act)),
         listing("/v1/tools", "tools", lambda asked: admin.tools(asked.query_params.get("integration", ""))),
     ]

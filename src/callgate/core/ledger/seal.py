@@ -26,7 +26,7 @@ _TIME_PREFIX = 11
 _INNER = bytes(value ^ 0x36 for value in range(256))
 _OUTER = bytes(value ^ 0x5C for value in range(256))
 _sha256 = hashlib.sha256
-_PREFIXES = {"person": "p-", "actor": "p-", "delegate": "p-", "target": "t-", "receipt": "r-"}
+_PREFIXES = {"person": "p-", "actor": "p-", "delegate": "p-", "target": "t-", "receipt": "r-", "reason": "r-"}
 
 
 def _mac(key: bytes, data: bytes) -> bytes:
@@ -184,7 +184,7 @@ class Sealer:
         return self._equal.digest(joined).hex()
 
     def pseudonym(self, kind: str, value: str) -> str:
-        """``p-`` for kinds ``person``, ``actor``, ``delegate``, ``t-`` for ``target``, ``r-`` for ``receipt``, then 26 base32 characters."""
+        """``p-`` for kinds ``person``, ``actor``, ``delegate``, ``t-`` for ``target``, ``r-`` for ``receipt`` and ``reason``, then 26 base32 characters."""
         if kind not in _PREFIXES:
             raise IntegrityError("There is no such kind of pseudonym.", code="seal")
         if len(value) > _LONGEST_CACHED:

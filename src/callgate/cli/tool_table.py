@@ -1,0 +1,91 @@
+"""Tools on a screen: what changes things first, and for each who decided that, and why."""
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from callgate.cli import screens
+from callgate.flow.views import ToolView
+
+_GROUPS = (("execute", "Changes things"), ("draft", "Drafts"), ("read", "Only looks"))
+_COLUMNS = ("Tool", "Decided by", "Undo", "Target")
+_WIDEST = 0.45
+"""Share of the screen that a name may take beside other columns."""
+
+
+def draw_tools(tools: Sequence[ToolView], *, empty: str, new: bool = True) -> None:
+    """``new``: say which ones are not confirmed."""
+    many = len({tool.integration for tool in tools}) > 1
+    names = {id(tool): f"{tool.integration}/{tool.tool}" if many else tool.tool for tool in tools}
+    rows: list[tuple[Text | str, str, str, str]] = []
+    for tier, title in _GROUPS:
+        group = [tool for tool in tools if tool.tier == tier]
+        if group:
+            rows.append((screens.cell(f"{title} ({len(group)})", "bold"), "", "", ""))
+            rows += [(names[id(tool)], _why(tool, new=new), _undo(tool), _target(tool)) for tool in group]
+    longest = max((len(name) for name in names.values()), default=0)
+    if longest <= screens.width() * _WIDEST:
+        screens.table(_COLUMNS, rows, empty=empty, whole=True)
+        return
+    screens.cards(((name, _lines(cells)) for name, *cells in rows), empty=empty)
+
+
+def counts(tools: Sequence[ToolView]) -> str:
+    """``3 change things, 1 drafts, 5 only look``; what is not there is left out."""
+    words = {
+        "execute": ("changes things", "change things"),
+        "draft": ("drafts", "draft"),
+        "read": ("only looks", "only look"),
+    }
+    found = {tier: sum(tool.tier == tier for tool in tools) for tier in words}
+    return ", ".join(f"{many} {words[tier][many > 1]}" for tier, many in found.items() if many)
+
+
+def _lines(cells: Sequence[str]) -> tuple[str, ...]:
+    why, undo, target = cells
+    if not why:
+        return ()
+    return (why, "; ".join(part for part in (undo and f"undo: {undo}", target and f"target: {target}") if part))
+
+
+def _why(tool: ToolView, *, new: bool) -> str:
+    return ". ".join(part.rstrip(".") for part in (_decided(tool), *_notes(tool, new=new)) if part)
+
+
+def _decided(tool: ToolView) -> str:
+    if tool.decided_by == "person":
+        return f"{tool.ruled_by} ({tool.ruled_reason}); otherwise {tool.own_tier}"
+    if tool.decided_by == "manifest":
+        return f"manifest {tool.manifest}: {tool.say}"
+    if tool.decided_by == "rules":
+        return f"rules, confidence {tool.confidence}: {next(iter(tool.reasons), '')}"
+    if tool.decided_by == "protocol":
+        return f"the protocol: {tool.say}" if tool.say else "the protocol"
+    return "nobody, so it counts as the worst"
+
+
+def _notes(tool: ToolView, *, new: bool) -> tuple[str, ...]:
+    notes = (
+        "Rights or settings" if tool.admin else "",
+        "Money" if tool.money else "",
+        "" if tool.pinned or not new else "Not confirmed",
+        "Changed since it was confirmed" if tool.drifted else "",
+        f"What {tool.ruled_by} said of it counts no more: it is another tool now" if tool.ruling_void else "",
+        "Not on /mcp: its name looks like another's" if tool.kept_away else "",
+        "Only observed: it is let go and recorded" if tool.observed else "",
+    )
+    return tuple(note for note in notes if note)
+
+
+def _undo(tool: ToolView) -> str:
+    if tool.tier == "read":
+        return ""
+    if tool.undone_by:
+        return f"by {tool.undone_by}"
+    if tool.irreversible:
+        return "perhaps not" if tool.confidence else "no"
+    return "by hand" if tool.decided_by == "manifest" else "unknown"
+
+
+def _target(tool: ToolView) -> str:
+    return "known" if tool.aims or tool.decided_by == "protocol" else "unknown"

@@ -1,0 +1,24 @@
+"""Who decided what a tool counts as, for the screens."""
+
+from typing import Any
+
+from callgate.core.methods import is_method
+from callgate.core.toolbox import ToolProfile
+from callgate.model.classification import Ruling
+
+
+def decided(profile: ToolProfile, ruling: Ruling | None) -> dict[str, Any]:
+    """Fields of a ToolView. ``ruling``: what a person said of it, whether it stands or not."""
+    own = "manifest" if profile.manifest else "rules" if profile.classification else "nobody"
+    if is_method(profile):
+        own = "protocol"
+    undone_by = profile.manifest.undone_by if profile.manifest else ""
+    return {
+        "decided_by": "person" if profile.ruling is not None else own,
+        "own_tier": profile.own_tier.name.lower(),
+        "ruled_by": ruling.by if ruling else "",
+        "ruled_reason": ruling.reason if ruling else "",
+        "ruling_void": ruling is not None and profile.ruling is None,
+        "undone_by": undone_by,
+        "aims": bool(profile.manifest and profile.manifest.targets),
+    }
