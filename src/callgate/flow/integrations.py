@@ -314,6 +314,7 @@ def _tools(
             reasons=profile.classification.reasons if profile.classification else (),
             shown=shown.get((name, profile.name), ""),
             kept_away=kept_away.get(profile.name, ""),
+            **decided(profile, rulings.get(profile.name)),
         )
         for profile in toolbox.tools.values()
     ]
@@ -326,7 +327,6 @@ def _flag(profile: ToolProfile, flag: str) -> bool:
 
 def _changes(former: IntegrationPin, pin: IntegrationPin) -> tuple[str, ...]:
     before, now = definitions(former), definitions(pin)
-            **decided(profile, rulings.get(profile.name)),
     said = [f"{name} is new." for name in now if name not in before]
     said += [f"{name} is gone." for name in before if name not in now]
     said += [f"{name} is defined otherwise." for name in now if name in before and now[name] != before[name]]

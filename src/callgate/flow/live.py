@@ -197,6 +197,8 @@ class Live:
                 self._set_hold(value)
             case Kind.SETTING:
                 self.settings[value.name] = value.value
+            case Kind.RULING:
+                self.rulings.setdefault(value.integration, {})[value.tool] = value
             case Kind.BUNDLE:
                 pass
             case _:
@@ -204,8 +206,6 @@ class Live:
 
     def _unset(self, kind: Kind, key: str) -> None:
         self.epoch += 1
-            case Kind.RULING:
-                self.rulings.setdefault(value.integration, {})[value.tool] = value
         if kind is Kind.HOLD:
             hold = self.holds.pop(key, None)
             if hold is not None:
@@ -213,6 +213,9 @@ class Live:
         elif kind is Kind.CONTRACT:
             self.contracts.pop(key, None)
             self.templates.pop(key, None)
+        elif kind is Kind.RULING:
+            integration, _, tool = key.partition("|")
+            self.rulings.get(integration, {}).pop(tool, None)
         else:
             self._table(kind).pop(key, None)
 
@@ -220,9 +223,6 @@ class Live:
         waiting = hold.state in OPEN_HOLDS or (hold.state is HoldState.EXECUTED and not hold.ended)
         if waiting:
             self.holds[hold.id] = hold
-        elif kind is Kind.RULING:
-            integration, _, tool = key.partition("|")
-            self.rulings.get(integration, {}).pop(tool, None)
             self.equal_holds[hold.equal] = hold.id
         else:
             self.holds.pop(hold.id, None)

@@ -139,16 +139,6 @@ def _of_people(body: EventBody, names: dict[str, str]) -> str:
             return f"{body.task} closed: {body.reason}"
         case TaskBound():
             return f"a login was narrowed to {body.task}"
-        case _:
-            return ""
-
-
-def _of_operator(body: EventBody) -> str:
-    match body:
-        case ConfigReloaded():
-            return f"settings reloaded by {body.by}: {', '.join(body.keys)}"
-        case Restored():
-            return f"restored from a backup of {body.size} events, root {body.root[:12]}"
         case ToolClassified():
             return _of_tool(body, names)
         case _:
@@ -160,6 +150,16 @@ def _of_tool(body: ToolClassified, names: dict[str, str]) -> str:
     why = names.get(body.reason, body.reason)
     alone = ", alone" if body.alone else ""
     return f"{names[body.by]} {did} {body.integration}/{body.tool} to {body.tier}{alone}: {why}"
+
+
+def _of_operator(body: EventBody) -> str:
+    match body:
+        case ConfigReloaded():
+            return f"settings reloaded by {body.by}: {', '.join(body.keys)}"
+        case Restored():
+            return f"restored from a backup of {body.size} events, root {body.root[:12]}"
+        case _:
+            return ""
 
 
 def _of_gate(body: EventBody, names: dict[str, str]) -> str:
