@@ -130,8 +130,8 @@ def test_workers_builds_logs_and_zones(cloud):
 def test_scans_and_the_container(cloud):
     public = cloud.json("create_url_scan", url="https://acme.example/a")
     hidden = cloud.json("create_url_scan", url="https://acme.example/b", visibility="Unlisted")
-    assert [one["uuid"] for one in cloud.json("search_url_scans")["results"]] == [public["uuid"]]
-    assert cloud.json("get_url_scan", scanId=hidden["uuid"])["visibility"] == "Unlisted"
+    assert [one["uuid"] for one in cloud.json("search_url_scans")["results"]] == [public["scanId"]]
+    assert cloud.json("get_url_scan", scanId=hidden["scanId"])["visibility"] == "Unlisted"
     assert "not running" in cloud.fails("container_ping")
     cloud.call("container_initialize")
     assert cloud.text("container_ping") == "pong"

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from callgate_practice.notion.library import BEN
 from tests.practice.at import At
 
 
@@ -164,7 +165,7 @@ def test_comments_and_people(notion):
     assert [one["id"] for one in notion.json("API-retrieve-a-comment", block_id=key)["results"]] == [made["id"]]
     assert notion.json("API-get-self")["name"] == "ana"
     assert len(notion.json("API-get-users")["results"]) == 2
-    assert notion.json("API-get-user", user_id="person-ben")["name"] == "ben"
+    assert notion.json("API-get-user", user_id=BEN)["name"] == "ben"
 
 
 def test_pages_of_a_list(notion):

@@ -7,7 +7,7 @@ import msgspec
 
 from callgate.core.confine import MAX_NARROWED, searched, withheld
 from callgate.core.contract import ContractRules
-from callgate.core.gates import retrieval
+from callgate.core.gates import contract, retrieval
 from callgate.core.jsonrpc import Message
 from callgate.core.toolbox import ToolProfile
 from callgate.flow.prepare import Prepared
@@ -18,6 +18,7 @@ from callgate.model.terms import Breadth, Effect
 
 LONGEST_ERROR = 1000
 """Bytes of an error that passes where answers are looked through; an item may stand in a longer one."""
+_TOO_WIDE = frozenset({(retrieval.GATE, retrieval.CODE), (contract.GATE, contract.UNKNOWN)})
 _WITHHELD = (
     "The rules allow named targets only. This answer could not be looked through for others, so it is not shown."
 )
@@ -43,7 +44,7 @@ def only_too_wide(answer: Answer) -> bool:
     if not isinstance(answer, Refused):
         return False
     denies = [finding for finding in answer.findings if finding.effect is Effect.DENY]
-    return bool(denies) and all(one.gate == retrieval.GATE and one.code == retrieval.CODE for one in denies)
+    return bool(denies) and all((one.gate, one.code) in _TOO_WIDE for one in denies)
 
 
 def confined(tenancy: Tenancy, call: Call, tool: ToolProfile, response: Message) -> Message:

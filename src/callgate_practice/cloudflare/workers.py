@@ -95,9 +95,7 @@ def create_url_scan(world: World, given: JSON) -> JSON:
     key = world.uuid("scan")
     made = {"uuid": key, "url": given["url"], "visibility": given.get("visibility", "Public"), "verdict": "unknown"}
     world.put("scan", key, {**made, "at": world.now()})
-    return json_text(
-        {"uuid": key, "visibility": made["visibility"], "url": given["url"], "message": "Submission successful"}
-    )
+    return json_text({"scanId": key, "visibility": made["visibility"], "url": given["url"], "message": "Submitted"})
 
 
 @TOOLS.tool("get_url_scan", "One scan.", "scanId*")

@@ -39,7 +39,7 @@ def list_issues(world: World, given: JSON) -> JSON:
     start = int(given.get("after") or 0)
     page = rows[start : start + int(given.get("perPage", 30))]
     more = start + len(page) < len(rows)
-    shown = [only(shapes.issue(one, len(_comments(world, one))), given) for one in page]
+    shown = [only(shapes.minimal_issue(one, len(_comments(world, one))), given) for one in page]
     info = {"hasNextPage": more, "endCursor": str(start + len(page))}
     return json_text({"issues": shown, "totalCount": len(rows), "pageInfo": info})
 
@@ -58,7 +58,7 @@ def issue_read(world: World, given: JSON) -> JSON:
         return json_text({"labels": [{"name": name} for name in item["labels"]], "totalCount": len(item["labels"])})
     if method in ("get_sub_issues", "get_parent"):
         return json_text([] if method == "get_sub_issues" else {"parent": None})
-    return json_text(shapes.issue(item, len(_comments(world, item))))
+    return json_text(shapes.minimal_issue(item, len(_comments(world, item))))
 
 
 FIELDS = ("title", "body", "labels", "assignees", "milestone", "state", "state_reason", "type")

@@ -138,5 +138,6 @@ def merge_pull_request(world: World, given: JSON) -> JSON:
     parents = [base["sha"], head["sha"]] if method == "merge" else [base["sha"]]
     message = given.get("commit_title") or f"Merge pull request #{item['number']} from {item['head']}"
     made = state.record(world, item["repo"], item["base"], message, tree, parents)
-    state.touch(world, {**item, "state": "closed", "merged": True, "merge_commit_sha": made["sha"]})
+    merged = {"state": "closed", "merged": True, "merge_commit_sha": made["sha"], "merged_at": world.now()}
+    state.touch(world, {**item, **merged})
     return json_text({"sha": made["sha"], "merged": True, "message": "Pull Request successfully merged"})

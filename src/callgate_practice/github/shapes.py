@@ -30,6 +30,13 @@ def issue(body: JSON, comments: int = 0) -> JSON:
     return shown
 
 
+def minimal_issue(body: JSON, comments: int = 0) -> JSON:
+    """Of the tools that read issues: labels and people by their names alone."""
+    shown = issue(body, comments)
+    shown |= {"labels": list(body["labels"]), "assignees": list(body["assignees"])}
+    return {name: value for name, value in shown.items() if name != "repository_url"}
+
+
 def pull(body: JSON) -> JSON:
     home = {"full_name": body["repo"]}
     return {
@@ -41,6 +48,7 @@ def pull(body: JSON) -> JSON:
         "base": {"ref": body["base"], "repo": home},
         "requested_reviewers": [person(login) for login in body["requested_reviewers"]],
         "merge_commit_sha": body["merge_commit_sha"],
+        **({"merged_at": body["merged_at"]} if body.get("merged_at") else {}),
     }
 
 

@@ -7,7 +7,9 @@ from callgate_practice.github.state import API
 from callgate_practice.reply import JSON, ToolFailure
 from callgate_practice.toolset import Toolset
 
-TOOLS = Toolset("github", "GitHub", populate, catalog=("github",), volatile=frozenset({"updated_at", "pushed_at"}))
+TOOLS = Toolset(
+    "github", "GitHub", populate, catalog=("github",), volatile=frozenset({"updated_at", "pushed_at", "merged_at"})
+)
 READ, WRITE, DELETE, ONE, GONE = "r+i-", "r-i-", "r-d+i-", "r-d-i-o+", "r-d+i-o+"
 """Annotations: the vendor's for reading, writing, deleting; of its tools for one thing, and the deleting ones of them."""
 PER_PAGE = 30

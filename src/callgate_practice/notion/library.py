@@ -6,7 +6,7 @@ from typing import Any
 from callgate_practice.reply import JSON, ToolFailure
 from callgate_practice.world import World
 
-ME = "person-ana"
+ME, BEN = "0a0aa0aa-0001-4000-8000-00000000a0aa", "0b0bb0bb-0002-4000-8000-00000000b0bb"
 SITE = "https://www.notion.so"
 Parent = JSON
 """{"type": "page_id", "page_id": …}; also data_source_id, database_id, block_id and workspace."""

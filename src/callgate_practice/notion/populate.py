@@ -2,7 +2,7 @@
 
 import random
 
-from callgate_practice.notion.library import ME, add_block, new, rich
+from callgate_practice.notion.library import BEN, ME, add_block, new, rich
 from callgate_practice.reply import JSON
 from callgate_practice.world import World
 
@@ -22,7 +22,7 @@ def _page(world: World, parent: JSON, title: str, *lines: str) -> JSON:
 
 
 def populate(world: World) -> None:
-    for key, name in ((ME, "ana"), ("person-ben", "ben")):
+    for key, name in ((ME, "ana"), (BEN, "ben")):
         person = {"email": f"{name}@acme.example"}
         world.put("user", key, {"object": "user", "id": key, "type": "person", "name": name, "person": person})
     top = {"type": "workspace", "workspace": True}
