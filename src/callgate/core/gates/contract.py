@@ -65,7 +65,7 @@ def _prohibited(call: Call, contract: ContractRules, tool: ToolProfile | None, f
         found.append(_deny("prohibited", "The rules prohibit what this call touches.", _ordinals(touched)))
     if (not call.targets and (_untold(tool) or _unsaid(tool))) or _finds(call, contract, tool):
         reason = "Nobody can tell whether this touches what the rules prohibit."
-        found.append(_outside(Effect.HOLD, UNKNOWN, reason, "prohibited"))
+        found.append(_outside(Effect.HOLD, "target_unknown", reason, "prohibited"))
 
 
 def _inside(
@@ -83,7 +83,7 @@ def _inside(
         _targets(call, contract, scope, found)
     elif (scope.targets and _untold(tool)) or (_unsaid(tool) and (scope.targets or not _may_roam(contract, tool))):
         reason = "The rules name what may be touched, and it cannot be told what this call touches."
-        found.append(_outside(outside, UNKNOWN, reason, "target"))
+        found.append(_outside(outside, "target_unknown", reason, "target"))
 
 
 def _targets(call: Call, contract: ContractRules, scope: ScopeRules, found: list[Finding]) -> None:
