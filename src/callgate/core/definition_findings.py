@@ -195,8 +195,9 @@ def _names(pin: IntegrationPin, elsewhere: Mapping[str, frozenset[str]]) -> Iter
         alike.setdefault(likeness(name), set()).add(name)
     for like, names in alike.items():
         others = elsewhere.get(like, frozenset()) - names
-        for name in names - away.keys():
-            if len(names) > 1:
+        usable = names - away.keys()
+        for name in usable:
+            if len(usable) > 1:
                 yield _finding("name_like_another", name, "name", name)
             elif others and name not in elsewhere.get(like, ()):
                 yield _finding("name_like_elsewhere", name, "name", name)
