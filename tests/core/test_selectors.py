@@ -201,6 +201,20 @@ def test_ids_of_a_template():
     assert ids({"template": "n{number}"}, {"number": True}) == ((), "bad_target")
 
 
+def test_a_template_may_walk_one_array():
+    rule = {"template": "{base}/{records[].id}"}
+    assert ids(rule, {"base": "a", "records": [{"id": "x"}, {"id": 7}, {"id": "x"}]}) == (("a/x", "a/7"), "")
+    assert ids(rule, {"base": "a", "records": [{"id": "x"}, {"id": "b/y"}]}) == ((), "bad_target")
+    assert ids(rule, {"base": "a", "records": [{"id": "x"}, {"id": ".."}]}) == ((), "bad_target")
+    assert ids(rule, {"base": "a", "records": [{"id": "x"}, {"id": "y\n"}]}) == ((), "bad_target")
+    assert ids(rule, {"base": "a", "records": [{"id": "x"}, {"id": True}]}) == ((), "bad_target")
+    assert ids(rule, {"base": "a", "records": "x"}) == ((), "bad_target")
+    assert ids(rule, {"base": "a", "records": []}) == ((), "target_missing")
+    assert ids(rule, {"records": [{"id": "x"}]}) == ((), "target_missing")
+    many = [{"id": str(number)} for number in range(MAX_TARGETS + 1)]
+    assert ids(rule, {"base": "a", "records": many}) == ((), "too_many_targets")
+
+
 @pytest.mark.parametrize(
     "rule",
     [
@@ -208,7 +222,7 @@ def test_ids_of_a_template():
         {"path": "a", "template": "{a}"},
         {"template": "no place"},
         {"template": "{a}{b}"},
-        {"template": "{a[]}/{b}"},
+        {"template": "{a[]}/{b[]}"},
         {"path": "a", "normalise": "upper"},
         {"path": "a..b"},
     ],

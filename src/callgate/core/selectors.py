@@ -132,8 +132,8 @@ class TargetSelector:
         self._selectors = () if rule.id else tuple(Selector(text) for text in pieces[1::2])
         if not self._selectors and not rule.id:
             raise ValueError("the template has no {argument}")
-        if rule.template and any("[]" in selector.text for selector in self._selectors):
-            raise ValueError("a template takes single values; [] is for paths")
+        if len([1 for selector in self._selectors if "[]" in selector.text]) > 1:
+            raise ValueError("only one place of a template may walk an array")
         if any(not piece for piece in self._pieces[1:-1]):
             raise ValueError("two places of a template need something between them")
         self._separators = frozenset("".join(self._pieces[1:-1]))
@@ -214,20 +214,26 @@ class TargetSelector:
         found = [selector.find(arguments) for selector in self._selectors]
         if not any(found) and None not in found:
             return (), "target_missing" if self.required else ""
-        texts: list[str] = []
-        for values in found:
+        rows = [self._pieces[0]]
+        for values, piece in zip(found, self._pieces[1:], strict=True):
             if values is None:
                 return (), "bad_target"
             if not values:
                 return (), "target_missing"
-            text = self._text(values[0])
-            # A separator inside a value would let two resources share one id; so would a step in a path.
-            if text is None or text in _STEPS or not self._separators.isdisjoint(text):
+            if len(values) > MAX_TARGETS:
+                return (), "too_many_targets"
+            texts = [text for value in values if (text := self._part(value)) is not None]
+            if len(texts) < len(values):
                 return (), "bad_target"
-            texts.append(text)
-        made = self._pieces[0] + "".join(text + piece for text, piece in zip(texts, self._pieces[1:], strict=True))
-        finished = self._finish(made)
-        return ((finished,), "") if finished is not None else ((), "bad_target")
+            rows = [f"{row}{text}{piece}" for row in rows for text in texts]
+        finished = [self._finish(row) for row in rows]
+        ids = tuple(dict.fromkeys(one for one in finished if one is not None))
+        return ((), "bad_target") if None in finished else (ids, "")
+
+    def _part(self, value: Any) -> str | None:
+        """A separator inside a value would let two resources share one id; so would a step in a path."""
+        text = self._text(value)
+        return None if text is None or text in _STEPS or not self._separators.isdisjoint(text) else text
 
     @staticmethod
     def _text(value: Any) -> str | None:

@@ -41,7 +41,8 @@ class KindBy(Fact, frozen=True):
 class TargetRule(Fact, frozen=True):
     """Selects targets from arguments: ``path`` is a dotted argument path, ``[]`` walks an array.
 
-    ``template`` builds the id from several arguments (``{owner}/{repo}``); then ``path`` is empty.
+    ``template`` builds the id from several arguments (``{owner}/{repo}``), one of which may walk an array; then ``path``
+    is empty.
     """
 
     kind: str
