@@ -46,7 +46,7 @@ class SchemaError(ValueError):
 class PinnedSchema:
     """A compiled inputSchema."""
 
-    __slots__ = ("_cost", "_names", "_patterns", "_shape", "_validator", "_with_manifest", "required")
+    __slots__ = ("_cost", "_names", "_patterns", "_shape", "_validator", "_with_manifest")
 
     def __init__(self, schema: Any, *, with_manifest: bool) -> None:
         """``with_manifest``: undeclared arguments are denied, else held. Raises SchemaError."""
@@ -63,8 +63,6 @@ class PinnedSchema:
         self._shape.closed = True
         self._names = frozenset(_property_names(schema))
         self._with_manifest = with_manifest
-        required = schema.get("required")
-        self.required = frozenset(name for name in required if isinstance(name, str)) if required else frozenset()
 
     def findings(self, arguments: dict[str, Any]) -> tuple[Finding, ...]:
         if (not self._cost.trivial and self._cost.too_much(arguments)) or (

@@ -14,6 +14,7 @@ import msgspec
 from callgate.core.conditions import ArgumentTier
 from callgate.core.confine import confinement, kinds_of
 from callgate.core.confirming import ConfirmPlan
+from callgate.core.demanded import demanded
 from callgate.core.domains import DomainMap
 from callgate.core.headers import header_text, mirrored_headers
 from callgate.core.paths import Selector
@@ -132,7 +133,6 @@ class ToolProfile:
         self._schema = schema_of(schema, with_manifest=manifest is not None)
         self._domains = domains
         self._last: tuple[object, list[tuple[tuple[tuple[str, str], ...], str]]] = (None, [])
-        required = self._schema.required if self._schema else frozenset()
         said = pin.classification if classified and manifest is None else None
         unruled = manifest or ToolManifest(name=pin.name, tier=said.tier if said else Tier.EXECUTE, say="")
         self.own_tier = highest(unruled)
@@ -142,7 +142,9 @@ class ToolProfile:
         try:
             self._tier_rules = tuple(ArgumentTier(rule) for rule in rules.tier_by)
             self.narrower, self.answer_filter = confinement(rules.confine)
-            own = (TargetSelector(rule, required) for rule in rules.targets)
+            own = (
+                TargetSelector(rule, demanded(schema, rule) if self._schema else frozenset()) for rule in rules.targets
+            )
             self._targets: tuple[Aim, ...] = (*own, *((self.narrower,) if self.narrower else ()))
             self._extractor = ReceiptExtractor(rules.receipt)
             self._reads = tuple(StateRead(read) for read in rules.state_pin)
