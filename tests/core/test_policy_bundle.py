@@ -236,5 +236,5 @@ def test_the_digest_covers_every_field_and_no_more():
 def test_the_digest_names_every_field_of_a_bundle():
     assert set(Bundle.__struct_fields__) == {
         *("digest", "profile", "policies", "domains", "duties", "risk", "rates", "waiting", "roles", "runtimes"),
-        *("stages", "manifests"),
+        *("stages", "manifests", "observing"),
     }

@@ -49,7 +49,8 @@ TOOL_KEYS = (
     "decided_by own_tier ruled_by ruled_reason ruling_void undone_by aims observed"
 )
 INTEGRATION_KEYS = (
-    "name kind where actor state tools confirmed_ms stage manifest confined drifted asks prompts templates due"
+    "name kind where actor state tools confirmed_ms stage manifest confined drifted asks prompts templates due "
+    "observe_until observe_owner"
 )
 EVENT_KEYS = "index id at_ms kind summary call who what effect event"
 
@@ -73,7 +74,7 @@ PINNED: list[tuple[tuple[str, ...], str, str, int]] = [
         "",
         (
             "decision call at_ms effect integration tool tier asked_by runtime actor contract task risk risk_parts findings "
-            "questions bundle outcome next events hold"
+            "questions bundle outcome next events hold stage would"
         ),
         0,
     ),

@@ -47,6 +47,13 @@ KEYS = (
     "risk/high_risk/",
 )
 
+STOPPING_GATES = {"standing", "halt", "schema", "tool", "rate"}
+STOPPING = {
+    ("contract", code)
+    for code in ("prohibited", "sensitive_scope", "no_contract", "task_mismatch", "task_closed", "deadline_over")
+    + ("contract_mismatch", "task_needed", "not_your_rules", "not_this_runtime")
+} | {("repeat", "denied_before"), ("policy", "policy_error")}
+
 targets = st.lists(
     st.builds(
         Target, kind=st.just("k"), id=st.sampled_from(("a", "bad1")), domain=st.sampled_from(("", "eng", "local-work"))
@@ -91,7 +98,8 @@ def counting(decision):
 @given(cases)
 def test_the_strictest_finding_that_counts_is_the_effect(case):
     decision = judge(case)
-    assert decision.effect is max(f.effect for f in counting(decision))
+    assert decision.effect is max((f.effect for f in counting(decision)), default=Effect.ALLOW)
+    assert counting(decision) or decision.observed is not None
     effects = [f.effect for f in counting(decision)]
     assert effects == sorted(effects, reverse=True)
     if decision.effect is Effect.DENY:
@@ -104,9 +112,28 @@ def test_the_strictest_finding_that_counts_is_the_effect(case):
 def test_nothing_is_allowed_without_a_permit_a_contract_and_a_tool(case):
     decision = judge(case)
     if decision.effect is not Effect.DENY:
-        assert any((f.gate, f.code) == ("policy", "permit") for f in decision.findings)
         assert case[1] is not None
         assert case[2] is not None
+        if decision.observed is None or decision.observed.would is not Effect.DENY:
+            assert any((f.gate, f.code) == ("policy", "permit") for f in decision.findings)
+
+
+@settings(deadline=None, max_examples=600)
+@given(cases)
+def test_what_is_observed_is_what_production_would_do_and_stops_for_the_named_reasons_alone(case):
+    observed = judge((*case[:4], case[4] | {"stage": Stage.OBSERVE}))
+    production = judge((*case[:4], case[4] | {"stage": Stage.PRODUCTION}))
+    assert observed.observed.would is production.effect
+    assert observed.effect in (Effect.ALLOW, Effect.DENY)
+    assert {f.key for f in observed.findings} == {f.key for f in production.findings}
+    against = [f for f in production.findings if f.effect is not Effect.ALLOW and not (f.shadow or f.discharged)]
+    stopping = STOPPING | ({("retrieval", "global_retrieval")} if case[2] and case[2].contract.prohibited else set())
+    if any((f.gate, f.code) in stopping or f.gate in STOPPING_GATES for f in against if f.effect is Effect.DENY):
+        assert observed.effect is Effect.DENY
+        assert observed.findings == production.findings
+    else:
+        assert observed.effect is Effect.ALLOW
+        assert set(observed.observed.findings) == {f.key for f in against}
 
 
 @settings(deadline=None, max_examples=300)

@@ -5,6 +5,7 @@ from pathlib import Path
 from callgate import __version__
 from callgate.flow.tenancy import Tenancy
 from callgate.model.config import Config
+from callgate.model.terms import Stage
 
 
 def banner(home: Path, config: Config, tenancy: Tenancy, *, command: str, helpers: str, elsewhere: bool) -> str:
@@ -17,6 +18,7 @@ def banner(home: Path, config: Config, tenancy: Tenancy, *, command: str, helper
     parts = [
         f"Callgate {__version__} serves {config.resource}/mcp/<integration>  (profile {profile}, home {home})",
         f"Integrations: {', '.join(names) or 'none yet; add one: callgate add NAME --url … or --stdio …'}",
+        *_observed(tenancy),
         "",
     ]
     if names:
@@ -24,6 +26,13 @@ def banner(home: Path, config: Config, tenancy: Tenancy, *, command: str, helper
         parts += [_first_call(live.integrations[names[0]].writable, names[0])]
     parts.append("Ctrl-C stops it; a second start keeps everything.")
     return "\n".join(parts)
+
+
+def _observed(tenancy: Tenancy) -> list[str]:
+    live, now = tenancy.live, tenancy.clock.now_ms()
+    until = {one.name: one.until for one in live.bundle.observing} if live.bundle else {}
+    said = [f"{name} (until {day})" for name, day in until.items() if live.stage(name, now) is Stage.OBSERVE]
+    return [f"Only observed, hardly anything is stopped: {', '.join(said)}"] if said else []
 
 
 def _sign_in(config: Config, name: str, home: Path, command: str, helpers: str, *, elsewhere: bool) -> str:

@@ -84,9 +84,16 @@ def _notes(row: IntegrationView) -> str:
         "" if row.confined else "unconfined",
         f"may ask for {', '.join(row.asks)}" if row.asks else "",
         "" if row.manifest else "no manifest",
-        "" if row.stage == "production" else f"stage {row.stage}",
+        _stage(row),
     )
     return ", ".join(note for note in notes if note)
+
+
+def _stage(row: IntegrationView) -> str:
+    if row.stage == "observe":
+        return f"only observed until {row.observe_until}, {row.observe_owner} answers for it"
+    over = f", observed until {row.observe_until}" if row.observe_until else ""
+    return "" if row.stage == "production" else f"stage {row.stage}{over}"
 
 
 @app.command("metrics")

@@ -12,6 +12,7 @@ from callgate.core.contract import ContractRules
 from callgate.core.gates import contract as contract_gate
 from callgate.core.gates import duty, halt, policy, rate, repeat, retrieval, risk, schema, stage, standing
 from callgate.core.gates import tool as tool_gate
+from callgate.core.observe import observed
 from callgate.core.policy.evaluate import compile_engine
 from callgate.core.policy.schema import PolicyContext
 from callgate.core.questions import addressed, questions
@@ -19,9 +20,9 @@ from callgate.core.risk import HIGHEST, assess
 from callgate.core.toolbox import ToolProfile
 from callgate.model.bundle import Bundle
 from callgate.model.call import Call
-from callgate.model.decision import Decision, Finding, RiskPart
+from callgate.model.decision import Decision, Finding, Observed, RiskPart
 from callgate.model.facts import Facts
-from callgate.model.terms import Ask, Effect, RuntimeKind, Tier
+from callgate.model.terms import Ask, Effect, LogDepth, RuntimeKind, Stage, Tier
 from callgate.model.tool import ToolManifest
 
 _UNKNOWN = ToolManifest(name="", tier=Tier.EXECUTE, say="")
@@ -113,6 +114,12 @@ def _fold(case: _Case, findings: list[Finding]) -> Decision:
         findings = _settled(case, findings)
         effect = max((f.effect for f in findings if _counts(f)), default=Effect.ALLOW)
     depth = rules.depths[call.tier]
+    seen: Observed | None = None
+    if case.facts.stage is Stage.OBSERVE:
+        about = case.contract
+        findings, seen = observed(findings, prohibits=about is None or bool(about.contract.prohibited))
+        effect = max((f.effect for f in findings if _counts(f)), default=Effect.ALLOW)
+        depth = plan.deeper(depth, LogDepth.ARGUMENTS)
     duty = rules.duties.get(call.tier)
     pin = (
         effect is Effect.HOLD
@@ -129,6 +136,7 @@ def _fold(case: _Case, findings: list[Finding]) -> Decision:
         risk_parts=case.parts,
         bundle=rules.digest,
         log_depth=depth,
+        observed=seen,
     )
 
 
@@ -178,6 +186,9 @@ def _indeterminate(gate: str) -> Finding:
     )
 
 
+_AS_JUDGED = {stage: stage.value for stage in Stage} | {Stage.OBSERVE: Stage.PRODUCTION.value}
+"""What policies are told of the stage: what is observed is judged as it would be in production."""
+
 _UNANSWERABLE = Finding(
     gate="decide", code="unanswerable", effect=Effect.DENY, reason="This would have to wait, and nobody can answer it."
 )
@@ -208,7 +219,7 @@ def _context(case: _Case) -> PolicyContext:
     domains = {target.domain for target in targets}
     return PolicyContext(
         tier=int(call.tier),
-        stage=facts.stage.value,
+        stage=_AS_JUDGED[facts.stage],
         profile=facts.profile.value,
         integration=call.integration,
         issuer=call.principal.initiator.issuer,

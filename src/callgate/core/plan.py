@@ -21,6 +21,10 @@ def log_depths(duties: Iterable[Duty]) -> dict[Tier, LogDepth]:
     return found
 
 
+def deeper(one: LogDepth, other: LogDepth) -> LogDepth:
+    return max(one, other, key=_DEPTHS.__getitem__)
+
+
 def obligations(effect: Effect, depth: LogDepth, *, state_pin: bool) -> tuple[Obligation, ...]:
     """``state_pin``: the duty wants one and the tool has reads for it; it is taken when the call is held."""
     if effect is Effect.HOLD and state_pin:

@@ -14,7 +14,7 @@ from callgate.flow.prepare import Prepared
 from callgate.flow.tenancy import Tenancy
 from callgate.model.answer import Answer, Refused, ToolResult
 from callgate.model.call import Call
-from callgate.model.terms import Breadth, Effect
+from callgate.model.terms import Breadth, Effect, Stage
 
 LONGEST_ERROR = 1000
 """Bytes of an error that passes where answers are looked through; an item may stand in a longer one."""
@@ -52,9 +52,15 @@ def confined(tenancy: Tenancy, call: Call, tool: ToolProfile, response: Message)
     if tool.answer_filter is None:
         note = searched(call.targets) if call.derived_from and call.targets else ""
         return _with(response, _noted(response.result, note)) if note and response.result else response
+    inside = _inside
+    if tenancy.live.stage(call.integration, tenancy.clock.now_ms()) is Stage.OBSERVE:
+        rules = tenancy.live.contracts.get(call.contract)
+        if rules is not None and not rules.prohibited:
+            return response
+        inside = _not_prohibited
     if response.error or _is_error(response.result):
         return response if len(response.error or response.result) <= LONGEST_ERROR else _with(response, _refusal())
-    kept = tool.answer_filter.apply(response.result, lambda kind, name: _inside(tenancy, call, kind, name))
+    kept = tool.answer_filter.apply(response.result, lambda kind, name: inside(tenancy, call, kind, name))
     return _with(response, _refusal() if kept is None else _noted(kept[0], withheld(kept[1])))
 
 
@@ -89,6 +95,12 @@ def _inside(tenancy: Tenancy, call: Call, kind: str, name: str) -> bool:
     if rules.contract.breadth is Breadth.GLOBAL and not scope.targets:
         return True
     return tenancy.live.domains.of(kind, name) in rules.domains
+
+
+def _not_prohibited(tenancy: Tenancy, call: Call, kind: str, name: str) -> bool:
+    """All that is kept back at stage observe."""
+    rules = tenancy.live.contracts.get(call.contract)
+    return rules is not None and not rules.prohibited.match(f"{kind}:{name}")
 
 
 def _is_error(result: bytes) -> bool:

@@ -43,6 +43,7 @@ async def explained(tenancy: Tenancy, credential: Credential, decision: str) -> 
         "tool": f"{body.integration}/{body.tool}",
         "tier": body.tier,
         "risk": body.risk,
+        **({} if body.observed is None else {"stage": body.observed.stage, "would": body.observed.would}),
         "contract": body.contract,
         "task": body.task,
         "findings": [

@@ -18,13 +18,14 @@ from callgate.flow.desk import Desk, missing, need
 from callgate.flow.rows import put
 from callgate.flow.tool_views import decided
 from callgate.flow.views import DiscoveryView, IntegrationView, ToolView
+from callgate.model.bundle import Observing
 from callgate.model.classification import Classification, Ruling
 from callgate.model.errors import InputError, UpstreamError
 from callgate.model.event import AsksSet, IntegrationChanged, NewEvent, PinsConfirmed
 from callgate.model.identity import Presence
 from callgate.model.inquiry import ASKS
 from callgate.model.store import Conflict, Delete, Expect, Kind, NameRow, Unit
-from callgate.model.terms import Role, Tier
+from callgate.model.terms import Role, Stage, Tier
 from callgate.model.tool import NO_MANIFEST, Integration, IntegrationPin
 
 
@@ -117,6 +118,7 @@ class Connections(Desk):
                 manifest=manifest,
                 names=names,
                 rulings=self._live.rulings.get(name, {}),
+                observed=self._observes(name),
             )
         )
 
@@ -228,6 +230,7 @@ class Connections(Desk):
     def _shown(self, name: str) -> IntegrationView:
         integration, pin = self._live.integrations[name], self._live.pins.get(name)
         connected = self._live.connected.get(name)
+        observing = next((one for one in self._observing() if one.name == name), None)
         return IntegrationView(
             name=name,
             kind="stdio" if integration.command else "http",
@@ -236,7 +239,7 @@ class Connections(Desk):
             state=self._tenancy.upstreams.of(integration).state,
             tools=len(pin.tools) if pin else 0,
             confirmed_ms=pin.confirmed_ms if pin else 0,
-            stage=self._live.stage(name).value,
+            stage=self._live.stage(name, self._tenancy.clock.now_ms()).value,
             manifest=self._tenancy.catalogue.name_of(integration),
             confined=integration.confined,
             drifted=bool(connected and connected.drifted),
@@ -244,7 +247,15 @@ class Connections(Desk):
             prompts=len(pin.prompts) if pin else 0,
             templates=len(pin.templates) if pin else 0,
             due=pin is not None and pin.offers is None,
+            observe_until=observing.until if observing else "",
+            observe_owner=observing.owner if observing else "",
         )
+
+    def _observes(self, name: str) -> bool:
+        return self._live.stage(name, self._tenancy.clock.now_ms()) is Stage.OBSERVE
+
+    def _observing(self) -> tuple[Observing, ...]:
+        return self._live.bundle.observing if self._live.bundle is not None else ()
 
 
 def _check_asks(integration: Integration) -> None:
@@ -291,6 +302,7 @@ def _tools(
     manifest: str,
     names: NameTable | None = None,
     rulings: Mapping[str, Ruling] = MappingProxyType({}),
+    observed: bool = False,
 ) -> list[ToolView]:
     """``names``: of the endpoint for everything; None: nobody has confirmed these yet."""
     shown = names.names if names is not None else {}
@@ -315,6 +327,7 @@ def _tools(
             shown=shown.get((name, profile.name), ""),
             kept_away=kept_away.get(profile.name, ""),
             **decided(profile, rulings.get(profile.name)),
+            observed=observed,
         )
         for profile in toolbox.tools.values()
     ]

@@ -7,6 +7,7 @@ from typing import Any
 from callgate.core.contract import ContractRules, compile_contract
 from callgate.core.decide import Rules, compile_rules
 from callgate.core.domains import DomainMap
+from callgate.core.observe import ends_ms
 from callgate.core.toolbox import Toolbox
 from callgate.flow.rows import decode_body, noun
 from callgate.flow.serving import Listing
@@ -76,6 +77,8 @@ class Live:
     rules: Rules | None = None
     domains: DomainMap = field(default_factory=lambda: DomainMap(()))
     stages: dict[str, Stage] = field(default_factory=dict)
+    observing: dict[str, int] = field(default_factory=dict)
+    """When the stage observe of an integration ends, in milliseconds."""
     runtimes: dict[str, Runtime] = field(default_factory=dict)
     """Registered runtimes by id."""
 
@@ -110,13 +113,17 @@ class Live:
         self.rules = compile_rules(bundle)
         self.domains = DomainMap(bundle.domains)
         self.stages = {name: Stage(stage) for name, stage in bundle.stages}
+        self.observing = {one.name: ends_ms(one.until) for one in bundle.observing}
         self.runtimes = {runtime.id: runtime for runtime in bundle.runtimes}
         self.bundle = bundle
         self.epoch += 1
 
-    def stage(self, integration: str) -> Stage:
-        """A missing stage is read."""
-        return self.stages.get(integration, self.stages.get("*", Stage.READ))
+    def stage(self, integration: str, now_ms: int) -> Stage:
+        """A missing stage is read, and so is observe when its time is over."""
+        stage = self.stages.get(integration, self.stages.get("*", Stage.READ))
+        if stage is Stage.OBSERVE and now_ms >= self.observing.get(integration, 0):
+            return Stage.READ
+        return stage
 
     def opened(self, call: OpenCall) -> None:
         self.open_calls[call.call_id] = call

@@ -79,7 +79,8 @@ def _of_call(body: EventBody, who: str, names: dict[str, str]) -> str:
             why = ", ".join(
                 finding.code for finding in body.findings if finding.effect == body.effect and not finding.shadow
             )
-            return f"{body.integration}/{body.tool} for {who} {_DONE[body.effect]}" + (f": {why}" if why else "")
+            what = f"{body.integration}/{body.tool} for {who} {_DONE[body.effect]}"
+            return what + (f": {why}" if why else "") + _otherwise(body)
         case Asked():
             many = len(body.questions)
             return f"{many} question{'s' if many != 1 else ''} wait{'' if many != 1 else 's'} in {body.hold}"
@@ -104,6 +105,15 @@ def _of_call(body: EventBody, who: str, names: dict[str, str]) -> str:
             return f"{body.count} more refusals of one login"
         case _:
             return ""
+
+
+def _otherwise(body: Decided) -> str:
+    """What was recorded and not enforced at stage observe."""
+    seen = body.observed
+    if seen is None or seen.would == body.effect:
+        return ""
+    why = ", ".join(dict.fromkeys("".join(key.split("/")[1:2]) for key in seen.findings))
+    return f", only observed; in production it {_DONE.get(seen.would, seen.would)}: {why}"
 
 
 def _of_asks(body: EventBody, names: dict[str, str]) -> str:

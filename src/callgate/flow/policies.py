@@ -2,6 +2,7 @@
 
 import msgspec
 
+from callgate.core.observe import DAY_MS, MOST_DAYS, ends_ms
 from callgate.core.policy.bundle import parse_bundle
 from callgate.core.policy.cases import CaseResult, run_cases
 from callgate.core.policy.changes import changes, parts
@@ -57,6 +58,7 @@ class Policies(Desk):
         live, wanted = self._bundle(), self._on_disk()
         if wanted.digest == live.digest:
             raise InputError("The files on disk are what is live already.", code="no_change")
+        self._check_observing(wanted)
         cases = self._tested(wanted)
         if cases.failed or cases.problem:
             failed = next((case.name for case in cases.cases if not case.passed), cases.problem)
@@ -104,6 +106,19 @@ class Policies(Desk):
         self._live.use(proposal.bundle)
         reconnect(self._tenancy)
         return msgspec.structs.replace(self._proposal(proposal), state="approved")
+
+    def _check_observing(self, wanted: Bundle) -> None:
+        """What is observed ends in sight, and somebody of this gate answers for it."""
+        latest = self._tenancy.clock.now_ms() + (MOST_DAYS + 1) * DAY_MS
+        for one in wanted.observing:
+            account = self._live.accounts.get(one.owner)
+            if account is None or account.disabled:
+                raise InputError(f"stages.{one.name}.owner: there is no such account here.", code="no_observe_owner")
+            if ends_ms(one.until) > latest:
+                raise InputError(
+                    f"stages.{one.name}.observe_until: an integration is observed for at most {MOST_DAYS} days.",
+                    code="observe_too_long",
+                )
 
     def _bundle(self) -> Bundle:
         if self._live.bundle is None:

@@ -20,6 +20,7 @@ from callgate.model.store import Reserve
 from callgate.model.terms import Tier
 
 MINUTE_MS = 60_000
+_NEVER = 1 << 53
 
 
 class Prepared(Fact, frozen=True):
@@ -200,7 +201,7 @@ def gather(
     assert bundle is not None
     return Facts(
         now_ms=now,
-        stage=live.stage(call.integration),
+        stage=live.stage(call.integration, now),
         profile=bundle.profile,
         bundle=bundle.digest,
         pinned=tool.pin.digest if tool and connected.pin else "",
@@ -216,6 +217,7 @@ def gather(
         denied_until_ms=denial.until_ms if denial is not None and denial.until_ms > now else 0,
         approval=approval or _carried(prepared, bundle.digest),
         round_problem=prepared.continued.problem if prepared.continued is not None else "",
+        observe_over=live.observing.get(call.integration, _NEVER) <= now,
     )
 
 

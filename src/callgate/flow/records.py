@@ -161,6 +161,8 @@ class Records(Desk):
             next="callgate holds show" if body.effect == "hold" else "",
             events=views,
             hold=body.hold,
+            stage=body.observed.stage if body.observed else "",
+            would=body.observed.would if body.observed else "",
         )
 
     async def _decision(self, id_: str) -> Leaf:

@@ -5,12 +5,21 @@ import msgspec
 from callgate.core.ledger.seal import CallKey
 from callgate.flow.tenancy import KNOWN_NAMES, Tenancy
 from callgate.model.call import Call
-from callgate.model.decision import Decision, Finding, Question
-from callgate.model.event import Decided, FindingRef, Finished, NewEvent, PrincipalRef, QuestionRef, ReceiptRef
+from callgate.model.decision import Decision, Finding, Observed, Question
+from callgate.model.event import (
+    Decided,
+    FindingRef,
+    Finished,
+    NewEvent,
+    ObservedRef,
+    PrincipalRef,
+    QuestionRef,
+    ReceiptRef,
+)
 from callgate.model.facts import Facts
 from callgate.model.identity import Principal
 from callgate.model.store import KeyRow, NameRow, SealedRow
-from callgate.model.terms import Effect, LogDepth, Outcome
+from callgate.model.terms import Effect, LogDepth, Outcome, Stage
 
 REFUSED_BYTES = 64 << 10
 """Arguments of a refused call that are kept at most: who is refused everything could fill the disk with them."""
@@ -94,6 +103,7 @@ class Scribe:
             derived_from=call.derived_from,
             hold=hold,
             attempt=attempt,
+            observed=None if decision.observed is None else observed_ref(decision.observed),
         )
         who = self.who(call.principal, call.credential)
         return self._tenancy.event(body, call=call.id, who=who, same_host=call.same_host)
@@ -148,6 +158,10 @@ def finding_ref(finding: Finding) -> FindingRef:
         discharged=finding.discharged,
         shadow=finding.shadow,
     )
+
+
+def observed_ref(observed: Observed) -> ObservedRef:
+    return ObservedRef(stage=Stage.OBSERVE.value, would=_EFFECTS[observed.would], findings=observed.findings)
 
 
 def question_ref(question: Question) -> QuestionRef:

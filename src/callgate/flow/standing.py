@@ -1,5 +1,6 @@
 """Status and doctor."""
 
+from callgate.core.observe import DAY_MS
 from callgate.core.visible import visible
 from callgate.flow.halts import Halts
 from callgate.flow.integrations import Connections
@@ -9,8 +10,13 @@ from callgate.flow.views import CheckView, DoubtView, StatusView, WarningView
 from callgate.model.terms import HoldState
 
 CHECKPOINT_LATE_MS = 10_000
+
+SOON_MS = 7 * DAY_MS
+"""From how long before its end a stage observe is said to end."""
 SOME = 10
 """Names in one warning."""
+
+_AFTER = "Propose rules from what was seen: callgate learn. Then set its stage in rules.toml: callgate policy propose"
 
 
 class Standing(Operating, Connections, Policies, Halts):
@@ -125,12 +131,43 @@ class Standing(Operating, Connections, Policies, Halts):
                     todo="Use them at /mcp/<integration>, or connect one of the integrations under another name.",
                 )
             )
+        said += self._of_observing()
         if doubts:
             said.append(
                 WarningView(
                     code="calls_in_doubt",
                     text=f"{doubts} calls were sent and no outcome was seen.",
                     todo="Look in the target what happened: callgate status --json",
+                )
+            )
+        return said
+
+    def _of_observing(self) -> list[WarningView]:
+        """While an integration is observed, when that ends soon, and when it has ended."""
+        now = self._tenancy.clock.now_ms()
+        said: list[WarningView] = []
+        for one in self._observing():
+            left = self._live.observing[one.name] - now
+            if left <= 0:
+                said.append(
+                    WarningView(
+                        code="observe_over",
+                        text=f"Observing {one.name} ended with {one.until}: it is at stage read, and what could change something is stopped.",
+                        todo=_AFTER,
+                    )
+                )
+                continue
+            days = left // DAY_MS
+            soon = (
+                f" It ends in {f'{days} days' if days > 1 else 'a day'}; then it is at stage read."
+                if left <= SOON_MS
+                else ""
+            )
+            said.append(
+                WarningView(
+                    code="observe_ends" if soon else "observing",
+                    text=f"{one.name} is only observed until {one.until}: its calls run and are recorded, hardly anything is stopped. {one.owner} answers for it.{soon}",
+                    todo=_AFTER,
                 )
             )
         return said

@@ -118,6 +118,10 @@ class IntegrationView(Fact, frozen=True):
     templates: int = 0
     due: bool = False
     """It was confirmed before prompts and resources were read, so none are offered: confirm it again."""
+    observe_until: str = ""
+    """Last day of its stage observe, also when that is over; empty: it is not observed."""
+    observe_owner: str = ""
+    """Account that answers for that."""
 
 
 class ContractProblem(Fact, frozen=True):
@@ -309,6 +313,10 @@ class ExplainView(Fact, frozen=True):
     events: tuple[EventView, ...] = ()
     """Everything the ledger holds of this call, ascending."""
     hold: str = ""
+    stage: str = ""
+    """``observe``, or empty for every other one."""
+    would: str = ""
+    """At stage observe: the effect it would have had in production."""
 
 
 class HaltView(Fact, frozen=True):

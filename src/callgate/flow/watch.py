@@ -7,7 +7,7 @@ from callgate.flow.live import Live
 from callgate.flow.ports import CallSpan, Clock, SpanFacts, SpanStart, Tracer
 from callgate.model.answer import Answer, Failed, Pending, Refused, Request, Served
 from callgate.model.call import Call
-from callgate.model.decision import Decision, Finding
+from callgate.model.decision import Decision, Finding, Observed
 from callgate.model.event import HoldEnded, NewEvent
 from callgate.model.terms import Effect, Tier
 
@@ -85,6 +85,8 @@ class Observer:
         """Takes one line per call."""
         self.calls = Counts()
         """By integration, tier, effect, gate, code, answer."""
+        self.observed = Counts()
+        """By integration, tier, the effect in production, gate, code: calls at stage observe that it would not allow."""
         self.executions = Counts()
         """By integration, tier, outcome."""
         self.store_errors = Counts()
@@ -172,6 +174,8 @@ class Observer:
             effect = decision.effect
             if effect is Effect.ALLOW:
                 self.calls.add(integration, _tier(watch.call), "allow", "", "", kind)
+                if decision.observed is not None and decision.observed.findings:
+                    self._waived(integration, _tier(watch.call), decision.observed)
             else:
                 first = deciding(decision)
                 gate, code = ("", "") if first is None else (first.gate, first.code)
@@ -180,6 +184,10 @@ class Observer:
                     self._decided.add(now - watch.judged_us)
         if watch.span is not None or self.report is not None:
             self._tell(watch, integration, kind, answer, now)
+
+    def _waived(self, integration: str, tier: str, seen: Observed) -> None:
+        gate, code, _ = seen.findings[0].split("/", 2)
+        self.observed.add(integration, tier, _EFFECTS[seen.would], gate, code)
 
     def turned_away(self, request: Request, answer: str) -> None:
         """Not even looked at: ``closing`` or ``busy``."""

@@ -71,6 +71,17 @@ class RoleBinding(Fact, frozen=True):
     subjects: tuple[str, ...]
 
 
+class Observing(Fact, frozen=True):
+    """An integration at stage observe, who answers for that, and how long it lasts."""
+
+    name: str
+    """Of the integration."""
+    until: str
+    """Last day, ISO 8601, in UTC."""
+    owner: str
+    """Account subject."""
+
+
 class Bundle(Fact, frozen=True):
     """``digest`` is SHA-256 hex over the canonical form of every other field."""
 
@@ -88,3 +99,5 @@ class Bundle(Fact, frozen=True):
     """(integration or ``*``, stage); an integration without a row is at stage ``read``."""
     manifests: tuple[tuple[str, str], ...]
     """(manifest name, digest) in use."""
+    observing: tuple[Observing, ...] = ()
+    """One for each integration at stage ``observe``; by name."""

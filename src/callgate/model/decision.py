@@ -54,6 +54,14 @@ class RiskPart(Fact, frozen=True):
     points: int
 
 
+class Observed(Fact, frozen=True):
+    """What a call of an integration at stage observe would have met in production."""
+
+    would: Effect
+    findings: tuple[str, ...] = ()
+    """Keys of the findings that were recorded and not enforced."""
+
+
 class Decision(Fact, frozen=True):
     effect: Effect
     findings: tuple[Finding, ...]
@@ -65,3 +73,5 @@ class Decision(Fact, frozen=True):
     bundle: str
     """Policy bundle digest."""
     log_depth: LogDepth = LogDepth.METADATA
+    observed: Observed | None = None
+    """None: the integration was not at stage observe."""

@@ -46,6 +46,17 @@ class ReceiptRef(Fact, frozen=True):
     """``manifest`` or ``none`` (an execute call without evidence)."""
 
 
+class ObservedRef(Fact, frozen=True):
+    """What a call of an integration at stage observe would have met in production."""
+
+    stage: str
+    """``observe``."""
+    would: str
+    """The effect: ``allow``, ``hold`` or ``deny``."""
+    findings: tuple[str, ...]
+    """``gate/code/path`` of the findings that were recorded and not enforced; they stand as shadow above."""
+
+
 class Body(Fact, frozen=True, tag_field="kind"):
     """Base of all bodies."""
 
@@ -115,6 +126,8 @@ class Decided(Body, frozen=True, tag="decided"):
     hold: str = ""
     """Set when this decision redeems an approved hold."""
     attempt: int = 1
+    observed: ObservedRef | None = None
+    """None: the integration was not at stage observe."""
 
 
 class Asked(Body, frozen=True, tag="asked"):

@@ -11,6 +11,7 @@ class Facts(Fact, frozen=True):
 
     now_ms: int
     stage: Stage
+    """The one that counts now: an observe stage whose time is over is ``READ``."""
     profile: Profile
     bundle: str
     """Digest of the live bundle."""
@@ -39,3 +40,5 @@ class Facts(Fact, frozen=True):
     approval: Approval | None = None
     round_problem: str = ""
     """Code when the call is no next round of the one it says: ``round_unknown``, ``round_over``, ``round_limit``."""
+    observe_over: bool = False
+    """The integration is at ``READ`` because the time of its stage observe is over."""

@@ -21,8 +21,11 @@ class Effect(enum.IntEnum):
 
 
 class Stage(enum.StrEnum):
-    """How far a team is on an integration. ``READ`` runs reads only."""
+    """How far a team is on an integration. ``READ`` runs reads only. ``OBSERVE`` runs everything but what stops for
+    good, and records what it would have done; it ends by itself (core/observe.py).
+    """
 
+    OBSERVE = "observe"
     READ = "read"
     PRODUCTION = "production"
 

@@ -37,6 +37,8 @@ class Family(NamedTuple):
 FAMILIES = (
     Family("build_info", "gauge", ("version", "python"), "Always 1; the versions are labels."),
     Family("calls", "counter", _CALL, "Calls answered, by verdict, by the finding that made it, and by what came back."),
+    Family("observed", "counter", ("tenant", "integration", "tier", "would", "gate", "code"), "Calls that ran at stage observe and would not have run in production."),
+    Family("observe_ends_seconds", "gauge", ("tenant", "integration"), "Until the stage observe of an integration ends; below 0: it is over."),
     Family("executions", "counter", ("tenant", "integration", "tier", "outcome"), "Calls sent to a target, and how they ended."),
     Family("call_step_seconds", "seconds", ("tenant", "step"), "Where the time of a call goes."),
     Family("upstream_seconds", "seconds", ("tenant", "integration"), "From the permission to the target's answer."),
@@ -119,6 +121,9 @@ def _counted(name: str, counts: Counts, *first: str) -> Iterator[tuple[str, Samp
 def _observed(tenancy: Tenancy) -> Iterator[tuple[str, Sample]]:
     tenant, seen = tenancy.tenant, tenancy.observer
     yield from _counted("calls", seen.calls, tenant)
+    yield from _counted("observed", seen.observed, tenant)
+    for name, ends_ms in tenancy.live.observing.items():
+        yield "observe_ends_seconds", ((tenant, name), (ends_ms - tenancy.clock.now_ms()) / 1000)
     yield from _counted("executions", seen.executions, tenant)
     yield from _counted("holds_ended", seen.holds_ended, tenant)
     yield from _counted("store_errors", seen.store_errors, tenant)

@@ -15,8 +15,18 @@ _WRITES_WAIT = (
     ),
 )
 
+_OVER = (
+    Finding(
+        gate=GATE,
+        code="observe_over",
+        effect=Effect.DENY,
+        reason="The time in which this integration was only observed is over, and this call could change something.",
+    ),
+)
+
 
 def judge(tier: Tier, facts: Facts) -> tuple[Finding, ...]:
-    if tier is Tier.READ or facts.stage is Stage.PRODUCTION:
+    """At stage observe nothing is found: what production would do is recorded instead."""
+    if tier is Tier.READ or facts.stage is not Stage.READ:
         return ()
-    return _WRITES_WAIT
+    return _OVER if facts.observe_over else _WRITES_WAIT

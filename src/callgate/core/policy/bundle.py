@@ -12,6 +12,7 @@ import msgspec
 
 from callgate.core.domains import DomainMap
 from callgate.core.ledger.canonical import digest
+from callgate.core.observe import ends_ms
 from callgate.core.patterns import pattern_problem
 from callgate.core.policy.load import load_policies
 from callgate.core.strict import StrictReader, read_toml
@@ -19,6 +20,7 @@ from callgate.model.bundle import (
     Bundle,
     Domain,
     Duty,
+    Observing,
     PolicyFile,
     Rates,
     RiskTable,
@@ -80,13 +82,19 @@ class _RuntimeRow(msgspec.Struct, frozen=True):
     client_ids: tuple[str, ...] = ()
 
 
+class _StageRow(msgspec.Struct, frozen=True):
+    stage: Stage
+    observe_until: str = ""
+    owner: str = ""
+
+
 class _RulesFile(msgspec.Struct, frozen=True):
     profile: Profile
     duties: _DutyRows
     risk: RiskTable = RiskTable()
     rates: _RateRows = _RateRows()
     waiting: _WaitingRow = _WaitingRow()
-    stages: dict[str, Stage] = {}
+    stages: dict[str, Stage | _StageRow] = {}
     roles: dict[str, tuple[str, ...]] = {}
     runtimes: dict[str, _RuntimeRow] = {}
 
@@ -143,16 +151,21 @@ def parse_bundle(files: Mapping[str, bytes], manifests: Mapping[str, str]) -> Bu
         waiting=_waiting(rules.waiting),
         roles=_roles(rules.roles),
         runtimes=_runtimes(rules.runtimes),
-        stages=tuple(sorted((name, stage.value) for name, stage in rules.stages.items())),
+        stages=tuple((name, row.stage.value) for name, row in _stages(rules)),
         manifests=tuple(sorted(manifests.items())),
+        observing=tuple(_observing(name, row) for name, row in _stages(rules) if row.stage is Stage.OBSERVE),
     )
     return msgspec.structs.replace(bundle, digest=bundle_digest(bundle))
 
 
 def bundle_digest(bundle: Bundle) -> str:
-    """SHA-256 hex over the canonical form of every field but ``digest``."""
+    """SHA-256 hex over the canonical form of every field but ``digest``; ``observing`` only where there is one, so
+    that other bundles keep the digest they always had.
+    """
     fields = msgspec.to_builtins(bundle)
     del fields["digest"]
+    if not fields["observing"]:
+        del fields["observing"]
     return digest(fields)
 
 
@@ -175,6 +188,9 @@ def _rules(data: bytes) -> _RulesFile:
     for name in rules.stages:
         if name != "*" and not _NAME.fullmatch(name):
             raise _wrong(f"stages.{name}", "Write the name of an integration, or * for every other one.")
+    for name, row in _stages(rules):
+        if row.stage is not Stage.OBSERVE and (row.observe_until or row.owner):
+            raise _wrong(f"stages.{name}", "Only the stage observe has an end and an owner.")
     return rules
 
 
@@ -186,6 +202,27 @@ def _check_ranges(table: dict[str, Any], section: str) -> None:
             low, high = _RANGES.get(f"{section}.{key}") or _RANGES[f"{section.partition('.')[0]}.*"]
             if not low <= value <= high:
                 raise _wrong(f"{section}.{key}", f"The number is outside of what is allowed: {low} to {high}.")
+
+
+def _stages(rules: _RulesFile) -> list[tuple[str, _StageRow]]:
+    rows = {name: said if isinstance(said, _StageRow) else _StageRow(said) for name, said in rules.stages.items()}
+    return sorted(rows.items())
+
+
+def _observing(name: str, row: _StageRow) -> Observing:
+    if name == "*":
+        raise _wrong("stages.*", "Only integrations that are named can be observed, never every other one.")
+    if not (row.observe_until and row.owner):
+        raise _wrong(
+            f"stages.{name}",
+            'Observing ends, and somebody answers for it: { stage = "observe", observe_until = "YYYY-MM-DD", owner = "…" }.',
+        )
+    _check_subject(row.owner, RULES, f"stages.{name}.owner")
+    try:
+        ends_ms(row.observe_until)
+    except ValueError:
+        raise _wrong(f"stages.{name}.observe_until", "Write the last day as YYYY-MM-DD.") from None
+    return Observing(name=name, until=row.observe_until, owner=row.owner)
 
 
 def _duties(rows: _DutyRows) -> tuple[Duty, ...]:

@@ -296,6 +296,9 @@ def _facts(row: _CaseRow, call: Call, bundle: Bundle) -> Facts:
     said = row.facts
     stages = dict(bundle.stages)
     stage = said.stage or Stage(stages.get(call.integration, stages.get("*", Stage.READ.value)))
+    if said.stage is None and stage is Stage.OBSERVE:
+        # Cases are about what the policies do, and at stage observe they do it later.
+        stage = Stage.PRODUCTION
     return Facts(
         now_ms=_NOW_MS,
         stage=stage,

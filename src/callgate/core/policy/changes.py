@@ -9,7 +9,7 @@ import msgspec
 from callgate.model.bundle import Bundle
 
 MOST_LINES = 500
-_RULES = ("profile", "duties", "risk", "rates", "waiting", "roles", "runtimes", "stages")
+_RULES = ("profile", "duties", "risk", "rates", "waiting", "roles", "runtimes", "stages", "observing")
 _LABELS = ("name", "role", "id", "tier")
 
 
