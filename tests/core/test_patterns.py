@@ -99,6 +99,11 @@ def test_patterns_that_cannot_be(pattern):
     assert pattern_problem(pattern)
 
 
+def test_a_pattern_that_no_id_can_have_the_form_of_is_refused():
+    assert "NFC" in pattern_problem("k:Geha\u0308lter*")
+    assert pattern_problem("k:Geh\u00e4lter*") == ""
+
+
 @pytest.mark.parametrize("pattern", ["*", "k:*", "git.repository:/srv/app/*", "k:/", "k:a:b", "k:../x", "k:/.git"])
 def test_patterns_that_can(pattern):
     assert pattern_problem(pattern) == ""

@@ -177,6 +177,13 @@ def test_a_value_of_the_wrong_type_or_look_fails_closed(value):
     assert ids({"path": "path", "normalise": "posix_path"}, {"path": value}, ["path"]) == ((), "bad_target")
 
 
+def test_letters_and_accents_apart_or_in_one_are_one_id():
+    """A server of files takes one for the other, so what is prohibited in one form is prohibited in both."""
+    for rule in ({"path": "path"}, {"path": "path", "normalise": "posix_path"}, {"template": "{path}"}):
+        assert ids(rule, {"path": "/srv/Geha\u0308lter"}) == (("/srv/Geh\u00e4lter",), "")
+        assert ids(rule, {"path": "/srv/Geh\u00e4lter"}) == (("/srv/Geh\u00e4lter",), "")
+
+
 def test_ids_of_an_array_are_all_or_nothing():
     rule = {"path": "paths[]", "normalise": "posix_path"}
     assert ids(rule, {"paths": ["/a", "/b/", "/a/"]}) == (("/a", "/b"), "")

@@ -4,6 +4,7 @@ Matching is linear in the text: a glob is cut at its stars once, and the pieces 
 normalised before they get here (core.selectors); a pattern never resolves ``..``.
 """
 
+import unicodedata
 from collections.abc import Iterable
 
 _ANY = "\x00"
@@ -25,6 +26,8 @@ def pattern_problem(pattern: str) -> str:
         return "The kind has letters, digits, dots, underscores and dashes only; stars stand in the id."
     if not rest.isprintable():
         return "The id has a character that cannot be printed."
+    if not unicodedata.is_normalized("NFC", rest):
+        return "A letter and its accent stand apart and could never match; write them as one character (NFC)."
     segments = rest.split("/")
     if rest.startswith("/") and ("." in segments or ".." in segments or "" in segments[1:-1]):
         return "The path is not normalised: no //, no . and no .. may stand in it, or it could never match."

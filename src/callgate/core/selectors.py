@@ -5,6 +5,7 @@ manifest says is a problem, never skipped: a call whose aim is not understood is
 """
 
 import re
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -245,7 +246,8 @@ class TargetSelector:
         # Invisible characters make two ids look like one to the person who approves.
         if len(text) > MAX_ID or not text.isprintable() or text != text.strip():
             return None
-        made = self._normalise(text)
+        # A letter and its accent have two forms that look alike, and servers of files take one for the other.
+        made = self._normalise(text if text.isascii() else unicodedata.normalize("NFC", text))
         return made if made and made == made.strip() else None
 
 
