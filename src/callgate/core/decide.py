@@ -220,11 +220,11 @@ def _context(case: _Case) -> PolicyContext:
     return PolicyContext(
         tier=int(call.tier),
         stage=_AS_JUDGED[facts.stage],
-        profile=facts.profile.value,
+        profile=facts.profile._value_,
         integration=call.integration,
         issuer=call.principal.initiator.issuer,
         runtime=runtime.id,
-        runtime_kind=runtime.kind.value,
+        runtime_kind=runtime.kind._value_,
         attended=runtime.kind is RuntimeKind.ATTENDED,
         delegated=bool(call.principal.chain),
         same_host=call.same_host,

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _NONCE = 12
 MAX_SEALED = 2048
+_KEPT = 4_096
 
 
 class _Inside(msgspec.Struct, frozen=True, array_like=True):
@@ -25,6 +26,8 @@ class SessionSealer:
 
     def __init__(self, key: bytes) -> None:
         self._aead = AESGCM(key)
+        self._opened: dict[tuple[tuple[str, ...], str], tuple[str, str, tuple[str, ...]]] = {}
+        """What opened before, by owner and sealed text: a session comes with each call."""
 
     def seal(
         self, owner: tuple[str, ...], session: str, protocol: str, nonce: bytes, asks: tuple[str, ...] = ()
@@ -35,6 +38,16 @@ class SessionSealer:
 
     def open(self, owner: tuple[str, ...], sealed: str) -> tuple[str, str, tuple[str, ...]] | None:
         """(session, protocol, asks); None: not ours or not this owner's."""
+        known = self._opened.get((owner, sealed))
+        if known is None:
+            known = self._unsealed(owner, sealed)
+            if known is not None:
+                if len(self._opened) >= _KEPT:
+                    self._opened.clear()
+                self._opened[owner, sealed] = known
+        return known
+
+    def _unsealed(self, owner: tuple[str, ...], sealed: str) -> tuple[str, str, tuple[str, ...]] | None:
         if len(sealed) > MAX_SEALED or not sealed.isascii():
             return None
         try:

@@ -275,7 +275,7 @@ class Executor:
             outcome, problem = Outcome.INPUT_REQUIRED, ""
         elif response.error and not self._may_pass(flight, response.error):
             problem = AWAY
-        flight.watch.outcome = outcome.value
+        flight.watch.outcome = outcome._value_
         receipt = None
         if call.tier is Tier.EXECUTE and asked is None:
             receipt = tool.receipt_of(call.arguments, response.result) if outcome is Outcome.OK else ()

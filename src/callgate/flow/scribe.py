@@ -19,11 +19,12 @@ from callgate.model.event import (
 from callgate.model.facts import Facts
 from callgate.model.identity import Principal
 from callgate.model.store import KeyRow, NameRow, SealedRow
-from callgate.model.terms import Effect, LogDepth, Outcome, Stage
+from callgate.model.terms import Effect, LogDepth, Outcome, Stage, Tier
 
 REFUSED_BYTES = 64 << 10
 """Arguments of a refused call that are kept at most: who is refused everything could fill the disk with them."""
-_encode = msgspec.json.Encoder(order="sorted").encode
+_encode = msgspec.json.Encoder().encode
+_TIERS = {tier: tier.name.lower() for tier in Tier}
 _EFFECTS = {effect: effect.name.lower() for effect in Effect}
 
 
@@ -84,7 +85,7 @@ class Scribe:
         targets = call.targets
         body = Decided(
             effect=_EFFECTS[decision.effect],
-            tier=call.tier.name.lower(),
+            tier=_TIERS[call.tier],
             integration=call.integration,
             tool=call.tool,
             pin=call.pin,
@@ -99,7 +100,7 @@ class Scribe:
             domains=tuple(dict.fromkeys(target.domain for target in targets if target.domain)),
             arguments=self._sealer.commitment(self.key, "arguments", call.body),
             arguments_tag=self._sealer.tag(call.body, call.at_ms),
-            log_depth=decision.log_depth.value,
+            log_depth=decision.log_depth._value_,
             derived_from=call.derived_from,
             hold=hold,
             attempt=attempt,
@@ -122,7 +123,7 @@ class Scribe:
             values = tuple((name, self._tenancy.name("receipt", value, self.names)) for name, value in receipt)
             reference = ReceiptRef(values=values, source="manifest" if values else "none")
         body = Finished(
-            outcome=outcome.value,
+            outcome=outcome._value_,
             duration_us=duration_us,
             result=self._sealer.commitment(self.key, "result", result) if result else "",
             result_bytes=len(result),
