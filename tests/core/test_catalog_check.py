@@ -162,6 +162,36 @@ def test_each_mistake_names_its_key_and_reason(old, new, key, says):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "fits"),
+    [
+        ('{ mode = "preview" }', True),
+        ("{}", False),
+        ('{ mode = "do" }', False),
+        ('{ mode = "{mode}" }', False),
+        ('{ mode = "preview", text = "" }', True),
+        ('{ mode = "preview", text = "x" }', False),
+        ('{ mode = "preview", text = "{text}" }', False),
+        ('{ mode = "preview" }, same = ["text"]', False),
+    ],
+)
+def test_a_confirm_read_may_be_a_read_by_its_fixed_arguments(arguments, fits):
+    rules = """tier_by = [
+  { path = "mode", values = ["preview"], tier = "read" },
+  { path = "text", given = "filled", tier = "draft" },
+]"""
+    text = GOOD.replace('tier_by = [{ path = "mode", values = ["preview"], tier = "read" }]', rules, 1)
+    text = text.replace(
+        'confirm = { tool = "get", same = ["id"],', f'confirm = {{ tool = "change", arguments = {arguments},', 1
+    )
+    assert text.count("change") > GOOD.count("change")
+    if fits:
+        parse(text)
+    else:
+        with pytest.raises(ConfigError, match="tier read"):
+            parse(text)
+
+
+@pytest.mark.parametrize(
     ("old", "new", "says"),
     [
         ('id = "{receipt:id}"', 'idd = "{receipt:id}"', "compensation gives change the argument idd"),

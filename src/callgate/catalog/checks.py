@@ -28,6 +28,7 @@ SCOPE = "scope"
 _KIND = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _DAY = re.compile(r"20\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
 _HOST = re.compile(r"[a-z0-9.-]{1,253}")
+_PLACE = re.compile(r"[{][^{}]*[}]")
 Problems = Iterator[tuple[str, str]]
 
 
@@ -132,16 +133,14 @@ def _numbers(price: int | None, concurrency: int | None) -> Problems:
         yield "concurrency", f"0 to {MAX_CONCURRENCY} are allowed."
 
 
-def _whoami(key: str, whoami: WhoAmI, tiers: Mapping[str, Tier]) -> Problems:
-    yield from _read_tool(f"{key}.tool", whoami.tool, tiers)
+def _whoami(key: str, whoami: WhoAmI, tools: Mapping[str, ToolManifest]) -> Problems:
+    yield from _read_tool(f"{key}.tool", whoami, tools)
     yield from _attempt(f"{key}.path", Selector, whoami.path)
 
 
-def _tools_of(manifest: Manifest, variant: str) -> dict[str, Tier]:
-    """Tool -> tier in one variant; ``""``: all tools."""
-    return {
-        tool.name: tool.tier for tool in manifest.tools if not variant or not tool.variants or variant in tool.variants
-    }
+def _tools_of(manifest: Manifest, variant: str) -> dict[str, ToolManifest]:
+    """By name, of one variant; ``""``: all tools."""
+    return {tool.name: tool for tool in manifest.tools if not variant or not tool.variants or variant in tool.variants}
 
 
 def _tool(tool: ToolManifest, manifest: Manifest) -> Problems:
@@ -211,32 +210,32 @@ def _contradict(conditions: list[Condition]) -> bool:
     )
 
 
-def _references(tool: ToolManifest, tiers: Mapping[str, Tier], variant: str) -> Problems:
+def _references(tool: ToolManifest, tools: Mapping[str, ToolManifest], variant: str) -> Problems:
     """Tools that this one names. ``variant``: where they have to exist."""
     where = f" in the variant {variant}" if variant else ""
     if tool.compensation:
-        if tool.undone_by not in tiers:
-            yield "compensation", f"There is no tool {tool.undone_by}{where}.{nearest(tool.undone_by, tiers)}"
+        if tool.undone_by not in tools:
+            yield "compensation", f"There is no tool {tool.undone_by}{where}.{nearest(tool.undone_by, tools)}"
         if tool.irreversible:
             yield "irreversible", "A tool with a compensation is not irreversible."
     for number, read in enumerate(tool.state_pin):
         key = f"state_pin[{number}].tool"
-        if read.tool not in tiers:
-            yield key, f"There is no tool {read.tool}{where}.{nearest(read.tool, tiers)}"
-        elif tiers[read.tool] is not Tier.READ:
+        if read.tool not in tools:
+            yield key, f"There is no tool {read.tool}{where}.{nearest(read.tool, tools)}"
+        elif tools[read.tool].tier is not Tier.READ:
             yield key, "Only tools of tier read can be part of a state_pin."
     for name, step in (("pre_read", tool.pre_read), ("confirm", tool.confirm)):
         if step is not None:
-            yield from _read_tool(f"{name}.tool", step.tool, tiers, where)
-    yield from _lane(tool, tiers, where)
+            yield from _read_tool(f"{name}.tool", step, tools, where)
+    yield from _lane(tool, tools, where)
 
 
-def _lane(tool: ToolManifest, tiers: Mapping[str, Tier], where: str) -> Problems:
+def _lane(tool: ToolManifest, tools: Mapping[str, ToolManifest], where: str) -> Problems:
     lane = tool.draft_lane
     if lane is None:
         return
-    if lane.tool not in tiers:
-        yield "draft_lane.tool", f"There is no tool {lane.tool}{where}.{nearest(lane.tool, tiers)}"
+    if lane.tool not in tools:
+        yield "draft_lane.tool", f"There is no tool {lane.tool}{where}.{nearest(lane.tool, tools)}"
     if tool.tier is not Tier.EXECUTE:
         yield "draft_lane", "Only a tool of tier execute needs a draft lane."
     for name, reason in lane.dropped.items():
@@ -244,11 +243,27 @@ def _lane(tool: ToolManifest, tiers: Mapping[str, Tier], where: str) -> Problems
             yield f"draft_lane.dropped.{name}", "Say why nothing is lost without it."
 
 
-def _read_tool(key: str, name: str, tiers: Mapping[str, Tier], where: str = "") -> Problems:
-    if name not in tiers:
-        yield key, f"There is no tool {name}{where}.{nearest(name, tiers)}"
-    elif tiers[name] is not Tier.READ:
+def _read_tool(
+    key: str, step: PreRead | ConfirmRead | WhoAmI, tools: Mapping[str, ToolManifest], where: str = ""
+) -> Problems:
+    if step.tool not in tools:
+        yield key, f"There is no tool {step.tool}{where}.{nearest(step.tool, tools)}"
+    elif _tier_as_used(tools[step.tool], step) is not Tier.READ:
         yield key, "Only a tool of tier read can be used here."
+
+
+def _tier_as_used(tool: ToolManifest, step: PreRead | ConfirmRead | WhoAmI) -> Tier:
+    """The highest tier that the tool can have in this step; an argument with a place in it may be anything."""
+    passed = () if isinstance(step, WhoAmI) else step.same
+    open_ = {*passed, *(name for name, value in step.arguments.items() if _PLACE.search(repr(value)))}
+    fixed = {name: value for name, value in step.arguments.items() if name not in open_}
+    try:
+        rules = [ArgumentTier(rule) for rule in tool.tier_by]
+    except ValueError:
+        return tool.tier
+    told = [rule for rule in rules if open_.isdisjoint(Selector(text).root for text in rule.texts)]
+    held = [rule for rule in told if rule.holds(fixed, raising=False)]
+    return max(rule.tier for rule in rules if rule in held or rule not in told) if held else tool.tier
 
 
 def _attempt(key: str, build: Any, *arguments: Any) -> Problems:
