@@ -139,9 +139,17 @@ def _backs(manifest: Manifest) -> Iterable[str]:
         names = dict.fromkeys(rule.name for rule in tool.receipt)
         if not (names or tool.undone_by or tool.draft_lane or tool.irreversible):
             continue
-        back = f"`{tool.undone_by}`" if tool.undone_by else "nothing" if tool.irreversible else "hand"
-        lane = f"`{tool.draft_lane.tool}`" if tool.draft_lane else ""
+        back = _way_back(tool)
+        lane = ", ".join(dict.fromkeys(f"`{lane.tool}`" for lane in tool.lanes))
         yield f"`{tool.name}` | {', '.join(names)} | {back} | {lane}"
+
+
+def _way_back(tool: ToolManifest) -> str:
+    otherwise = "nothing" if tool.irreversible else "hand"
+    if not tool.undone_by:
+        return otherwise
+    names = ", ".join(f"`{name}`" for name in tool.undone_by.split(", "))
+    return f"{names}, or {otherwise}" if tool.ways_back and all(way.when for way in tool.ways_back) else names
 
 
 def _searches(manifest: Manifest) -> Iterable[str]:

@@ -1,6 +1,7 @@
 """Everything of the catalogue is right, and each mistake is found where it stands."""
 
 import json
+import re
 import shutil
 import time
 from pathlib import Path
@@ -108,6 +109,50 @@ def test_a_good_one():
         ('equals = "{text}"', "gone = true", "confirm.gone", "needs equals"),
         ('lane = { tool = "draft"', 'lane = { tool = "drat"', "draft_lane.tool", "Did you mean draft?"),
         ("It is a draft anyway.", " ", "draft_lane.dropped.mode", "Say why"),
+        (
+            'values = ["preview"], tier = "read"',
+            'values = ["preview"], tier = "draft", irreversible = true',
+            "tier_by[0].irreversible",
+            "irreversible itself",
+        ),
+        ('say = "Change {id}"', 'say = "Change {id}"\nirreversible = true', "irreversible", "for some calls only"),
+        (
+            'compensation = { tool = "change", ',
+            'compensation = { tool = "change", when = [{ path = "id", sql = "oracle" }], ',
+            "compensation.when[0]",
+            "no such SQL dialect",
+        ),
+        (
+            "compensation = { ",
+            'compensation = [{ tool = "chang", when = [{ path = "id", given = "present" }] }, { ',
+            "compensation",
+            "Did you mean change?",
+        ),
+        (
+            "compensation = { ",
+            'compensation = [{ tool = "draft" }, { ',
+            "compensation",
+            "comes last",
+        ),
+        ("draft_lane = { ", "draft_lane = [{ tool = 'drat' }, { ", "draft_lane", "comes last"),
+        (
+            "confirm = {",
+            'state_pin = [{ tool = "get", fields = ["a"], pattern = "^(?P<value>x)" }]\nconfirm = {',
+            "state_pin[0]",
+            "exclude each other",
+        ),
+        (
+            "confirm = {",
+            'state_pin = [{ tool = "get", fields = ["a..b"] }]\nconfirm = {',
+            "state_pin[0]",
+            "not a path",
+        ),
+        (
+            "confirm = {",
+            'state_pin = [{ tool = "get", when = [{ path = "id", given = "present", values = ["x"] }] }]\nconfirm = {',
+            "state_pin[0]",
+            "exactly one test",
+        ),
         ('scopes = ["secrets"]', 'scopes = ["secretes"]', "tools[3].scopes[0]", "Did you mean secrets?"),
         ('untrusted = ["made.title"]', 'untrusted = ["title"]', "untrusted[0]", "untrusted already"),
         (
@@ -154,8 +199,11 @@ def test_a_good_one():
 )
 def test_each_mistake_names_its_key_and_reason(old, new, key, says):
     assert old in GOOD
+    text = GOOD.replace(old, new, 1)
+    if new.count("[{") > new.count("}]"):
+        text = re.sub(rf"(?m)^({new.split(' ', 1)[0]} = .*)$", r"\1]", text)
     with pytest.raises(ConfigError) as caught:
-        parse(GOOD.replace(old, new, 1))
+        parse(text)
     assert says in caught.value.message, caught.value
     assert caught.value.file == "things/manifest.toml"
     assert caught.value.key.endswith(key), caught.value.key
@@ -201,6 +249,21 @@ def test_a_confirm_read_may_be_a_read_by_its_fixed_arguments(arguments, fits):
             "pre_read leaves out the argument id",
         ),
         (', mode = "It is a draft anyway."', "", "draft_lane loses the argument mode"),
+        (
+            'compensation = { tool = "change", ',
+            'compensation = { tool = "change", when = [{ path = "mod", given = "present" }], ',
+            "compensation.when names the argument mod",
+        ),
+        (
+            'compensation = { tool = "change", ',
+            'compensation = { tool = "change", when = [{ path = "mode", values = ["dew"] }], ',
+            "compensation.when can never hold",
+        ),
+        (
+            "confirm = {",
+            'state_pin = [{ tool = "get", arguments = { id = "{id}" }, when = [{ path = "mod", given = "present" }] }]\nconfirm = {',
+            "state_pin names the argument mod",
+        ),
         ('mode = "It is', 'mod = "It is', "draft_lane drops the argument mod"),
         ('values = ["preview"]', 'values = ["preveiw"]', "tier_by[0] can never hold"),
         ('argument = "q"', 'argument = "query"', "confine names the argument query"),
@@ -283,6 +346,8 @@ def test_a_case_that_holds():
         ('draft = { text = "x" }', "draft = {}", "arguments for draft are"),
         ("happened = true", "happened = false", "the confirm read says yes"),
         ('tier = "execute"', 'tier = "execute"\nproblem = "bad_target"', "no such problem"),
+        ('tier = "execute"', 'tier = "execute"\nirreversible = true', "it can be taken back"),
+        ('compensation = { id = "9", text = "former" }', "compensation = {}", "arguments for compensation are"),
         ('tier = "execute"', 'tier = "execute"\nnarrowed = {}', "does not narrow"),
         ('tier = "execute"', 'tier = "execute"\nremoved = 0', "does not filter"),
     ],

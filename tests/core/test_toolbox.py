@@ -47,11 +47,11 @@ def test_a_commit():
     arguments = {**REPO, "message": "Fix it"}
     assert commit.schema_findings(arguments) == ()
     assert commit.sentence(arguments) == 'Commit what is staged in "/srv/app" with the message "Fix it"'
-    assert commit.state_reads(arguments) == (
+    assert [(read.tool, read.arguments(arguments)) for read in commit.state_reads(arguments)] == [
         ("git_log", {"repo_path": "/srv/app", "max_count": 1}),
         ("git_status", {"repo_path": "/srv/app"}),
         ("git_diff_staged", {"repo_path": "/srv/app"}),
-    )
+    ]
     answer = text(f"Changes committed successfully with hash {HASH}", isError=False)
     assert commit.receipt_of(arguments, answer) == (("commit", HASH),)
     assert commit.receipt_of(arguments, text("No changes staged for commit", isError=True)) == ()
@@ -249,7 +249,8 @@ def test_a_header_of_an_argument_that_no_selector_can_name(name):
 
 def test_state_reads_leave_out_what_was_not_given():
     tool = profile(state_pin=(PinRead(tool="look", arguments={"a": "{a.b}", "fixed": {"n": [1]}, "c": "{c}"}),))
-    assert tool.state_reads({"a": {"b": [1, 2]}}) == (("look", {"fixed": {"n": [1]}, "a": [1, 2]}),)
+    (read,) = tool.state_reads({"a": {"b": [1, 2]}})
+    assert (read.tool, read.arguments({"a": {"b": [1, 2]}})) == ("look", {"fixed": {"n": [1]}, "a": [1, 2]})
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def manifest(data: bytes) -> None:
             assert problems or targets or not tool.targets or not given or len(given) > 2
             assert profile.sentence(given)
             profile.receipt_of(given, b'{"content":[{"type":"text","text":"abc"}]}')
-            profile.state_reads(given)
+            [read.arguments(given) for read in profile.state_reads(given)]
 
 
 def contract(data: bytes) -> None:

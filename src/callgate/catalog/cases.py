@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from callgate.catalog.checks import plan_of
+from callgate.catalog.check_steps import plan_of
 from callgate.core.confine import AnswerFilter, QueryNarrower
 from callgate.core.confirming import ConfirmPlan
 from callgate.core.domains import DomainMap
@@ -16,7 +16,6 @@ from callgate.core.strict import StrictReader, nearest, read_toml
 from callgate.core.toolbox import ToolProfile
 from callgate.core.variants import variants_of
 from callgate.model.base import Fact
-from callgate.model.manifest import Step
 from callgate.model.terms import Tier
 from callgate.model.tool import Manifest, PinRead, ToolManifest, ToolPin
 
@@ -41,6 +40,8 @@ class ToolCase(Fact, frozen=True, kw_only=True):
     """What is special about it, for people."""
     arguments: dict[str, Any] = {}
     tier: Tier
+    irreversible: bool | None = None
+    """Whether nothing takes this very call back."""
     targets: tuple[str, ...] | None = None
     """As ``kind:id``, in the order of the rules."""
     problem: str = ""
@@ -55,9 +56,9 @@ class ToolCase(Fact, frozen=True, kw_only=True):
     before: SampleAnswer | None = None
     """What the pre_read answers."""
     compensation: dict[str, Any] | None = None
-    """Arguments of the compensation, from arguments, ``answer`` and ``before``."""
+    """Arguments of the compensation, from arguments, ``answer`` and ``before``; an empty table: this call has none."""
     draft: dict[str, Any] | None = None
-    """Arguments in the draft lane."""
+    """Arguments in the draft lane; an empty table: this call has none."""
     confirm: dict[str, Any] | None = None
     """Arguments of the confirm read."""
     confirm_answer: SampleAnswer | None = None
@@ -107,10 +108,16 @@ def _failures(manifest: Manifest, case: ToolCase, definitions: Definitions) -> I
     yield from _aims(profile, case)
     if case.say and (said := profile.sentence(case.arguments)) != case.say:
         yield f"it says: {said}"
-    reads = tuple(PinRead(tool=name, arguments=made) for name, made in profile.state_reads(case.arguments))
+    reads = tuple(
+        PinRead(tool=read.tool, arguments=read.arguments(case.arguments))
+        for read in profile.state_reads(case.arguments)
+    )
     if case.state_reads is not None and reads != case.state_reads:
         yield f"the state reads are {_shown(reads)}."
-    yield from _steps(tool, profile, case)
+    meant = profile.manifest_at(case.tier, case.arguments) or tool
+    if case.irreversible not in {None, meant.irreversible}:
+        yield "nothing takes it back." if meant.irreversible else "it can be taken back."
+    yield from _steps(meant, profile, case)
     yield from _confined(tool, case)
 
 
@@ -158,12 +165,12 @@ def _steps(tool: ToolManifest, profile: ToolProfile, case: ToolCase) -> Iterator
     before = content_of(_result(case.before), tool.pre_read.result) if tool.pre_read and case.before else None
     wanted = {
         "pre_read": (tool.pre_read, case.pre_read),
-        "compensation": (tool.compensation if isinstance(tool.compensation, Step) else None, case.compensation),
-        "draft": (tool.draft_lane, case.draft),
+        "compensation": (next(iter(tool.ways_back), None), case.compensation),
+        "draft": (next(iter(tool.lanes), None), case.draft),
         "confirm": (tool.confirm, case.confirm),
     }
     for key, (step, expected) in wanted.items():
-        if expected is None:
+        if expected is None or (step is None and not expected and key in {"compensation", "draft"}):
             continue
         if step is None:
             yield f"the manifest has no {key} with arguments for it."

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from callgate.catalog.check_steps import COMPENSATION, lane_problems, places_of, step_problems, steps_of
 from callgate.core.conditions import ArgumentTier, tests_of
 from callgate.core.confine import AnswerFilter, QueryNarrower
 from callgate.core.parsers import PARSED_AS
@@ -11,10 +12,10 @@ from callgate.core.paths import Selector
 from callgate.core.receipt import ReceiptExtractor
 from callgate.core.selectors import TargetSelector
 from callgate.core.sentence import Sentence
-from callgate.core.steps import ARGUMENTS, PRE_READ, RECEIPT, Slot, StepPlan, TextPlan
+from callgate.core.state_read import StateRead
+from callgate.core.steps import PRE_READ
 from callgate.core.strict import nearest
-from callgate.core.toolbox import StateRead
-from callgate.model.manifest import Condition, ConfirmRead, DraftLane, Given, PreRead, Step, Variant, WhoAmI
+from callgate.model.manifest import Condition, DraftLane, Given, Step, Variant, WhoAmI
 from callgate.model.terms import Tier
 from callgate.model.tool import Manifest, TargetRule, TierRule, ToolManifest
 
@@ -189,6 +190,8 @@ def _tier_rules(tool: ToolManifest) -> Problems:
         for path in {one.path for one in conditions}:
             if _contradict([one for one in conditions if one.path == path]):
                 yield key, f"It can never hold: its conditions on {path} exclude each other."
+        if rule.irreversible and (not tool.irreversible or rule.tier is not Tier.DRAFT):
+            yield f"{key}.irreversible", "It is for drafts of a tool that is irreversible itself."
     for number, rule in enumerate(tool.tier_by):
         if rule in tool.tier_by[:number]:
             yield f"tier_by[{number}]", "This rule stands here twice."
@@ -214,10 +217,21 @@ def _references(tool: ToolManifest, tools: Mapping[str, ToolManifest], variant: 
     """Tools that this one names. ``variant``: where they have to exist."""
     where = f" in the variant {variant}" if variant else ""
     if tool.compensation:
+<<<<<<< Updated upstream
         if tool.undone_by not in tools:
             yield "compensation", f"There is no tool {tool.undone_by}{where}.{nearest(tool.undone_by, tools)}"
         if tool.irreversible:
             yield "irreversible", "A tool with a compensation is not irreversible."
+=======
+        names = [way.tool for way in tool.ways_back] or [tool.undone_by]
+        for name in (name for name in names if name not in tiers):
+            yield "compensation", f"There is no tool {name}{where}.{nearest(name, tiers)}"
+        if tool.irreversible and not (tool.ways_back and all(way.when for way in tool.ways_back)):
+            yield (
+                "irreversible",
+                "A tool with a compensation is not irreversible, unless it has one for some calls only (when).",
+            )
+>>>>>>> Stashed changes
     for number, read in enumerate(tool.state_pin):
         key = f"state_pin[{number}].tool"
         if read.tool not in tools:
@@ -226,6 +240,7 @@ def _references(tool: ToolManifest, tools: Mapping[str, ToolManifest], variant: 
             yield key, "Only tools of tier read can be part of a state_pin."
     for name, step in (("pre_read", tool.pre_read), ("confirm", tool.confirm)):
         if step is not None:
+<<<<<<< Updated upstream
             yield from _read_tool(f"{name}.tool", step, tools, where)
     yield from _lane(tool, tools, where)
 
@@ -241,6 +256,10 @@ def _lane(tool: ToolManifest, tools: Mapping[str, ToolManifest], where: str) -> 
     for name, reason in lane.dropped.items():
         if len(reason.strip()) < 8:
             yield f"draft_lane.dropped.{name}", "Say why nothing is lost without it."
+=======
+            yield from _read_tool(f"{name}.tool", step.tool, tiers, where)
+    yield from lane_problems(tool, tiers, where)
+>>>>>>> Stashed changes
 
 
 def _read_tool(
@@ -288,53 +307,7 @@ def _uncompilable(tool: ToolManifest) -> Problems:
         yield from _attempt(f"receipt[{number}]", ReceiptExtractor, (receipt,))
     for number, read in enumerate(tool.state_pin):
         yield from _attempt(f"state_pin[{number}]", StateRead, read)
-    yield from _steps(tool)
-
-
-def _steps(tool: ToolManifest) -> Problems:
-    for key, step in steps_of(tool):
-        try:
-            plan = plan_of(step)
-        except ValueError as fault:
-            yield key, f"It cannot be used: {fault}."
-            continue
-        yield from ((f"{key}.arguments", reason) for place in plan.places for reason in _misplaced(key, place, tool))
-        if key != "draft_lane" and plan.takes_all:
-            yield f"{key}.same", "* is for draft lanes; name the arguments here."
-    confirm = tool.confirm
-    if confirm is not None:
-        yield from _attempt("confirm.path", Selector, confirm.path)
-        yield from _attempt("confirm.equals", TextPlan, confirm.equals)
-        if confirm.gone and not confirm.equals:
-            yield "confirm.gone", "It needs equals: what is looked for and must not be there."
-
-
-def _misplaced(key: str, place: Slot, tool: ToolManifest) -> Iterator[str]:
-    names = {receipt.name for receipt in tool.receipt}
-    if place.source != ARGUMENTS and key != "compensation":
-        yield f"{{{place.source}:{place.path}}} is not known yet when this is made."
-    elif place.source == RECEIPT and place.path not in names:
-        yield f"The receipt has no value {place.path}.{nearest(place.path, names)}"
-    elif place.source == PRE_READ and tool.pre_read is None:
-        yield f"{{pre_read:{place.path}}} needs a pre_read."
-
-
-def plan_of(step: Step | DraftLane | PreRead | ConfirmRead) -> StepPlan:
-    """Raises ValueError."""
-    dropped = frozenset(step.dropped) if isinstance(step, DraftLane) else frozenset()
-    return StepPlan(step, dropped)
-
-
-def steps_of(tool: ToolManifest) -> Iterator[tuple[str, Step | DraftLane | PreRead | ConfirmRead]]:
-    """(key, step) of those that say how arguments are made."""
-    if isinstance(tool.compensation, Step):
-        yield "compensation", tool.compensation
-    if tool.pre_read is not None:
-        yield "pre_read", tool.pre_read
-    if tool.draft_lane is not None:
-        yield "draft_lane", tool.draft_lane
-    if tool.confirm is not None:
-        yield "confirm", tool.confirm
+    yield from step_problems(tool)
 
 
 def _result_fields(tool: ToolManifest) -> Problems:
@@ -342,16 +315,12 @@ def _result_fields(tool: ToolManifest) -> Problems:
         if not any(path.startswith(known) and path != known for known in tool.trusted):
             yield f"untrusted[{number}]", "It lies in no trusted field, so it is untrusted already."
     if tool.pre_read is not None and not any(
-        place.source == PRE_READ for key, step in steps_of(tool) if key == "compensation" for place in _places(step)
+        place.source == PRE_READ
+        for key, step in steps_of(tool)
+        if key.startswith(COMPENSATION)
+        for place in places_of(step)
     ):
         yield "pre_read", "Nothing uses it: the compensation takes no {pre_read:…}."
-
-
-def _places(step: Step | DraftLane | PreRead | ConfirmRead) -> tuple[Any, ...]:
-    try:
-        return plan_of(step).places
-    except ValueError:
-        return ()
 
 
 def _confinement(tool: ToolManifest) -> Problems:
@@ -382,3 +351,8 @@ def conditions_of(tool: ToolManifest) -> Iterator[tuple[str, Condition]]:
         yield from ((f"tier_by[{number}]", one) for one in (*own, *rule.when))
     for number, target in enumerate(tool.targets):
         yield from ((f"targets[{number}].when", one) for one in target.when)
+    for number, read in enumerate(tool.state_pin):
+        yield from ((f"state_pin[{number}].when", one) for one in read.when)
+    for key, step in steps_of(tool):
+        if isinstance(step, Step | DraftLane):
+            yield from ((f"{key}.when", one) for one in step.when)

@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from callgate.catalog.checks import conditions_of, plan_of, steps_of
+from callgate.catalog.check_steps import plan_of, steps_of
+from callgate.catalog.checks import conditions_of
 from callgate.core.conditions import ArgumentTier, typed
 from callgate.core.selectors import TargetSelector
 from callgate.core.sentence import Sentence
+from callgate.core.state_read import StateRead
 from callgate.core.steps import ARGUMENTS, TextPlan
 from callgate.core.strict import nearest
-from callgate.core.toolbox import StateRead
 from callgate.model.manifest import DraftLane, WhoAmI
 from callgate.model.tool import Manifest, ToolManifest
 
@@ -50,8 +51,8 @@ def _misfits(tool: ToolManifest, schemas: Schemas) -> Iterator[str]:
         plan = plan_of(step)
         given = (*plan.named, *plan.passed_by_all(tuple(_declared(schema))))
         yield from _takes(key, plan.tool, given, schemas)
-    if tool.draft_lane is not None:
-        yield from _lost(tool.draft_lane, schema)
+    for lane in tool.lanes:
+        yield from _lost(lane, schema)
     for key, condition in conditions_of(tool):
         allowed = _enum(condition.path, schema)
         if condition.values and allowed and not allowed & {typed(value) for value in condition.values}:
@@ -165,7 +166,7 @@ def _paths(tool: ToolManifest) -> Iterator[tuple[str, str]]:
         yield from (("tier_by", path) for path in ArgumentTier(rule).texts)
     yield from (("receipt", receipt.argument) for receipt in tool.receipt if receipt.argument)
     for read in tool.state_pin:
-        yield from (("state_pin", root) for root in StateRead(read).roots)
+        yield from (("state_pin", text) for text in StateRead(read).texts)
     yield from _step_paths(tool)
 
 
@@ -174,6 +175,7 @@ def _step_paths(tool: ToolManifest) -> Iterator[tuple[str, str]]:
         plan = plan_of(step)
         yield from ((key, place.path) for place in plan.places if place.source == ARGUMENTS)
         yield from ((key, name) for name in plan.same)
+        yield from ((f"{key}.when", one.path) for one in getattr(step, "when", ()))
     if tool.confirm is not None:
         yield from (("confirm", place.path) for place in TextPlan(tool.confirm.equals).places)
     if tool.confine is not None and tool.confine.narrow is not None:

@@ -47,7 +47,7 @@ class Criterion:
 class ArgumentTier:
     """A compiled TierRule."""
 
-    __slots__ = ("_tests", "texts", "tier")
+    __slots__ = ("_tests", "irreversible", "texts", "tier")
 
     def __init__(self, rule: TierRule) -> None:
         """Raises ValueError for a rule that cannot compile or never holds."""
@@ -58,6 +58,7 @@ class ArgumentTier:
         self._tests = tuple(Criterion(condition) for condition in conditions)
         self.texts = tuple(test.text for test in self._tests)
         self.tier = rule.tier
+        self.irreversible = rule.irreversible
 
     def holds(self, arguments: dict[str, Any], *, raising: bool) -> bool:
         """A rule that lowers needs every value to pass for certain; one that raises needs one, and an odd one will do."""

@@ -78,7 +78,7 @@ class _Case:
     ) -> None:
         self.call = call
         self.tool = tool
-        self.manifest = tool.manifest_at(call.tier) if tool is not None else None
+        self.manifest = tool.manifest_at(call.tier, call.arguments) if tool is not None else None
         self.contract = contract
         self.rules = rules
         self.facts = facts

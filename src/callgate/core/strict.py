@@ -159,10 +159,12 @@ def _info(noun: type[msgspec.Struct]) -> inspect.Type:
 
 
 def _of_union(info: inspect.UnionType, value: Any) -> inspect.Type:
-    """The member that the value is for: a table of two that are a table and a text."""
+    """The member that the value is for: of a table, an array and a text the one that it is."""
     some = [member for member in info.types if not isinstance(member, inspect.NoneType)]
-    tables = [member for member in some if isinstance(member, inspect.StructType)]
-    return tables[0] if len(some) > 1 and tables and isinstance(value, dict) else _plainest(some)
+    wanted: type[inspect.Type] = inspect.StructType if isinstance(value, dict) else inspect.StrType
+    if isinstance(value, list):
+        wanted = inspect.VarTupleType
+    return next((member for member in some if isinstance(member, wanted)), _plainest(some))
 
 
 def _plainest(members: list[inspect.Type]) -> inspect.Type:

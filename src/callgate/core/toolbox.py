@@ -3,7 +3,6 @@
 ``compile_toolbox`` does everything that does not depend on a call; a ``ToolProfile`` answers for one call.
 """
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -18,12 +17,14 @@ from callgate.core.demanded import demanded
 from callgate.core.domains import DomainMap
 from callgate.core.headers import header_text, mirrored_headers
 from callgate.core.paths import Selector
+from callgate.core.per_call import PerCall
 from callgate.core.receipt import ReceiptExtractor
 from callgate.core.rulings import highest, marks, ruled, stands
 from callgate.core.schemas import UNUSABLE
 from callgate.core.selectors import MAX_TARGETS, TargetSelector
 from callgate.core.sentence import Sentence
 from callgate.core.sql import load as load_parser
+from callgate.core.state_read import StateRead
 from callgate.core.tool_object import decoded, listed_as, members_of, schema_of
 from callgate.core.variants import meant
 from callgate.core.visible import all_visible, fold, scripts, visible
@@ -36,7 +37,6 @@ from callgate.model.tool import (
     Integration,
     IntegrationPin,
     Manifest,
-    PinRead,
     Target,
     ToolManifest,
     ToolPin,
@@ -46,7 +46,6 @@ MAX_NAME = 128
 RESERVED = "callgate_"
 _NO_TARGETS: tuple[Target, ...] = ()
 _METHODS = frozenset(fold(name) for name in EVER_GOVERNED)
-_PLACE = re.compile(r"\{([^{}]*)\}")
 
 _TARGET_REASONS = {
     "target_missing": "The argument that says what the call aims at is missing.",
@@ -75,9 +74,9 @@ class ToolProfile:
         "_base",
         "_domains",
         "_extractor",
-        "_harmless",
         "_header_selectors",
         "_last",
+        "_per_call",
         "_reads",
         "_schema",
         "_sentence",
@@ -150,15 +149,15 @@ class ToolProfile:
             self._reads = tuple(StateRead(read) for read in rules.state_pin)
             self._sentence = Sentence(rules.say) if manifest else None
             self.confirm = ConfirmPlan(rules.confirm) if rules.confirm else None
+            self._base = max(unruled.tier, rules.tier)
+            self._per_call = PerCall(manifest, self._base) if manifest else None
         except ValueError as fault:
             raise ConfigError(f"The manifest cannot be used: {fault}.", key=f"tools.{visible(pin.name)}") from fault
-        self._base = max(unruled.tier, rules.tier)
         self.limits = tuple((pin.name, most) for most in (rules.concurrency,) if most)
         self.tier = highest(rules)
         self.listed = listed_as(tool, self.tier, manifest)
         self.scopes = tuple(f"scope:{scope.value}" for scope in rules.scopes)
         self.reaches: frozenset[str] = frozenset()
-        self._harmless = manifest and msgspec.structs.replace(manifest, irreversible=False, admin=False, money=False)
         if any(condition.sql for rule in rules.tier_by for condition in (rule, *rule.when)):
             load_parser()
 
@@ -192,9 +191,9 @@ class ToolProfile:
         raised = [tier for tier in given if tier > self._base]
         return max(raised or given, default=self._base)
 
-    def manifest_at(self, tier: Tier) -> ToolManifest | None:
-        """What the catalogue says of a call of this tier: one that only looks has none of the tool's worst marks."""
-        return self._harmless if tier is Tier.READ and self._base > Tier.READ else self.manifest
+    def manifest_at(self, tier: Tier, arguments: dict[str, Any] | None = None) -> ToolManifest | None:
+        """What the catalogue says of a call of this tier; see ``PerCall.of``."""
+        return None if self._per_call is None else self._per_call.of(tier, arguments)
 
     def targets_of(self, arguments: dict[str, Any]) -> tuple[Target, ...]:
         """What the call touches, each once, in the order of the rules. A rule with a problem gives nothing."""
@@ -227,9 +226,9 @@ class ToolProfile:
         """``result``: JSON of a CallToolResult. Empty when it says nothing or contradicts itself."""
         return self._extractor.read(arguments, result)
 
-    def state_reads(self, arguments: dict[str, Any]) -> tuple[tuple[str, dict[str, Any]], ...]:
-        """(tool, arguments) of the reads whose answers make the state pin."""
-        return tuple((read.tool, read.arguments(arguments)) for read in self._reads)
+    def state_reads(self, arguments: dict[str, Any]) -> tuple[StateRead, ...]:
+        """The reads whose answers make the state pin of such a call."""
+        return tuple(read for read in self._reads if read.wanted(arguments))
 
     def header_values(self, arguments: dict[str, Any]) -> tuple[tuple[str, str], ...]:
         """(``Mcp-Param-…``, text) of these arguments; absent ones are left out. Encoding is the transport's."""
@@ -344,35 +343,3 @@ def quarantined(names: list[str], *, blanks: bool = False) -> dict[str, str]:
         elif counts[folded] > 1 or (not name.isascii() and len(scripts(name)) > 1):
             reasons[name] = "look_alike"
     return reasons
-
-
-class StateRead:
-    """A compiled PinRead: ``{argument}`` alone takes the value as it is, within a text its text."""
-
-    __slots__ = ("_fixed", "_taken", "tool")
-
-    def __init__(self, read: PinRead) -> None:
-        self.tool = read.tool
-        self._fixed: dict[str, Any] = {}
-        self._taken: dict[str, Selector] = {}
-        for name, value in read.arguments.items():
-            whole = _PLACE.fullmatch(value) if isinstance(value, str) else None
-            if whole is not None:
-                self._taken[name] = Selector(whole[1])
-            elif isinstance(value, str) and _PLACE.search(value):
-                raise ValueError("an argument of a state_pin read is a value or one {argument}, not a mix")
-            else:
-                self._fixed[name] = value
-
-    @property
-    def roots(self) -> tuple[str, ...]:
-        """Names of the arguments that it takes."""
-        return tuple(selector.root for selector in self._taken.values())
-
-    def arguments(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        made = dict(self._fixed)
-        for name, selector in self._taken.items():
-            value = selector.one(arguments)
-            if value is not None:
-                made[name] = value
-        return made

@@ -117,14 +117,16 @@ class Executor:
         if not reads:
             return ""
         contents: list[bytes] = []
-        for name, arguments in reads:
-            outbound = self._outbound(call, name, _encode(arguments), "", "", progress=False)
+        for read in reads:
+            body = _encode(read.arguments(call.arguments))
+            outbound = self._outbound(call, read.tool, body, "", "", progress=False)
             message = await self._in_own_session(call, outbound, None, _drop)
-            if outcome_of(TOOLS_CALL, message) != (Outcome.OK, ""):
+            said = read.state(message.result) if outcome_of(TOOLS_CALL, message) == (Outcome.OK, "") else None
+            if said is None:
                 raise UpstreamError(
                     "The state that the approval would be bound to cannot be read.", code="state_unreadable"
                 )
-            contents.append(bytes(_result.decode(message.result).content))
+            contents.append(said)
         return self._tenancy.sealer.equal_tag("state-pin", *(content.hex() for content in contents))
 
     async def _attempts(self, flight: Flight, relay: Relay) -> Message:

@@ -140,7 +140,9 @@ class HoldDesk(Desk):
     def _manifest(self, hold: Hold, call: Call | None) -> ToolManifest | None:
         connected = self._live.connected.get(hold.integration)
         tool = connected.toolbox.tools.get(hold.tool) if connected else None
-        return tool.manifest_at(call.tier if call else tool.tier) if tool else None
+        if tool is None:
+            return None
+        return tool.manifest_at(call.tier, call.arguments) if call else tool.manifest_at(tool.tier)
 
     def _question(self, hold: Hold, question: Question) -> QuestionView:
         return QuestionView(
@@ -176,7 +178,8 @@ def _undo(manifest: ToolManifest | None) -> str:
     if manifest is None:
         return "Unknown: the catalogue does not know this tool."
     said = _way_back(manifest)
-    return f"{said} It could be prepared only, with {manifest.draft_lane.tool}." if manifest.draft_lane else said
+    lane = next(iter(manifest.lanes), None)
+    return f"{said} It could be prepared only, with {lane.tool}." if lane else said
 
 
 def _way_back(manifest: ToolManifest) -> str:

@@ -53,6 +53,8 @@ class Step(Fact, frozen=True, kw_only=True):
     arguments: dict[str, Any] = {}
     same: tuple[str, ...] = ()
     """Arguments that are passed on under their own names; ``*``: all that stand nowhere else."""
+    when: tuple[Condition, ...] = ()
+    """It is the way back of calls of which all of these hold; empty: of all."""
 
 
 class DraftLane(Fact, frozen=True, kw_only=True):
@@ -63,6 +65,8 @@ class DraftLane(Fact, frozen=True, kw_only=True):
     same: tuple[str, ...] = ()
     dropped: dict[str, str] = {}
     """Argument of the original that is not passed on, and why that is right."""
+    when: tuple[Condition, ...] = ()
+    """It prepares calls of which all of these hold; empty: all."""
 
 
 class ResultShape(enum.StrEnum):

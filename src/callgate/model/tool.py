@@ -102,6 +102,12 @@ class PinRead(Fact, frozen=True):
 
     tool: str
     arguments: dict[str, Any] = {}
+    fields: tuple[str, ...] = ()
+    """Paths in the answer's JSON that alone count; empty: the whole answer does."""
+    pattern: str = ""
+    """Like that of a receipt: the part of the first text block that alone counts."""
+    when: tuple[Condition, ...] = ()
+    """It is made for calls of which none of these fails; empty: for all."""
 
 
 class TierRule(Condition, frozen=True, kw_only=True):
@@ -109,6 +115,8 @@ class TierRule(Condition, frozen=True, kw_only=True):
 
     tier: Tier
     when: tuple[Condition, ...] = ()
+    irreversible: bool = False
+    """Also what this makes a draft cannot be taken back. Left out, a call below execute can be."""
 
 
 class ToolManifest(Fact, frozen=True):
@@ -127,8 +135,9 @@ class ToolManifest(Fact, frozen=True):
     sensitive: tuple[str, ...] = ()
     receipt: tuple[ReceiptRule, ...] = ()
     state_pin: tuple[PinRead, ...] = ()
-    compensation: Step | str = ""
-    """The call that undoes this one, or the name of its tool alone; empty: none."""
+    compensation: Step | str | tuple[Step, ...] = ""
+    """The call that undoes this one, or the name of its tool alone; empty: none. Of several the first whose conditions
+    hold."""
     irreversible: bool = False
     admin: bool = False
     money: bool = False
@@ -143,7 +152,8 @@ class ToolManifest(Fact, frozen=True):
     """Paths inside of ``trusted`` ones that are not."""
     scopes: tuple[SensitiveScope, ...] = ()
     pre_read: PreRead | None = None
-    draft_lane: DraftLane | None = None
+    draft_lane: DraftLane | tuple[DraftLane, ...] | None = None
+    """Of several the first whose conditions hold."""
     confirm: ConfirmRead | None = None
     confine: Confinement | None = None
     price_micro_usd: int | None = None
@@ -153,8 +163,23 @@ class ToolManifest(Fact, frozen=True):
 
     @property
     def undone_by(self) -> str:
-        """Name of the tool that undoes this one; empty: none."""
-        return self.compensation if isinstance(self.compensation, str) else self.compensation.tool
+        """Name of the tool that undoes this one, of several with commas between; empty: none."""
+        if isinstance(self.compensation, str):
+            return self.compensation
+        return ", ".join(dict.fromkeys(way.tool for way in self.ways_back))
+
+    @property
+    def ways_back(self) -> tuple[Step, ...]:
+        """Compensations of which the arguments are known too."""
+        if isinstance(self.compensation, str):
+            return ()
+        return (self.compensation,) if isinstance(self.compensation, Step) else self.compensation
+
+    @property
+    def lanes(self) -> tuple[DraftLane, ...]:
+        if self.draft_lane is None:
+            return ()
+        return (self.draft_lane,) if isinstance(self.draft_lane, DraftLane) else self.draft_lane
 
 
 class Manifest(Fact, frozen=True):

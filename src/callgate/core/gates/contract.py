@@ -107,7 +107,8 @@ def _targets(call: Call, contract: ContractRules, scope: ScopeRules, found: list
 
 
 def _for_good(call: Call, tool: ToolProfile | None) -> bool:
-    return call.tier > Tier.READ and tool is not None and tool.manifest is not None and tool.manifest.irreversible
+    said = tool.manifest_at(call.tier, call.arguments) if tool is not None else None
+    return call.tier > Tier.READ and said is not None and said.irreversible
 
 
 def _untold(tool: ToolProfile | None) -> bool:
