@@ -22,9 +22,8 @@ from callgate.model.event import (
     GateStopped,
     HoldEnded,
     NewEvent,
-    PrincipalRef,
-    ReceiptRef,
 )
+from callgate.model.refs import PrincipalRef, ReceiptRef
 from callgate.model.terms import HoldState
 from tests.fakes.events import sample, sample_event, tag_of
 

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from callgate.core.ledger.events import KINDS
-from callgate.model.event import NewEvent, PrincipalRef
+from callgate.model.event import NewEvent
+from callgate.model.refs import PrincipalRef
 
 PRINCIPAL = PrincipalRef(
     initiator="p-aaaaaaaaaaaaaaaaaaaaaaaaaa",

@@ -66,6 +66,7 @@ async def notes_house(targets=ALL, more="", answer=answers, prohibited='["tracke
     )
     if view.state == "awaiting_consent":
         await house.admin.consent_contract(house.presence(roles=ALL_ROLES), view.id, "")
+    house.upstream.sent.clear()
     return house
 
 

@@ -40,6 +40,7 @@ from callgate.flow.connect import look_for_drift, reconnect
 from callgate.flow.gatehouse import Gatehouse
 from callgate.flow.recover import recover, resume_holds, settle
 from callgate.flow.rows import put
+from callgate.flow.whoami import look_for_account
 from callgate.model.config import Config
 from callgate.model.errors import CallgateError, ConfigError, IntegrityError, StoreError
 from callgate.model.event import GateStarted, GateStopped
@@ -343,6 +344,7 @@ async def _count_repeats() -> None:
 async def _drift(built: Built) -> None:
     for name in tuple(built.house.tenancy.live.integrations):
         await look_for_drift(built.house.tenancy, name)
+        await look_for_account(built.house.tenancy, name)
 
 
 async def _changed(built: Built) -> None:

@@ -71,6 +71,9 @@ def integrations(found: tuple[IntegrationView, ...]) -> None:
     )
 
 
+_ACCOUNT = {"changed": "acts as another account than confirmed", "unknown": "does not say whose account it uses"}
+
+
 def _count(many: int, what: str) -> str:
     return f"{many} {what}{'s' if many != 1 else ''}" if many else ""
 
@@ -79,6 +82,7 @@ def _notes(row: IntegrationView) -> str:
     notes = (
         "" if row.confirmed_ms else "not confirmed",
         "changed since it was confirmed" if row.drifted else "",
+        _ACCOUNT.get(row.account_problem, ""),
         "confirm again for prompts and resources" if row.due else "",
         _count(row.prompts, "prompt"),
         "" if row.confined else "unconfined",

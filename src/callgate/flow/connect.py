@@ -17,8 +17,9 @@ from callgate.model.call import PROMPTS_GET
 from callgate.model.classification import Classification
 from callgate.model.errors import InputError, UpstreamError
 from callgate.model.event import DriftSeen
+from callgate.model.manifest import WhoAmI
 from callgate.model.store import Unit
-from callgate.model.tool import NO_MANIFEST, Integration, IntegrationPin, PromptPin, ToolPin
+from callgate.model.tool import NO_MANIFEST, Integration, IntegrationPin, Manifest, PromptPin, ToolPin
 
 HANDSHAKE_ERAS = ("2025-11-25", "2025-06-18", "2025-03-26")
 ALL_ERAS = ("2026-07-28", *HANDSHAKE_ERAS)
@@ -140,7 +141,16 @@ def connect(integration: Integration, pin: IntegrationPin | None, tenancy: Tenan
         toolbox=toolbox,
         listing=_listing(integration, pin, toolbox),
         stateful=manifest is None or manifest.stateful or not manifest.verified,
+        whoami=_whoami(manifest, pin),
+        account=pin.account if pin else "",
     )
+
+
+def _whoami(manifest: Manifest | None, pin: IntegrationPin | None) -> WhoAmI | None:
+    """Only what was verified, and only by a tool that was confirmed."""
+    if manifest is None or pin is None or not manifest.verified or manifest.whoami is None:
+        return None
+    return manifest.whoami if any(tool.name == manifest.whoami.tool for tool in pin.tools) else None
 
 
 def reconnect(tenancy: Tenancy) -> None:
@@ -154,6 +164,9 @@ def reconnect(tenancy: Tenancy) -> None:
         live.connected[name] = connect(integration, live.pins.get(name), tenancy)
         if former is not None and former.pin == live.pins.get(name):
             live.connected[name].drifted = former.drifted
+            live.connected[name].account = former.account
+            live.connected[name].account_problem = former.account_problem
+            live.connected[name].misses = former.misses
         if former is not None and former.listing != live.connected[name].listing:
             shown_otherwise(tenancy, name)
 

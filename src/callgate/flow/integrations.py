@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -12,18 +11,18 @@ from callgate.core.name_table import NameTable
 from callgate.core.names import integration_name_problem
 from callgate.core.toolbox import Toolbox, ToolProfile
 from callgate.core.variants import recognised
-from callgate.core.visible import shorten
 from callgate.flow.connect import by_rules, changed, connect, definitions, make_pin, reconnect, shown_otherwise
 from callgate.flow.desk import Desk, missing, need
 from callgate.flow.rows import put
 from callgate.flow.tool_views import decided
 from callgate.flow.views import DiscoveryView, IntegrationView, ToolView
+from callgate.flow.wanted import advice, apart_from_asks, check_asks, origin
+from callgate.flow.whoami import account_now, actor_seen, look_for_account, offered_digest, other_account
 from callgate.model.bundle import Observing
 from callgate.model.classification import Classification, Ruling
 from callgate.model.errors import InputError, UpstreamError
 from callgate.model.event import AsksSet, IntegrationChanged, NewEvent, PinsConfirmed
 from callgate.model.identity import Presence
-from callgate.model.inquiry import ASKS
 from callgate.model.store import Conflict, Delete, Expect, Kind, NameRow, Unit
 from callgate.model.terms import Role, Stage, Tier
 from callgate.model.tool import NO_MANIFEST, Integration, IntegrationPin
@@ -37,7 +36,7 @@ class Connections(Desk):
         need(by, Role.PLATFORM)
         wanted = self._checked(integration)
         known = self._live.integrations.get(wanted.name)
-        if known is not None and _apart_from_asks(known) != _apart_from_asks(wanted):
+        if known is not None and apart_from_asks(known) != apart_from_asks(wanted):
             raise InputError(
                 f"There is an integration {wanted.name} already, connected otherwise.",
                 code="integration_exists",
@@ -50,13 +49,13 @@ class Connections(Desk):
             elif known.asks != wanted.asks:
                 await self._set_asks(known, wanted.asks, by)
         except (UpstreamError, InputError) as fault:
-            fault.hint = fault.hint or _hint(wanted, fault.code, self._tenancy.upstreams.of(wanted).stderr_tail)
+            fault.hint = fault.hint or advice(wanted, fault.code, self._tenancy.upstreams.of(wanted).stderr_tail)
             if wanted.name not in self._live.integrations:
                 await self._tenancy.upstreams.drop(wanted.name)
             raise
         if known is None:
             self._live.connected[wanted.name] = connect(wanted, None, self._tenancy)
-        return self._discovery(wanted, pin)
+        return self._discovery(wanted, pin, await account_now(self._tenancy, wanted, pin))
 
     async def refresh_integration(self, name: str) -> DiscoveryView:
         integration = self._known(name)
@@ -65,29 +64,39 @@ class Connections(Desk):
         if connected is not None and connected.pin is not None:
             connected.drifted = changed(connected.pin, pin)
             self._live.epoch += 1
-        return self._discovery(integration, pin)
+        return self._discovery(integration, pin, await account_now(self._tenancy, integration, pin))
 
     async def confirm_integration(self, by: Presence, name: str, digest: str) -> IntegrationView:
         need(by, Role.PLATFORM)
         integration = self._known(name)
         unchanged = Expect(kind=Kind.INTEGRATION, key=name, version=self._live.version(Kind.INTEGRATION, name))
         pin = await self._offered(integration)
-        if pin.digest != digest:
+        former, account = self._live.pins.get(name), await account_now(self._tenancy, integration, pin)
+        if offered_digest(pin, former, account) != digest:
             raise InputError("The server says something else by now.", code="stale_digest", hint="Look again.")
         names: list[NameRow] = []
         person = self._person(by.subject, names)
-        confirmed = msgspec.structs.replace(pin, confirmed_ms=self._tenancy.clock.now_ms(), confirmed_by=by.subject)
-        event = self._tenancy.event(
-            PinsConfirmed(integration=name, digest=digest, tools=len(pin.tools), by=person), same_host=by.same_host
+        confirmed = msgspec.structs.replace(
+            pin,
+            confirmed_ms=self._tenancy.clock.now_ms(),
+            confirmed_by=by.subject,
+            account=account or (former.account if former else ""),
         )
+        event = self._tenancy.event(
+            PinsConfirmed(integration=name, digest=pin.digest, tools=len(pin.tools), by=person), same_host=by.same_host
+        )
+        other = former is not None and former.account != confirmed.account
+        seen = (actor_seen(self._tenancy, name, account, "confirmed", names, by=person),) if other else ()
         change = put(name, confirmed, expect=self._live.version(Kind.PIN, name))
-        unit = Unit(events=(event,), guards=(unchanged,), changes=(change,), names=tuple(names))
+        unit = Unit(events=(event, *seen), guards=(unchanged,), changes=(change,), names=tuple(names))
         if isinstance(await self._tenancy.write(unit), Conflict):
             raise InputError(
                 "The integration was changed or confirmed just now.", code="stale_digest", hint="Look again."
             )
         self._live.connected[name] = connect(integration, confirmed, self._tenancy)
         shown_otherwise(self._tenancy, name)
+        if not confirmed.account:
+            await look_for_account(self._tenancy, name)
         return self._shown(name)
 
     async def remove_integration(self, by: Presence, name: str) -> None:
@@ -133,7 +142,7 @@ class Connections(Desk):
             raise InputError(problem, code="bad_name")
         if bool(integration.url) == bool(integration.command):
             raise InputError("An integration has either a URL or a command.", code="bad_integration")
-        _check_asks(integration)
+        check_asks(integration)
         manifest = integration.manifest
         if manifest not in {"", NO_MANIFEST} and manifest not in self._tenancy.catalogue.names():
             known = ", ".join(sorted(self._tenancy.catalogue.names()))
@@ -188,13 +197,13 @@ class Connections(Desk):
             raise missing("integration", "tools")
         return integration
 
-    def _discovery(self, integration: Integration, pin: IntegrationPin) -> DiscoveryView:
+    def _discovery(self, integration: Integration, pin: IntegrationPin, account: str) -> DiscoveryView:
         former = self._live.pins.get(integration.name)
         toolbox = connect(integration, pin, self._tenancy).toolbox
         manifest = self._tenancy.catalogue.name_of(integration)
         return DiscoveryView(
             integration=integration.name,
-            digest=pin.digest,
+            digest=offered_digest(pin, former, account),
             server_name=pin.server_name,
             server_version=pin.server_version,
             instructions=pin.instructions,
@@ -209,9 +218,9 @@ class Connections(Desk):
                 )
             ),
             confined=integration.confined,
-            changes=_changes(former, pin) if former else (),
+            changes=(*_changes(former, pin), *other_account(former, account)) if former else (),
             warnings=(*_warnings(integration, toolbox, manifest), *self._unrecognised(integration, pin)),
-            confirmed=former is not None and former.digest == pin.digest,
+            confirmed=former is not None and former.digest == offered_digest(pin, former, account),
             offers=tuple(dict.fromkeys((*(pin.offers or ()), *pin.offers_modern))),
             prompts=tuple(prompt.name for prompt in pin.prompts),
             templates=tuple(template.name for template in pin.templates),
@@ -234,8 +243,8 @@ class Connections(Desk):
         return IntegrationView(
             name=name,
             kind="stdio" if integration.command else "http",
-            where=integration.command[0].rsplit("/", 1)[-1] if integration.command else _origin(integration.url),
-            actor=integration.actor,
+            where=integration.command[0].rsplit("/", 1)[-1] if integration.command else origin(integration.url),
+            actor=connected.actor if connected else integration.actor,
             state=self._tenancy.upstreams.of(integration).state,
             tools=len(pin.tools) if pin else 0,
             confirmed_ms=pin.confirmed_ms if pin else 0,
@@ -249,6 +258,7 @@ class Connections(Desk):
             due=pin is not None and pin.offers is None,
             observe_until=observing.until if observing else "",
             observe_owner=observing.owner if observing else "",
+            account_problem=connected.account_problem if connected else "",
         )
 
     def _observes(self, name: str) -> bool:
@@ -256,42 +266,6 @@ class Connections(Desk):
 
     def _observing(self) -> tuple[Observing, ...]:
         return self._live.bundle.observing if self._live.bundle is not None else ()
-
-
-def _check_asks(integration: Integration) -> None:
-    unknown = [kind for kind in integration.asks if kind not in ASKS]
-    if unknown or len(set(integration.asks)) != len(integration.asks):
-        raise InputError(f"What a server may ask is one of: {', '.join(ASKS)}; each once.", code="bad_asks")
-    if integration.asks and integration.command:
-        raise InputError(
-            "Over stdio a request of a server belongs to no call, so a local server cannot ask.", code="bad_asks"
-        )
-
-
-def _apart_from_asks(integration: Integration) -> Integration:
-    """For the question whether it is connected as it was."""
-    return msgspec.structs.replace(integration, created_ms=0, asks=())
-
-
-def _hint(wanted: Integration, code: str, stderr: bytes) -> str:
-    """What a person who connects an integration can do about a fault of its server, and what a local one said."""
-    if code == "address_refused":
-        return "It must be https and public; for this machine or a private network add --allow-private."
-    if wanted.command and wanted.confined and code == "not_sent":
-        hint = "Run the command by hand; if it works there, grant what it needs with --readable, --writable or --env."
-        return f"{hint}{_last_words(stderr)}"
-    return _last_words(stderr).lstrip()
-
-
-def _last_words(stderr: bytes) -> str:
-    lines = [line for line in stderr.decode(errors="replace").splitlines() if line.strip()]
-    return f" Its last words: {' / '.join(shorten(line, 160) for line in lines[-3:])}" if lines else ""
-
-
-def _origin(url: str) -> str:
-    """Path and query of a URL may be secrets, so they are not shown."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _tools(

@@ -13,10 +13,11 @@ from callgate.flow.rows import decode_body, noun
 from callgate.flow.serving import Listing
 from callgate.model.bundle import Bundle
 from callgate.model.call import Call
-from callgate.model.contract import Contract, Task
 from callgate.model.classification import Ruling
+from callgate.model.contract import Contract, Task
 from callgate.model.hold import Hold
 from callgate.model.identity import Account, Credential, Runtime
+from callgate.model.manifest import WhoAmI
 from callgate.model.record import Consent, Denial, Halt, Proposal, Revocation, TaskBinding
 from callgate.model.store import Delete, Kind, OpenCall, Put, Row
 from callgate.model.terms import Breadth, HaltScope, HoldState, Stage, Tier
@@ -39,6 +40,19 @@ class Connected:
     """Tools whose definition now differs from the pin."""
     stateful: bool = True
     """The server may keep state in a session; False only where a verified manifest says so."""
+    whoami: WhoAmI | None = None
+    """How to ask whose account the target sees; None: nobody knows."""
+    account: str = ""
+    """The one that it sees; empty: it is not known."""
+    account_problem: str = ""
+    """As in Facts."""
+    misses: int = 0
+    """Looks in a row that brought no account."""
+
+    @property
+    def actor(self) -> str:
+        """Account that the target sees: as its server says, else as it was configured."""
+        return self.account or self.integration.actor
 
 
 @dataclass

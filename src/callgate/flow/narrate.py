@@ -2,6 +2,7 @@
 
 from callgate.model.event import (
     AccountChanged,
+    ActorSeen,
     Asked,
     AsksRefused,
     AsksSet,
@@ -47,6 +48,8 @@ def subject_of(body: EventBody) -> tuple[str, ...]:
             return (body.account,)
         case ToolClassified():
             return (body.by, body.reason)
+        case ActorSeen():
+            return tuple(one for one in (body.actor, body.by) if one)
         case Voted():
             return (body.voter,)
         case Finished() if body.receipt is not None:
@@ -70,7 +73,7 @@ def subject_of(body: EventBody) -> tuple[str, ...]:
 
 def sentence_of(body: EventBody, who: str, names: dict[str, str]) -> str:
     of_call = _of_call(body, who, names) or _of_asks(body, names)
-    return of_call or _of_people(body, names) or _of_operator(body) or _of_gate(body, names)
+    return of_call or _of_people(body, names) or _of_operator(body, names) or _of_gate(body, names)
 
 
 def _of_call(body: EventBody, who: str, names: dict[str, str]) -> str:
@@ -162,12 +165,16 @@ def _of_tool(body: ToolClassified, names: dict[str, str]) -> str:
     return f"{names[body.by]} {did} {body.integration}/{body.tool} to {body.tier}{alone}: {why}"
 
 
-def _of_operator(body: EventBody) -> str:
+def _of_operator(body: EventBody, names: dict[str, str]) -> str:
     match body:
         case ConfigReloaded():
             return f"settings reloaded by {body.by}: {', '.join(body.keys)}"
         case Restored():
             return f"restored from a backup of {body.size} events, root {body.root[:12]}"
+        case ActorSeen():
+            return (
+                f"{body.integration} acts as {names.get(body.actor, 'nobody knows whom')} at its target: {body.change}"
+            )
         case _:
             return ""
 

@@ -56,7 +56,7 @@ def caller(tenancy: Tenancy, credential: Credential, connected: Connected) -> Ca
         principal = Principal(
             initiator=credential.initiator,
             runtime=credential.runtime,
-            actor=Actor(integration=connected.integration.name, name=connected.integration.actor),
+            actor=Actor(integration=connected.integration.name, name=connected.actor),
             chain=credential.chain,
         )
         bound = credential.task or credential.id in tenancy.live.bindings
@@ -218,6 +218,7 @@ def gather(
         approval=approval or _carried(prepared, bundle.digest),
         round_problem=prepared.continued.problem if prepared.continued is not None else "",
         observe_over=live.observing.get(call.integration, _NEVER) <= now,
+        account_problem=connected.account_problem,
     )
 
 
@@ -301,7 +302,7 @@ def renewed(tenancy: Tenancy, call: Call, tool: ToolProfile, connected: Connecte
     timeout = rules.contract.call_timeout_ms if rules else MINUTE_MS
     task = tenancy.live.tasks.get(call.task) if call.task else None
     deadline = min(now + timeout, task.deadline_ms) if task else now + timeout
-    actor = Actor(integration=connected.integration.name, name=connected.integration.actor)
+    actor = Actor(integration=connected.integration.name, name=connected.actor)
     principal = msgspec.structs.replace(call.principal, actor=actor)
     return msgspec.structs.replace(resolved(call, tool), deadline_ms=deadline, principal=principal)
 

@@ -202,7 +202,7 @@ def _who(key: Key) -> Key:
 def _key(connected: Connected, call: Call, client: str) -> Key:
     """(integration, actor), and for servers that keep state the principal and its task or client session."""
     integration = connected.integration
-    common = (integration.name, integration.actor)
+    common = (integration.name, connected.actor)
     if not connected.stateful:
         return common
     who = call.principal

@@ -104,6 +104,7 @@ class IntegrationView(Fact, frozen=True):
     where: str
     """Origin of the URL, or the program's name."""
     actor: str
+    """Account that the target sees: as its server says, else as it was configured."""
     state: str
     """Of the connection: ``ready``, ``starting``, ``backoff``, ``down``."""
     tools: int
@@ -122,6 +123,8 @@ class IntegrationView(Fact, frozen=True):
     """Last day of its stage observe, also when that is over; empty: it is not observed."""
     observe_owner: str = ""
     """Account that answers for that."""
+    account_problem: str = ""
+    """``changed``: its target sees another account than the confirmed one; ``unknown``: its server does not say."""
 
 
 class ContractProblem(Fact, frozen=True):

@@ -8,53 +8,7 @@ arguments as commitments; see core/ledger/seal.py. No floats; integers within 2*
 from typing import get_args
 
 from callgate.model.base import Fact
-
-
-class PrincipalRef(Fact, frozen=True):
-    """Who, as pseudonyms."""
-
-    initiator: str
-    runtime: str
-    """Registered runtime id, in clear: it is no person."""
-    runtime_kind: str
-    actor: str
-    chain: tuple[str, ...] = ()
-    credential: str = ""
-
-
-class FindingRef(Fact, frozen=True):
-    gate: str
-    code: str
-    effect: str
-    path: str = ""
-    discharged: bool = False
-    shadow: bool = False
-
-
-class QuestionRef(Fact, frozen=True):
-    id: str
-    ask: str
-    ask_of: str
-    findings: tuple[str, ...]
-
-
-class ReceiptRef(Fact, frozen=True):
-    """Normalised evidence of a side effect: (name, pseudonym) pairs."""
-
-    values: tuple[tuple[str, str], ...]
-    source: str
-    """``manifest`` or ``none`` (an execute call without evidence)."""
-
-
-class ObservedRef(Fact, frozen=True):
-    """What a call of an integration at stage observe would have met in production."""
-
-    stage: str
-    """``observe``."""
-    would: str
-    """The effect: ``allow``, ``hold`` or ``deny``."""
-    findings: tuple[str, ...]
-    """``gate/code/path`` of the findings that were recorded and not enforced; they stand as shadow above."""
+from callgate.model.refs import FindingRef, ObservedRef, PrincipalRef, QuestionRef, ReceiptRef
 
 
 class Body(Fact, frozen=True, tag_field="kind"):
@@ -263,6 +217,18 @@ class DriftSeen(Body, frozen=True, tag="drift_seen"):
     tools: tuple[str, ...]
 
 
+class ActorSeen(Body, frozen=True, tag="actor_seen"):
+    """Whose account the target sees, as its server says."""
+
+    integration: str
+    actor: str
+    """Pseudonym, as in PrincipalRef; empty: the server does not say it any more."""
+    change: str
+    """``first``, ``changed``, ``unknown``, ``back`` (the confirmed one again), ``confirmed``."""
+    by: str = ""
+    """Who confirmed it."""
+
+
 class ContractAdded(Body, frozen=True, tag="contract_added"):
     contract: str
     by: str
@@ -353,7 +319,7 @@ EventBody = (
     | AsksRefused | AsksSet | RoundLinked
     | AccountChanged | TokenIssued | TokenRevoked | IntegrationChanged | PinsConfirmed | DriftSeen | ToolClassified
     | ContractAdded | ContractConsented | TaskOpened | TaskClosed | TaskBound | PolicyProposed | PolicyApproved
-    | Halted | Resumed | ConfigReloaded | Restored
+    | Halted | Resumed | ConfigReloaded | Restored | ActorSeen
 )  # fmt: skip
 KINDS = tuple(sorted(str(body.__struct_config__.tag) for body in get_args(EventBody)))
 """Of all events."""

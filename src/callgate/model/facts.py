@@ -42,3 +42,5 @@ class Facts(Fact, frozen=True):
     """Code when the call is no next round of the one it says: ``round_unknown``, ``round_over``, ``round_limit``."""
     observe_over: bool = False
     """The integration is at ``READ`` because the time of its stage observe is over."""
+    account_problem: str = ""
+    """``changed``: the target sees another account than the confirmed one; ``unknown``: its server does not say any more."""

@@ -267,6 +267,8 @@ class IntegrationPin(Fact, frozen=True):
     templates: tuple[PromptPin, ...] = ()
     program: tuple[ProgramPart, ...] | None = None
     """What a local server runs; empty: nothing of it can be told. None: over HTTP, or confirmed before it was read."""
+    account: str = ""
+    """Whose account its target sees, as its server said when it was confirmed; empty: nobody has asked, or it says none."""
 
 
 NO_MANIFEST = "none"

@@ -20,7 +20,8 @@ _QUARANTINE = {
 def judge(tool: ToolProfile | None, call: Call, facts: Facts) -> tuple[Finding, ...]:
     if tool is None:
         return (_deny("unknown_tool", "This integration has no tool of this name that was confirmed."),)
-    if call.pin and call.pin == facts.pinned == tool.pin.digest and not (tool.quarantine or facts.drifted):
+    odd = tool.quarantine or facts.drifted or facts.account_problem
+    if call.pin and call.pin == facts.pinned == tool.pin.digest and not odd:
         return ()
     found = []
     if tool.quarantine:
@@ -31,6 +32,11 @@ def judge(tool: ToolProfile | None, call: Call, facts: Facts) -> tuple[Finding, 
         found.append(_deny("other_definition", "The call was read with another definition than the confirmed one."))
     if facts.drifted:
         found.append(_DRIFTED)
+    if facts.account_problem == "changed":
+        found.append(_OTHER_ACCOUNT)
+    elif facts.account_problem:
+        reason = "Its server does not say at present whose account it uses; try again in some minutes."
+        found.append(_deny("account_unknown", reason))
     return tuple(found)
 
 
@@ -43,5 +49,12 @@ _DRIFTED = Finding(
     code="definition_changed",
     effect=Effect.HOLD,
     reason="The server now describes this otherwise than it was confirmed.",
+    ask=Ask.ACCEPTABLE,
+)
+_OTHER_ACCOUNT = Finding(
+    gate=GATE,
+    code="account_changed",
+    effect=Effect.HOLD,
+    reason="The target now sees another account than the one that was confirmed.",
     ask=Ask.ACCEPTABLE,
 )

@@ -1,0 +1,211 @@
+"""Whose account a target sees: asked as the manifest says, recorded, and held to."""
+
+import json
+
+import pytest
+
+from callgate.flow.connect import reconnect
+from callgate.flow.rows import noun
+from callgate.flow.whoami import look_for_account
+from callgate.model.answer import Pending, Refused, Served
+from callgate.model.errors import InputError, UpstreamError
+from callgate.model.event import ActorSeen, Decided
+from callgate.model.store import Kind
+from callgate.model.tool import Integration
+from tests.fakes.house import ALL_ROLES, run, said
+from tests.fakes.upstream import FakeUpstream, tool_of
+from tests.flow.test_confining import answers, ask, notes_house
+
+
+class Whose:
+    """Answers of a server whose account can be another one by now. None: it is away."""
+
+    def __init__(self, account="robot"):
+        self.account = account
+
+    def __call__(self, request):
+        if tool_of(request) != "me":
+            return answers(request)
+        if self.account is None:
+            raise UpstreamError("away", code="not_sent")
+        return self.account if isinstance(self.account, dict) else said(json.dumps({"account": {"name": self.account}}))
+
+
+async def house_of(whose):
+    return await notes_house(answer=whose)
+
+
+async def look(house):
+    await look_for_account(house.rooms.tenancy, "tracker")
+
+
+async def seen(house):
+    return [body for body in await house.events() if isinstance(body, ActorSeen)]
+
+
+async def confirm(house, digest=""):
+    if not digest:
+        digest = (await house.admin.refresh_integration("tracker")).digest
+    return await house.admin.confirm_integration(house.presence(roles=ALL_ROLES), "tracker", digest)
+
+
+def test_it_is_asked_when_an_integration_is_confirmed_and_stands_in_each_decision():
+    async def check():
+        house = await house_of(Whose("octo-ana"))
+        (first,) = await seen(house)
+        assert (first.change, first.integration) == ("first", "tracker")
+        assert house.live.pins["tracker"].account == "octo-ana"
+        (view,) = [one for one in await house.admin.integrations() if one.name == "tracker"]
+        assert (view.actor, view.account_problem) == ("octo-ana", "")
+        assert isinstance(await ask(house, "get_note", note="1"), Served)
+        decided = [one for one in await house.envelopes() if isinstance(one.data.body, Decided)][-1]
+        assert decided.data.principal.actor == first.actor
+        explained = await house.admin.explain(decided.id)
+        assert explained.actor == "octo-ana"
+        assert [tool_of(one) for one in house.upstream.sent] == ["get_note"]
+
+    run(check())
+
+
+def test_nothing_is_called_before_somebody_confirmed_its_tools():
+    async def check():
+        house = await house_of(Whose())
+        asked = []
+
+        def answer(request):
+            asked.append(tool_of(request))
+            return said('{"account": {"name": "octo-ana"}}')
+
+        second = Integration(name="second", actor="robot", command=("tracker",), manifest="tracker")
+        house.rooms.tenancy.upstreams.made["second"] = FakeUpstream(house.upstream.tools, answer, integration=second)
+        found = await house.admin.add_integration(house.presence(roles=ALL_ROLES), second)
+        await house.admin.refresh_integration("second")
+        assert asked == []
+        view = await house.admin.confirm_integration(house.presence(roles=ALL_ROLES), "second", found.digest)
+        assert (asked, view.actor) == (["me"], "octo-ana")
+
+    run(check())
+
+
+def test_another_account_holds_every_call_until_somebody_confirms_it():
+    async def check():
+        whose = Whose("octo-ana")
+        house = await house_of(whose)
+        whose.account = "octo-ben"
+        await look(house)
+        for tool, arguments in (("get_note", {"note": "1"}), ("search_notes", {"query": "plan project:web"})):
+            waiting = await ask(house, tool, **arguments)
+            assert isinstance(waiting, Pending), waiting
+            assert "account_changed" in [finding.code for finding in waiting.findings]
+        changed = (await seen(house))[-1]
+        assert changed.change == "changed"
+        decided = [one for one in await house.envelopes() if isinstance(one.data.body, Decided)][-1]
+        assert decided.data.principal.actor == changed.actor
+
+        offered = await house.admin.refresh_integration("tracker")
+        assert offered.confirmed is False
+        assert offered.changes == ("It acts as octo-ben at its target; confirmed was octo-ana.",)
+        with pytest.raises(InputError, match="something else"):
+            await confirm(house, house.live.pins["tracker"].digest)
+        view = await confirm(house, offered.digest)
+        assert (view.actor, view.account_problem) == ("octo-ben", "")
+        assert isinstance(await ask(house, "get_note", note="1"), Served)
+        last = (await seen(house))[-1]
+        assert (last.change, last.actor) == ("confirmed", changed.actor)
+        assert last.by
+        assert (await house.admin.refresh_integration("tracker")).confirmed
+
+    run(check())
+
+
+def test_a_held_call_that_is_approved_runs_once_and_the_others_still_wait():
+    async def check():
+        whose = Whose("octo-ana")
+        house = await house_of(whose)
+        whose.account = "octo-ben"
+        await look(house)
+        waiting = await ask(house, "get_note", note="1")
+        await house.approve(waiting.hold)
+        assert [tool_of(one) for one in house.upstream.sent].count("get_note") == 1
+        assert isinstance(await ask(house, "get_note", note="2"), Pending)
+
+    run(check())
+
+
+def test_the_confirmed_account_again_ends_it():
+    async def check():
+        whose = Whose("octo-ana")
+        house = await house_of(whose)
+        for account in ("octo-ben", "octo-ana"):
+            whose.account = account
+            await look(house)
+        assert isinstance(await ask(house, "get_note", note="1"), Served)
+        assert [one.change for one in await seen(house)] == ["first", "changed", "back"]
+        await look(house)
+        assert len(await seen(house)) == 3
+
+    run(check())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {**said("rate limit"), "isError": True},
+        said("{}"),
+        said('{"account": {"name": ["a", "b"]}}'),
+        said('{"account": {"name": true}}'),
+        said('{"account": {"name": ""}}'),
+        said('{"account": {"name": "a\\u202eb"}}'),
+        said("no JSON"),
+        {"content": 7},
+    ],
+)
+def test_an_answer_that_says_no_account_twice_in_a_row_stops_calls(answer):
+    async def check():
+        whose = Whose("octo-ana")
+        house = await house_of(whose)
+        whose.account = answer
+        await look(house)
+        assert isinstance(await ask(house, "get_note", note="1"), Served)
+        await look(house)
+        refused = await ask(house, "get_note", note="1")
+        assert isinstance(refused, Refused)
+        assert [finding.code for finding in refused.findings] == ["account_unknown"]
+        await look(house)
+        assert [one.change for one in await seen(house)] == ["first", "unknown"]
+        whose.account = "octo-ana"
+        await look(house)
+        assert isinstance(await ask(house, "get_note", note="1"), Served)
+
+    run(check())
+
+
+def test_a_server_that_is_away_or_never_said_an_account_changes_nothing():
+    async def check():
+        whose = Whose("octo-ana")
+        house = await house_of(whose)
+        whose.account = None
+        for _ in range(3):
+            await look(house)
+        assert isinstance(await ask(house, "get_note", note="1"), Served)
+
+        whose = Whose({**said("no"), "isError": True})
+        house = await house_of(whose)
+        for _ in range(3):
+            await look(house)
+        assert isinstance(await ask(house, "get_note", note="1"), Served)
+        assert house.live.connected["tracker"].actor == "robot"
+        assert await seen(house) == []
+
+    run(check())
+
+
+def test_what_was_seen_outlives_a_restart():
+    async def check():
+        house = await house_of(Whose("octo-ana"))
+        (pin,) = [noun(row) for row in await house.store.list(Kind.PIN) if row.key == "tracker"]
+        assert pin.account == "octo-ana"
+        reconnect(house.rooms.tenancy)
+        assert house.live.connected["tracker"].actor == "octo-ana"
+
+    run(check())
