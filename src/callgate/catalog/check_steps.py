@@ -1,6 +1,6 @@
 """What of the steps of a manifest cannot be meant: ways back, draft lanes, and the reads that go with them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from callgate.core.conditions import Criterion
@@ -62,14 +62,14 @@ def step_problems(tool: ToolManifest) -> Iterator[tuple[str, str]]:
     yield from _confirm(tool.confirm)
 
 
-def lane_problems(tool: ToolManifest, tiers: Mapping[str, Tier], where: str) -> Iterator[tuple[str, str]]:
-    """``tiers``: of the tools that there are. ``where``: the variant, for the sentence."""
+def lane_problems(tool: ToolManifest, tools: Collection[str], where: str) -> Iterator[tuple[str, str]]:
+    """``tools``: names of those that there are. ``where``: the variant, for the sentence."""
     if tool.lanes and tool.tier is not Tier.EXECUTE:
         yield _LANE, "Only a tool of tier execute needs a draft lane."
     for key, lane in _numbered(_LANE, tool.lanes):
         assert isinstance(lane, DraftLane)
-        if lane.tool not in tiers:
-            yield f"{key}.tool", f"There is no tool {lane.tool}{where}.{nearest(lane.tool, tiers)}"
+        if lane.tool not in tools:
+            yield f"{key}.tool", f"There is no tool {lane.tool}{where}.{nearest(lane.tool, tools)}"
         for name, reason in lane.dropped.items():
             if len(reason.strip()) < 8:
                 yield f"{key}.dropped.{name}", "Say why nothing is lost without it."

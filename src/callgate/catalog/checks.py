@@ -15,7 +15,7 @@ from callgate.core.sentence import Sentence
 from callgate.core.state_read import StateRead
 from callgate.core.steps import PRE_READ
 from callgate.core.strict import nearest
-from callgate.model.manifest import Condition, DraftLane, Given, Step, Variant, WhoAmI
+from callgate.model.manifest import Condition, ConfirmRead, DraftLane, Given, PreRead, Step, Variant, WhoAmI
 from callgate.model.terms import Tier
 from callgate.model.tool import Manifest, TargetRule, TierRule, ToolManifest
 
@@ -217,21 +217,14 @@ def _references(tool: ToolManifest, tools: Mapping[str, ToolManifest], variant: 
     """Tools that this one names. ``variant``: where they have to exist."""
     where = f" in the variant {variant}" if variant else ""
     if tool.compensation:
-<<<<<<< Updated upstream
-        if tool.undone_by not in tools:
-            yield "compensation", f"There is no tool {tool.undone_by}{where}.{nearest(tool.undone_by, tools)}"
-        if tool.irreversible:
-            yield "irreversible", "A tool with a compensation is not irreversible."
-=======
         names = [way.tool for way in tool.ways_back] or [tool.undone_by]
-        for name in (name for name in names if name not in tiers):
-            yield "compensation", f"There is no tool {name}{where}.{nearest(name, tiers)}"
+        for name in (name for name in names if name not in tools):
+            yield "compensation", f"There is no tool {name}{where}.{nearest(name, tools)}"
         if tool.irreversible and not (tool.ways_back and all(way.when for way in tool.ways_back)):
             yield (
                 "irreversible",
                 "A tool with a compensation is not irreversible, unless it has one for some calls only (when).",
             )
->>>>>>> Stashed changes
     for number, read in enumerate(tool.state_pin):
         key = f"state_pin[{number}].tool"
         if read.tool not in tools:
@@ -240,26 +233,8 @@ def _references(tool: ToolManifest, tools: Mapping[str, ToolManifest], variant: 
             yield key, "Only tools of tier read can be part of a state_pin."
     for name, step in (("pre_read", tool.pre_read), ("confirm", tool.confirm)):
         if step is not None:
-<<<<<<< Updated upstream
             yield from _read_tool(f"{name}.tool", step, tools, where)
-    yield from _lane(tool, tools, where)
-
-
-def _lane(tool: ToolManifest, tools: Mapping[str, ToolManifest], where: str) -> Problems:
-    lane = tool.draft_lane
-    if lane is None:
-        return
-    if lane.tool not in tools:
-        yield "draft_lane.tool", f"There is no tool {lane.tool}{where}.{nearest(lane.tool, tools)}"
-    if tool.tier is not Tier.EXECUTE:
-        yield "draft_lane", "Only a tool of tier execute needs a draft lane."
-    for name, reason in lane.dropped.items():
-        if len(reason.strip()) < 8:
-            yield f"draft_lane.dropped.{name}", "Say why nothing is lost without it."
-=======
-            yield from _read_tool(f"{name}.tool", step.tool, tiers, where)
-    yield from lane_problems(tool, tiers, where)
->>>>>>> Stashed changes
+    yield from lane_problems(tool, tools, where)
 
 
 def _read_tool(
