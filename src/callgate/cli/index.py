@@ -38,6 +38,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("tools", "tools", "List tools with their tiers, or decide what one counts as."),
             ("integrations", "integrations", "List, refresh, confirm and remove integrations."),
             ("inventory", "inventory", "See what assistants here are connected to, and what goes past the gate."),
+            ("adopt", "adopt", "Move what assistants here are connected to behind the gate, under the same names."),
             ("catalog", "catalog", "Check the manifests and their cases."),
             ("practice", "practice", "Start a practice server, or compare what one held before and after."),
             ("contract", "contracts", "Check, add, list and consent to contracts."),

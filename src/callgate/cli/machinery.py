@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from callgate.adapters.home.place import Home, locate
 from callgate.adapters.home.unit import ServicePlan, unit_text
@@ -10,6 +11,13 @@ from callgate.cli.lazy import load
 from callgate.flow.views import BackupView, InitReport, RestoreView, ServiceView, VerifyEnd
 from callgate.model.errors import ConfigError
 from callgate.model.inventory import Inventory
+
+if TYPE_CHECKING:
+    from callgate.app.adopting import Adopting
+    from callgate.app.inventory import InventoryTask
+    from callgate.app.undoing import Undoing
+    from callgate.core.adopt.entries import GateRoute
+    from callgate.core.adopt.plan import AdoptWish
 
 
 def place(home: str) -> Home:
@@ -111,11 +119,19 @@ def inventory(
     environ: Mapping[str, str], *, root: Path, person: Path | None, gates: tuple[str, ...], home: Path | None
 ) -> Inventory:
     """``person``: the home folder to look at; None: that of the environment, or all of another root."""
+    task = _task(environ, root, person, gates, home)
+    found: Inventory = load("callgate.app.inventory").take_inventory(task)
+    return found
+
+
+def _task(
+    environ: Mapping[str, str], root: Path, person: Path | None, gates: tuple[str, ...], home: Path | None
+) -> "InventoryTask":
     taking = load("callgate.app.inventory")
     here = os.path.realpath(root) == "/"
     own = Path(environ["HOME"]) if here and environ.get("HOME", "").startswith("/") else None
     codex = environ.get("CODEX_HOME", "") if here and person is None else ""
-    task = taking.InventoryTask(
+    task: InventoryTask = taking.InventoryTask(
         root,
         home=person or own,
         projects=[Path.cwd()] if here and person is None else [],
@@ -123,12 +139,51 @@ def inventory(
         gates=gates,
         codex_home=Path(codex) if codex else None,
     )
-    found: Inventory = taking.take_inventory(task)
+    return task
+
+
+def adopting(
+    environ: Mapping[str, str],
+    *,
+    home: Path | None,
+    root: Path,
+    person: Path | None,
+    link: "GateRoute",
+    wish: "AdoptWish",
+    unconfined: tuple[str, ...],
+) -> "Adopting":
+    """Looks, and changes nothing so far."""
+    task = _task(environ, root, person, (link.url,), home)
+    found: Adopting = load("callgate.app.adopting").Adopting(
+        locate(environ, _text(home)).root, task, link, wish, unconfined=unconfined
+    )
     return found
+
+
+def undoing(environ: Mapping[str, str], home: Path | None, adoption: str) -> "Undoing":
+    found: Undoing = load("callgate.app.undoing").Undoing(locate(environ, _text(home)).root, adoption)
+    return found
+
+
+def gate_url(environ: Mapping[str, str], home: Path | None) -> str:
+    """Of the gate of the home. Raises ConfigError."""
+    return str(load("callgate.app.adopting").gate_url(locate(environ, _text(home)).root))
+
+
+def write_stages(
+    environ: Mapping[str, str], home: Path | None, *, names: list[str], runtimes: list[str], days: int, owner: str
+) -> bool:
+    staging = load("callgate.app.staging")
+    place = locate(environ, _text(home)).root
+    return bool(staging.write_stages(place, names, runtimes, staging.starting_stage(days, owner)))
+
+
+def _text(home: Path | None) -> str:
+    return "" if home is None else str(home)
 
 
 def _gate_homes(environ: Mapping[str, str], home: Path | None) -> list[Path]:
     try:
-        return [locate(environ, "" if home is None else str(home)).root]
+        return [locate(environ, _text(home)).root]
     except ConfigError:
         return []

@@ -45,10 +45,15 @@ def helper_file(runtime: str) -> Path:
     return token_file(runtime).parents[1] / "helpers" / runtime
 
 
+def callgate_program() -> str:
+    """Absolute path of this very command, for whoever does not read the shell's settings."""
+    return str(Path(sys.prefix) / "bin" / "callgate")
+
+
 def keep(token: KeptToken) -> None:
     """Keep the token, 0600, and a program beside it that prints its headers, 0700."""
     _replace(token_file(token.runtime), json.dumps(token._asdict()), 0o600)
-    command = shlex.quote(str(Path(sys.prefix) / "bin" / "callgate"))
+    command = shlex.quote(callgate_program())
     script = f"#!/bin/sh\nexec {command} token --runtime {token.runtime} --headers\n"
     _replace(helper_file(token.runtime), script, 0o700)
 

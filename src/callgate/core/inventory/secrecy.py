@@ -24,6 +24,7 @@ _TOKEN = re.compile(
     r")",
     re.ASCII,
 )
+_TOKEN_WHOLE = re.compile(rf"(?:{_TOKEN.pattern})[\w./+=~-]*", re.ASCII)
 _SECRET_NAME = re.compile(
     r"(?:^|[^a-z])(?:token|secret|passw(?:or)?d|passphrase|pwd|pat|credentials?|auth(?:orization)?|cookie|bearer|"
     r"(?:api|access|private|secret|signing|encryption|account|client|service)[_-]?key|apikey|dsn|"
@@ -72,6 +73,11 @@ def is_token(value: str) -> bool:
     """It is a secret by its shape alone, wherever it stands."""
     text = value[:_MAX_JUDGED]
     return bool(_TOKEN.search(text)) or _has_userinfo(text)
+
+
+def hide_tokens(text: str, mask: str) -> str:
+    """Whatever has the shape of a token is replaced."""
+    return _TOKEN_WHOLE.sub(mask, text)
 
 
 def looks_secret(value: str, name: str = "") -> bool:

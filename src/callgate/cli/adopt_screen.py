@@ -1,0 +1,122 @@
+"""What ``callgate adopt`` shows: the plan with its diffs, what servers offer, what was done and what stays."""
+
+from collections.abc import Sequence
+
+from rich.padding import Padding
+from rich.text import Text
+
+from callgate.cli import screens
+from callgate.flow.views import DiscoveryView
+from callgate.model.adopt import AdoptLeft, AdoptView, FileChange, UndoView
+
+_STYLES = {"+": "green", "-": "red", "@": "cyan"}
+_KNOWN = frozenset({"gated", "switched_off", "blocked"})
+"""Reasons that need no card each."""
+
+
+def plan(found: AdoptView, *, days: int) -> None:
+    screens.table(
+        ("Client", "Server", "In", "Connects to", "Becomes", "Secrets that move", "Runs"),
+        (
+            (
+                one.client,
+                one.server,
+                f"{one.file}:{one.line}",
+                one.target,
+                one.integration if one.becomes == "http" else f"{one.integration} over callgate stdio",
+                ", ".join(one.secrets),
+                _runs(one.confined, one.may_write),
+            )
+            for one in found.moves
+        ),
+        empty="No entry can be moved.",
+    )
+    changes(found.changes)
+    _stays(found.left)
+    if found.moves:
+        screens.say(f"They start at stage {found.stage} for {days} days: calls run as before and are recorded.")
+
+
+def _runs(confined: bool, may_write: Sequence[str]) -> str:
+    if not confined:
+        return "with all that the gate's user may do"
+    return f"may write {', '.join(may_write)}" if may_write else ""
+
+
+def changes(found: Sequence[FileChange]) -> None:
+    for one in found:
+        drawn = Text()
+        for line in screens.lines(one.diff).split("\n"):
+            line.stylize(_STYLES.get(line.plain[:1], ""))
+            drawn.append_text(line).append("\n")
+        screens.headed(f"{one.file}{' (new)' if one.new else ''}", drawn)
+
+
+def _stays(left: Sequence[AdoptLeft]) -> None:
+    told = [one for one in left if one.code not in _KNOWN]
+    if told or not left:
+        screens.cards(
+            (
+                (
+                    Text.assemble(
+                        (f"{one.client} ", "bold"), screens.cell(one.server or "-"), " stays  ", screens.cell(_at(one))
+                    ),
+                    (one.says, f"Fix: {one.fix}"),
+                )
+                for one in told
+            ),
+            empty="Nothing else was found that stays as it is.",
+        )
+    quiet = len(left) - len(told)
+    if quiet:
+        screens.say(
+            f"{screens.count(quiet, 'entry') if quiet == 1 else f'{quiet} entries'} need nothing: behind the gate already, or not connected."
+        )
+
+
+def _at(one: AdoptLeft) -> str:
+    return f"{one.file}:{one.line}" if one.line else one.file
+
+
+def found(servers: Sequence[DiscoveryView]) -> None:
+    """What new servers offer, and what is to be known of it."""
+    screens.table(
+        ("Integration", "Server", "Tools", "Only look", "Change things", "Confined"),
+        (
+            (
+                one.integration,
+                f"{one.server_name} {one.server_version}",
+                str(len(one.tools)),
+                str(sum(tool.tier == "read" for tool in one.tools)),
+                str(sum(tool.tier == "execute" for tool in one.tools)),
+                "yes" if one.confined else "no",
+            )
+            for one in servers
+        ),
+        empty="The gate knows these servers already.",
+    )
+    for one in servers:
+        for warning in one.warnings:
+            screens.show(
+                Padding(Text.assemble((f"{one.integration}: ", "yellow"), screens.cell(warning)), (0, 0, 0, 2))
+            )
+
+
+def done(made: AdoptView) -> None:
+    _stays([one for one in made.left if one.code in ("gate_refused", "changed", "not_writable", "linked", "read_only")])
+    screens.say(
+        f"{screens.count(len(made.changes), 'file')} changed, {screens.count(len(made.moves), 'server')} behind the gate."
+    )
+    if made.id:
+        screens.say(f"Take it back with: callgate adopt --undo {made.id}")
+    for step in made.next:
+        screens.say(step)
+
+
+def undone(view: UndoView) -> None:
+    for name in view.restored:
+        screens.say(f"Put back: {name}")
+    for name in view.removed:
+        screens.say(f"Disconnected: {name}")
+    for line in view.stays:
+        screens.say(line)

@@ -1,0 +1,128 @@
+"""Adopting for real: clients' files, a gate, servers; a call through what was rewritten; and back, byte for byte."""
+
+import json
+import stat
+
+import pytest
+
+from tests.e2e.harness import PASSPHRASE, ROOT, effects_in, gate_in
+from tests.e2e.stand_ins import configs
+from tests.e2e.stand_ins.claude_code import ClaudeCode
+from tests.e2e.stand_ins.codex import Codex
+from tests.practice.running import Kept
+
+pytestmark = pytest.mark.e2e
+TOKEN = "ghp_" + "A1b2C3d4E5" * 4
+ACT = ("--yes", "--passphrase-fd", "0")
+
+
+def written(path, text, mode=0o600):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+def machine(folder, url, command):
+    """A person's home with two clients that know the same server, a local one, and one that cannot move."""
+    home = folder / "home/ana"
+    program, *args = command.split()
+    codex = f"""\
+# mine
+model = "gpt-5"  # fast
+
+[mcp_servers.Work_Tracker]  # the tracker
+url = "{url}"
+tool_timeout_sec = 120
+# who I am
+http_headers = {{ "X-Key" = "{TOKEN}" }}
+
+# projects
+[projects."{home}/web"]
+trust_level = "trusted"
+"""
+    claude = {
+        "numStartups": 3,
+        "mcpServers": {
+            "tracker": {"type": "http", "url": url, "headers": {"X-Key": TOKEN}},
+            "hub": {"command": program, "args": args, "env": {"PLACE": str(ROOT / "src"), "HUB_TOKEN": TOKEN}},
+            "far": {"command": "npx", "args": ["-y", "x", "--token", TOKEN]},
+        },
+    }
+    cursor = f"""{{
+  // servers
+  "mcpServers": {{
+    "tracker": {{ "url": "{url}", "headers": {{ "X-Key": "{TOKEN}" }} }}, // as in Codex
+  }},
+}}
+"""
+    return home, {
+        "codex": written(home / ".codex/config.toml", codex, 0o640),
+        "claude": written(home / ".claude.json", json.dumps(claude, indent=2) + "\n"),
+        "settings": written(home / ".claude/settings.json", '{"permissions": {"allow": ["Bash(ls:*)"]}}\n', 0o644),
+        "cursor": written(home / ".cursor/mcp.json", cursor),
+    }
+
+
+def looked(files):
+    return {name: (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) for name, path in files.items()}
+
+
+def test_adopt_call_and_undo(tmp_path):
+    worlds = tmp_path / "worlds"
+    worlds.mkdir()
+    hub = Kept(worlds, "github")
+    with effects_in(tmp_path, "both") as server, gate_in(tmp_path) as gate:
+        _, files = machine(tmp_path / "m", server.url, hub.command)
+        before = looked(files)
+        root = ("--root", str(tmp_path / "m"))
+
+        shown = gate.command("adopt", *root, "--dry-run")
+        assert shown.returncode == 0, shown.stderr
+        assert TOKEN not in shown.stdout + shown.stderr
+        assert "secret_argument" not in shown.stdout
+        assert looked(files) == before
+        assert gate.get("integrations")["integrations"] == []
+
+        done = gate.command("adopt", *root, *ACT, "--json", stdin=PASSPHRASE)
+        assert done.returncode == 0, (done.stdout, done.stderr)
+        made = json.loads(done.stdout)
+        assert TOKEN not in done.stdout + done.stderr
+        assert [(one["client"], one["server"], one["integration"]) for one in made["moves"]] == [
+            ("claude-code", "tracker", "tracker"),
+            ("claude-code", "hub", "hub"),
+            ("codex", "Work_Tracker", "tracker"),
+            ("cursor", "tracker", "tracker"),
+        ]
+        assert [one["code"] for one in made["left"]] == ["secret_argument"]
+        rows = {row["name"]: row for row in gate.get("integrations")["integrations"]}
+        assert {name: row["stage"] for name, row in rows.items()} == {"hub": "observe", "tracker": "observe"}
+        keys = sorted(path for path in (gate.home / "secrets").rglob("*") if path.is_file())
+        assert [path.name for path in keys] == ["env-HUB_TOKEN", "header-x-key"]
+        assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in keys)
+        for name in ("codex", "cursor"):
+            assert TOKEN not in files[name].read_text()
+        assert files["cursor"].read_text().startswith("{\n  // servers\n")
+        assert stat.S_IMODE(files["codex"].stat().st_mode) == 0o640
+
+        signed = gate.command(
+            "login", "--runtime", "codex", "--runtime", "claude-code", "--passphrase-fd", "0", stdin=PASSPHRASE
+        )
+        assert signed.returncode == 0, signed.stderr
+        codex = configs.codex(files["codex"].read_text(), "Work_Tracker", gate.environment)
+        with Codex(codex) as assistant:
+            assert assistant.call("git_status", {"repo_path": "/srv/app"}).startswith("git_status at head")
+        claude = configs.claude_code(files["claude"].read_text(), "hub", gate.environment)
+        with ClaudeCode(claude) as assistant:
+            said = assistant.call("create_issue", {"owner": "acme", "repo": "web", "title": "Observed"})
+        assert hub.changes() == [("made", "issue")], said
+
+        again = gate.command("adopt", *root, *ACT, "--json", stdin=PASSPHRASE)
+        assert json.loads(again.stdout)["changes"] == []
+
+        undone = gate.command("adopt", "--undo", *ACT, stdin=PASSPHRASE)
+        assert undone.returncode == 0, undone.stderr
+        assert looked(files) == before
+        assert gate.get("integrations")["integrations"] == []
+        assert not list((gate.home / "secrets").iterdir())
+        assert gate.stop() == 0
