@@ -25,8 +25,8 @@ import uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from callgate.adapters.store.sqlite import SqliteStore, open_sqlite
-from callgate.model.event import Decided, Finished, NewEvent
-from callgate.model.refs import FindingRef, PrincipalRef
+from callgate.model.event import Decided, Finished, NewEvent, PrincipalRef
+from callgate.model.event_refs import FindingRef
 from callgate.model.store import KeyRow, OpenCall, Reserve, SealedRow, Unit
 
 KEY = Ed25519PrivateKey.generate()

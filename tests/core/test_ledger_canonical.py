@@ -4,7 +4,7 @@ import pytest
 
 from callgate.core.ledger.canonical import MAX_INT, body_bytes, canonical, digest
 from callgate.model.errors import IntegrityError, MalformedCall
-from callgate.model.refs import FindingRef
+from callgate.model.event_refs import FindingRef
 from callgate.model.terms import Stage, Tier
 
 

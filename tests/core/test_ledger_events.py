@@ -22,8 +22,9 @@ from callgate.model.event import (
     GateStopped,
     HoldEnded,
     NewEvent,
+    PrincipalRef,
 )
-from callgate.model.refs import PrincipalRef, ReceiptRef
+from callgate.model.event_refs import ReceiptRef
 from callgate.model.terms import HoldState
 from tests.fakes.events import sample, sample_event, tag_of
 

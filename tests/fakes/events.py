@@ -7,8 +7,7 @@ from typing import Any
 import msgspec
 
 from callgate.core.ledger.events import KINDS
-from callgate.model.event import NewEvent
-from callgate.model.refs import PrincipalRef
+from callgate.model.event import NewEvent, PrincipalRef
 
 PRINCIPAL = PrincipalRef(
     initiator="p-aaaaaaaaaaaaaaaaaaaaaaaaaa",

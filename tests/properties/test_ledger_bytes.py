@@ -10,8 +10,7 @@ from callgate.core.ledger.canonical import MAX_INT, body_bytes, canonical
 from callgate.core.ledger.events import KINDS, decode_event, encode_event, from_utc, utc
 from callgate.core.ledger.note import checkpoint_text, parse_checkpoint, sign_note, verify_note
 from callgate.core.ledger.seal import Sealer
-from callgate.model.event import EventBody, NewEvent
-from callgate.model.refs import PrincipalRef
+from callgate.model.event import EventBody, NewEvent, PrincipalRef
 from callgate.offline import verify_ledger as offline
 from tests.fakes.ledger import ORIGIN, PUBLIC, SIGNER, TENANT, VKEY, LedgerInMemory, note
 

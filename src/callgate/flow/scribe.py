@@ -6,10 +6,10 @@ from callgate.core.ledger.seal import CallKey
 from callgate.flow.tenancy import KNOWN_NAMES, Tenancy
 from callgate.model.call import Call
 from callgate.model.decision import Decision, Finding, Observed, Question
-from callgate.model.event import Decided, Finished, NewEvent
+from callgate.model.event import Decided, Finished, NewEvent, PrincipalRef
+from callgate.model.event_refs import FindingRef, ObservedRef, QuestionRef, ReceiptRef
 from callgate.model.facts import Facts
 from callgate.model.identity import Principal
-from callgate.model.refs import FindingRef, ObservedRef, PrincipalRef, QuestionRef, ReceiptRef
 from callgate.model.store import KeyRow, NameRow, SealedRow
 from callgate.model.terms import Effect, LogDepth, Outcome, Stage, Tier
 

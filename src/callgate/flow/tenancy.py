@@ -9,9 +9,8 @@ from callgate.flow.live import Live
 from callgate.flow.ports import Clock, Entropy, Store, Upstreams
 from callgate.flow.watch import Observer
 from callgate.model.errors import IntegrityError, StoreError
-from callgate.model.event import EventBody, NewEvent
+from callgate.model.event import EventBody, NewEvent, PrincipalRef
 from callgate.model.identity import Principal
-from callgate.model.refs import PrincipalRef
 from callgate.model.store import Committed, Conflict, NameRow, Unit
 from callgate.model.terms import Profile
 

@@ -8,7 +8,19 @@ arguments as commitments; see core/ledger/seal.py. No floats; integers within 2*
 from typing import get_args
 
 from callgate.model.base import Fact
-from callgate.model.refs import FindingRef, ObservedRef, PrincipalRef, QuestionRef, ReceiptRef
+from callgate.model.event_refs import FindingRef, ObservedRef, QuestionRef, ReceiptRef
+
+
+class PrincipalRef(Fact, frozen=True):
+    """Who, as pseudonyms."""
+
+    initiator: str
+    runtime: str
+    """Registered runtime id, in clear: it is no person."""
+    runtime_kind: str
+    actor: str
+    chain: tuple[str, ...] = ()
+    credential: str = ""
 
 
 class Body(Fact, frozen=True, tag_field="kind"):

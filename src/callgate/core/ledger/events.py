@@ -8,8 +8,7 @@ import msgspec
 
 from callgate.core.ledger.canonical import MAX_INT
 from callgate.model.errors import IntegrityError
-from callgate.model.event import Event, EventBody, EventData, NewEvent
-from callgate.model.refs import PrincipalRef
+from callgate.model.event import Event, EventBody, EventData, NewEvent, PrincipalRef
 
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/json"

@@ -1,18 +1,6 @@
-"""What the bodies of events refer to: people, findings, questions and receipts, as they stand in the ledger."""
+"""What bodies of events say of findings, questions, receipts: parts of model/event.py, under its rules."""
 
 from callgate.model.base import Fact
-
-
-class PrincipalRef(Fact, frozen=True):
-    """Who, as pseudonyms."""
-
-    initiator: str
-    runtime: str
-    """Registered runtime id, in clear: it is no person."""
-    runtime_kind: str
-    actor: str
-    chain: tuple[str, ...] = ()
-    credential: str = ""
 
 
 class FindingRef(Fact, frozen=True):
