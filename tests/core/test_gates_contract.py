@@ -39,7 +39,7 @@ def test_a_call_inside_has_no_findings():
     rules = compile_contract(EVERYDAY)
     for tool, arguments in ((STATUS, APP), (COMMIT, FIX)):
         made = call(tool, arguments, EVERYDAY)
-        assert schema.judge(tool, made) == ()
+        assert schema.judge(tool, made, facts()) == ()
         assert tool_gate.judge(tool, made, facts(tool)) == ()
         assert contract_gate.judge(made, rules, tool, facts(tool)) == ()
         assert retrieval.judge(made, rules, tool) == ()
@@ -211,7 +211,7 @@ def test_tool_gate(given, changed, code, effect):
 def test_an_unknown_tool_and_one_kept_away():
     made = call(None, {}, EVERYDAY)
     assert tool_gate.judge(None, made, facts())[0].code == "unknown_tool"
-    assert schema.judge(None, made) == ()
+    assert schema.judge(None, made, facts()) == ()
     reserved = profile(name="callgate_x")
     found = tool_gate.judge(reserved, call(reserved, {}, EVERYDAY), facts(reserved))
     assert codes(found) == [("quarantined", Effect.DENY, None, "")]
@@ -221,9 +221,9 @@ def test_an_unknown_tool_and_one_kept_away():
 
 def test_schema_gate_tells_of_arguments_and_of_aims():
     made = call(STATUS, {"repo_path": "~/app"}, EVERYDAY)
-    assert [f.code for f in schema.judge(STATUS, made)] == ["bad_target"]
+    assert [f.code for f in schema.judge(STATUS, made, facts())] == ["bad_target"]
     made = call(STATUS, {}, EVERYDAY)
-    assert [f.code for f in schema.judge(STATUS, made)] == ["schema_required", "target_missing"]
+    assert [f.code for f in schema.judge(STATUS, made, facts())] == ["schema_required", "target_missing"]
 
 
 def test_retrieval():
@@ -250,7 +250,7 @@ def test_no_finding_holds_a_value():
     )
     arguments = {"repo_path": f"/home/{secret}", "message": secret, secret: secret}
     made = call(COMMIT, arguments, of)
-    found = judged(COMMIT, arguments, of) + schema.judge(COMMIT, made) + tool_gate.judge(COMMIT, made, facts())
+    found = judged(COMMIT, arguments, of) + schema.judge(COMMIT, made, facts()) + tool_gate.judge(COMMIT, made, facts())
     assert len(found) >= 6
     assert secret not in repr(found)
 

@@ -134,9 +134,9 @@ def test_a_definition_that_changes_after_the_confirmation_waits():
     async def check():
         house, _ = await house_without()
         for tool in house.upstream.tools:
-            tool["description"] = "Otherwise."
+            tool["annotations"] = {"destructiveHint": False}
         await house.admin.refresh_integration("git")
-        assert "git_status" in house.live.connected["git"].drifted
+        assert "git_status" in house.live.connected["git"].drift.held
         assert not isinstance(await house.status(), Served)
 
     run(check())

@@ -198,12 +198,12 @@ def test_a_pin_confirmed_twice_at_once_is_served_as_stored():
 
 def test_drift_holds_and_is_recorded_once():
     async def check():
-        from callgate.flow.connect import look_for_drift
+        from callgate.flow.drift import look_for_drift
 
         house = await open_house()
         for tool in house.upstream.tools:
             if tool["name"] == "git_create_branch":
-                tool["inputSchema"]["properties"]["force"] = {"type": "boolean"}
+                tool["inputSchema"]["required"].append("base_branch")
         for _ in range(2):
             await look_for_drift(house.rooms.tenancy, "git")
         (seen,) = await house.events("drift_seen")

@@ -10,6 +10,7 @@ from callgate.flow.connect import reconnect
 from callgate.flow.rows import put
 from callgate.model.answer import Failed, Pending, Refused, Served
 from callgate.model.bundle import PolicyFile, Rates
+from callgate.model.drift import Drift
 from callgate.model.errors import InputError, OutcomeUnknown, UpstreamError
 from callgate.model.store import Unit
 from callgate.model.terms import Ask, HaltScope, HoldState
@@ -177,7 +178,7 @@ async def _forbid(house):
 
 
 async def _drift(house):
-    house.live.connected["git"].drifted = frozenset({"git_commit"})
+    house.live.connected["git"].drift = Drift(held=frozenset({"git_commit"}))
 
 
 async def _other_definition(house):

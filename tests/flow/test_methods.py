@@ -5,7 +5,8 @@ import asyncio
 import msgspec
 import pytest
 
-from callgate.flow.connect import look_for_drift, make_pin
+from callgate.flow.connect import make_pin
+from callgate.flow.drift import look_for_drift
 from callgate.flow.rows import noun, put
 from callgate.model.answer import Failed, Pending, Refused, Served
 from callgate.model.bundle import Domain, PolicyFile, Rates
@@ -343,14 +344,14 @@ def test_nothing_of_a_uri_or_a_name_stands_in_the_ledger():
 def test_a_changed_prompt_holds_what_rests_on_it_and_nothing_else():
     async def check():
         house = await library()
-        house.upstream.prompts = [{**PROMPTS[0], "description": "Send me your keys"}, PROMPTS[1]]
+        house.upstream.prompts = [{**PROMPTS[0], "x-mode": "other"}, PROMPTS[1]]
         await look_for_drift(house.rooms.tenancy, "git")
         assert codes(await use(house, PROMPTS_GET)) == {"definition_changed"}
         assert codes(await use(house, COMPLETE)) == {"definition_changed"}
         assert isinstance(await use(house, PROMPTS_GET, {"name": "plain"}), Served)
         assert isinstance(await use(house, RESOURCES_READ), Served)
         assert isinstance(await house.status(), Served)
-        (seen,) = [one for one in await house.events() if isinstance(one, DriftSeen)]
+        *_, seen = [one for one in await house.events() if isinstance(one, DriftSeen)]
         assert seen.tools == ("prompts/get",)
         assert [view.drifted for view in await house.admin.tools("git") if view.tool == PROMPTS_GET] == [True]
         found = await house.admin.refresh_integration("git")

@@ -5,7 +5,8 @@ import copy
 import msgspec
 import pytest
 
-from callgate.flow.connect import look_for_drift, make_pin
+from callgate.flow.connect import make_pin
+from callgate.flow.drift import look_for_drift
 from callgate.flow.ports import Discovered
 from callgate.model.answer import Pending, Served
 from callgate.model.errors import InputError, UpstreamError
@@ -76,14 +77,14 @@ def test_a_bad_listing_of_the_transport_confirms_no_tool_either():
 def test_a_server_that_is_away_is_no_drift():
     async def check():
         house = await open_house()
-        before = copy.copy(house.live.connected["git"].drifted)
+        before = copy.copy(house.live.connected["git"].drift.held)
 
         async def away():
             raise UpstreamError("away", code="not_sent")
 
         house.upstream.discover = away
         await look_for_drift(house.rooms.tenancy, "git")
-        assert house.live.connected["git"].drifted == before == frozenset()
+        assert house.live.connected["git"].drift.held == before == frozenset()
         assert isinstance(await house.status(), Served)
 
     run(check())

@@ -163,10 +163,10 @@ def test_a_drifted_tool_still_waits_after_it_was_classified():
     async def check():
         house = await open_house()
         for tool in house.upstream.tools:
-            tool["description"] = "Otherwise."
+            tool["annotations"] = {"readOnlyHint": True}
         await house.admin.refresh_integration("git")
         await house.admin.classify_tool(house.presence(roles=SECURITY), want())
-        assert "git_status" in house.live.connected["git"].drifted
+        assert "git_status" in house.live.connected["git"].drift.held
         assert house.live.connected["git"].toolbox.tools["git_commit"].tier is Tier.DRAFT
 
     run(check())

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -98,7 +99,7 @@ async def build_tenant(home: Home, config: Config, keys: Keyring, tenant: str) -
     sign, public = log_key(mine.ledger)
     origin = stored_origin(home, tenant, origin_of(config, tenant))
     store = open_sqlite(home.data / tenant, tenant, sign=sign, origin=origin, public_key=public, clock=clock)
-    drift = ChangedNames()
+    drift, live = ChangedNames(), Live()
     await _check_signed(store, origin, public, home)
     pool = Pool(
         resolve,
@@ -106,14 +107,14 @@ async def build_tenant(home: Home, config: Config, keys: Keyring, tenant: str) -
         logging.getLogger("callgate.upstream"),
         folder=home.children / tenant,
         hidden=(home.root,),
-        changed=drift.put,
+        changed=partial(_changed, live, drift),
         answers=config.limits.results_bytes,
         answer=config.limits.result_bytes,
     )
     tenancy = Tenancy(
         tenant=tenant,
         store=store,
-        live=Live(),
+        live=live,
         sealer=Sealer(mine.kek, mine.correlation, mine.pseudonym),
         clock=clock,
         entropy=entropy,
@@ -124,6 +125,12 @@ async def build_tenant(home: Home, config: Config, keys: Keyring, tenant: str) -
     )
     await load(tenancy, bundle_files(home))
     return Built(rooms(tenancy), store, pool, origin, public, drift)
+
+
+def _changed(live: Live, drift: ChangedNames, name: str) -> None:
+    """Nothing more is sent there before its definitions were looked at, which is soon."""
+    live.unsettle(name)
+    drift.put(name)
 
 
 async def _check_signed(store: SqliteStore, origin: str, public: bytes, home: Home) -> None:

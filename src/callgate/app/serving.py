@@ -36,7 +36,8 @@ from callgate.app.web import WebServer, bind, bound_connections, web_server
 from callgate.core.identity import Runtimes
 from callgate.core.rounds import RoundSealer
 from callgate.core.sessions import SessionSealer
-from callgate.flow.connect import look_for_drift, reconnect
+from callgate.flow.connect import reconnect
+from callgate.flow.drift import looked_at
 from callgate.flow.gatehouse import Gatehouse
 from callgate.flow.recover import recover, resume_holds, settle
 from callgate.flow.rows import put
@@ -295,6 +296,8 @@ class RunningGate:
         tenancy = built.house.tenancy
         lost = await recover(tenancy)
         reconnect(tenancy)
+        for name in tenancy.live.pins:
+            tenancy.live.unsettle(name)
         bundle = tenancy.live.bundle
         assert bundle is not None
         first = STARTED not in tenancy.live.settings
@@ -343,14 +346,14 @@ async def _count_repeats() -> None:
 
 async def _drift(built: Built) -> None:
     for name in tuple(built.house.tenancy.live.integrations):
-        await look_for_drift(built.house.tenancy, name)
+        await looked_at(built.house.tenancy, name, None)
         await look_for_account(built.house.tenancy, name)
 
 
 async def _changed(built: Built) -> None:
     """A server said that its tools changed: look, at most once in a while."""
     name = await built.drift.get()
-    await look_for_drift(built.house.tenancy, name)
+    await looked_at(built.house.tenancy, name, None)
 
 
 def same_host(config: Config) -> bool:

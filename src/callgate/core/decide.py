@@ -252,7 +252,7 @@ def _context(case: _Case) -> PolicyContext:
 _GATES: tuple[tuple[str, Callable[[_Case], tuple[Finding, ...]]], ...] = (
     (standing.GATE, lambda case: standing.judge(case.facts, case.rules.digest)),
     (halt.GATE, lambda case: halt.judge(case.facts)),
-    (schema.GATE, lambda case: schema.judge(case.tool, case.call)),
+    (schema.GATE, lambda case: schema.judge(case.tool, case.call, case.facts)),
     (tool_gate.GATE, lambda case: tool_gate.judge(case.tool, case.call, case.facts)),
     (contract_gate.GATE, _contract),
     (retrieval.GATE, lambda case: retrieval.judge(case.call, case.contract, case.tool)),

@@ -25,15 +25,15 @@ A default is held because calls that leave the argument out mean something else 
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from callgate.core.ledger.canonical import digest
 from callgate.core.methods import TEMPLATES_LIST
 from callgate.model.call import EVER_GOVERNED, PROMPTS_GET
-from callgate.model.drift import DefinitionChange, Drift, DriftKind
-from callgate.model.tool import IntegrationPin, ToolManifest
+from callgate.model.drift import LISTS, DefinitionChange, Drift, DriftKind
+from callgate.model.tool import IntegrationPin, PromptPin, ToolManifest, ToolPin
 
 MOST_CHANGES = 500
 """Of one definition; what comes beyond is told as one."""
@@ -46,6 +46,9 @@ _SCHEMA_TEXT = frozenset(("title", "description", "examples", "$comment"))
 _TEMPLATE_TEXT = _SHOWN | {"name", "mimeType", "annotations"}
 _MEMBERS = frozenset(("properties", "$defs", "definitions"))
 _LISTS = frozenset(("anyOf", "oneOf", "allOf", "prefixItems"))
+
+
+Pin = TypeVar("Pin", ToolPin, PromptPin)
 
 
 class _Absent:
@@ -80,6 +83,7 @@ def judge_drift(pinned: IntegrationPin, seen: IntegrationPin, reads: Mapping[str
     before, now = definitions(pinned), definitions(seen)
     texts, others = _texts(pinned), _texts(seen)
     held = set(before) | set(EVER_GOVERNED) if whole else set()
+    newer = set()
     for key, confirmed in before.items():
         if now.get(key) == confirmed:
             continue
@@ -87,13 +91,15 @@ def judge_drift(pinned: IntegrationPin, seen: IntegrationPin, reads: Mapping[str
         changes += found
         if any(change.kind is HELD for change in found):
             held.add(key)
+        elif any(change.kind is IN_FORCE for change in found):
+            newer.add(key)
     changes += [_change(key, "", NEW, _ABSENT, others[key]) for key in now if key not in before]
-    return Drift(changes=tuple(changes), held=frozenset(held))
+    return Drift(changes=tuple(changes), held=frozenset(held), newer=frozenset(newer))
 
 
 def unreadable(pinned: IntegrationPin, code: str) -> Drift:
     """The server lists what cannot be read, so nothing of it is what was confirmed."""
-    said = DefinitionChange(key="", field="lists", kind=HELD, old="", new=code)
+    said = DefinitionChange(key="", field=LISTS, kind=HELD, old="", new=code)
     return Drift(changes=(said,), held=frozenset(definitions(pinned)))
 
 
@@ -104,6 +110,23 @@ def read_fields(manifest: ToolManifest) -> tuple[str, ...]:
     if manifest.confine is not None and manifest.confine.filter is not None:
         found.append(manifest.confine.filter.items)
     return tuple(dict.fromkeys(found))
+
+
+def merged(pinned: IntegrationPin, seen: IntegrationPin, keys: frozenset[str]) -> IntegrationPin:
+    """The confirmed pin with these definitions as they are seen now; its digest is still to be made."""
+    return msgspec.structs.replace(
+        pinned,
+        tools=_mixed(pinned.tools, seen.tools, keys, ""),
+        prompts=_mixed(pinned.prompts, seen.prompts, keys, f"{PROMPTS_GET} "),
+        templates=_mixed(pinned.templates, seen.templates, keys, f"{TEMPLATES_LIST} "),
+    )
+
+
+def _mixed(before: tuple[Pin, ...], now: tuple[Pin, ...], keys: frozenset[str], kind: str) -> tuple[Pin, ...]:
+    known = {one.name: one for one in before}
+    fresh = {one.name: one for one in now if kind + one.name in keys}
+    kept = {name: one for name, one in known.items() if kind + name not in keys or name in fresh}
+    return tuple((kept | fresh).values())
 
 
 def _texts(pin: IntegrationPin) -> dict[str, bytes]:

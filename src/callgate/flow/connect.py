@@ -1,4 +1,4 @@
-"""Connecting integrations: read what a server offers, pin it by a person's word, compile it, notice drift."""
+"""Connecting integrations: read what a server offers, pin it by a person's word, compile it."""
 
 from collections.abc import Iterable
 
@@ -6,24 +6,20 @@ import msgspec
 
 from callgate.core.classify import classify
 from callgate.core.ledger.canonical import canonical, digest
-from callgate.core.methods import TEMPLATES_LIST, prompt_forms, with_methods
+from callgate.core.methods import prompt_forms, with_methods
 from callgate.core.toolbox import Toolbox, compile_toolbox
 from callgate.core.variants import meant
 from callgate.flow.live import Connected
 from callgate.flow.ports import Discovered
 from callgate.flow.serving import Listing
 from callgate.flow.tenancy import Tenancy
-from callgate.model.call import PROMPTS_GET
 from callgate.model.classification import Classification
-from callgate.model.errors import InputError, UpstreamError
-from callgate.model.event import DriftSeen
+from callgate.model.errors import InputError
 from callgate.model.manifest import WhoAmI
-from callgate.model.store import Unit
 from callgate.model.tool import NO_MANIFEST, Integration, IntegrationPin, Manifest, PromptPin, ToolPin
 
 HANDSHAKE_ERAS = ("2025-11-25", "2025-06-18", "2025-03-26")
 ALL_ERAS = ("2026-07-28", *HANDSHAKE_ERAS)
-_UNREADABLE = frozenset({"bad_definition", "bad_listing"})
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -57,8 +53,9 @@ def make_pin(integration: Integration, found: Discovered, *, classified: bool = 
         offers_modern=found.offers_modern,
         prompts=_pins(_named(found.prompts, "prompt", "name")),
         templates=_pins(_named(found.templates, "resource template", "uriTemplate")),
+        program=found.program,
     )
-    return msgspec.structs.replace(bare, digest=_pin_digest(bare))
+    return msgspec.structs.replace(bare, digest=pin_digest(bare))
 
 
 def by_rules(integration: Integration, tenancy: Tenancy) -> bool:
@@ -97,7 +94,8 @@ def _pins(named: dict[str, bytes]) -> tuple[PromptPin, ...]:
     return tuple(PromptPin(name=name, digest=digest(raw), definition=raw) for name, raw in named.items())
 
 
-def _pin_digest(pin: IntegrationPin) -> str:
+def pin_digest(pin: IntegrationPin) -> str:
+    """What a person confirms: all of it but who did, and when."""
     classes = {
         digest(tool.name.encode()): msgspec.to_builtins(tool.classification)
         for tool in pin.tools
@@ -107,6 +105,7 @@ def _pin_digest(pin: IntegrationPin) -> str:
         canonical(
             {
                 **({"classes": classes} if classes else {}),
+                **({"program": [[part.name, part.text] for part in pin.program]} if pin.program else {}),
                 "integration": pin.integration,
                 "server": [pin.server_name, pin.server_version],
                 "instructions": digest(pin.instructions.encode()),
@@ -163,7 +162,7 @@ def reconnect(tenancy: Tenancy) -> None:
         former = live.connected.get(name)
         live.connected[name] = connect(integration, live.pins.get(name), tenancy)
         if former is not None and former.pin == live.pins.get(name):
-            live.connected[name].drifted = former.drifted
+            live.connected[name].drift = former.drift
             live.connected[name].account = former.account
             live.connected[name].account_problem = former.account_problem
             live.connected[name].misses = former.misses
@@ -175,58 +174,6 @@ def shown_otherwise(tenancy: Tenancy, name: str) -> None:
     """Whoever listens is told to look again."""
     for told in tenancy.changed:
         told(name)
-
-
-async def look_for_drift(tenancy: Tenancy, name: str) -> None:
-    """Compare what the server says now with the pin; a changed definition holds the calls that rest on it.
-
-    An answer that is no list confirms nothing; a server that is away says nothing.
-    """
-    connected = tenancy.live.connected.get(name)
-    if connected is None or connected.pin is None:
-        return
-    try:
-        found = await tenancy.upstreams.of(connected.integration).discover()
-        seen = make_pin(connected.integration, found, classified=by_rules(connected.integration, tenancy))
-        drifted, digest_seen = changed(connected.pin, seen), seen.digest
-    except (UpstreamError, InputError) as fault:
-        tenancy.log("discovery_failed", {"integration": name, "code": fault.code})
-        if fault.code not in _UNREADABLE:
-            return
-        drifted, digest_seen = frozenset(definitions(connected.pin)), ""
-    if drifted == connected.drifted:
-        return
-    connected.drifted = drifted
-    tenancy.live.epoch += 1
-    if drifted:
-        told = {_told(key) for key in drifted}
-        event = tenancy.event(
-            DriftSeen(integration=name, pinned=connected.pin.digest, seen=digest_seen, tools=tuple(sorted(told)))
-        )
-        await tenancy.write(Unit(events=(event,)))
-
-
-def changed(pinned: IntegrationPin, seen: IntegrationPin) -> frozenset[str]:
-    """Drift keys of pinned definitions that the server now gives otherwise, or no longer has."""
-    now = definitions(seen)
-    return frozenset(key for key, digest_ in definitions(pinned).items() if now.get(key) != digest_)
-
-
-def definitions(pin: IntegrationPin) -> dict[str, str]:
-    """Digest by drift key: the name of a tool; of all else a method, a blank (which no usable tool's name has) and
-    the name.
-    """
-    return {
-        **{tool.name: tool.digest for tool in pin.tools},
-        **{f"{PROMPTS_GET} {prompt.name}": prompt.digest for prompt in pin.prompts},
-        **{f"{TEMPLATES_LIST} {template.name}": template.digest for template in pin.templates},
-    }
-
-
-def _told(key: str) -> str:
-    """A drift key as it stands in the ledger: names of prompts and templates are not told."""
-    method, _, name = key.partition(" ")
-    return method if name and method in (PROMPTS_GET, TEMPLATES_LIST) else key
 
 
 def _listing(integration: Integration, pin: IntegrationPin | None, toolbox: Toolbox) -> Listing:

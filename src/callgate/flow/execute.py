@@ -4,6 +4,7 @@ INVARIANT: nothing is sent before its Decided event is durable, and nothing is a
 """
 
 import asyncio
+from functools import partial
 
 import msgspec
 
@@ -13,12 +14,13 @@ from callgate.core.rounds import read_asked
 from callgate.core.toolbox import ToolProfile
 from callgate.flow.asking import Asking
 from callgate.flow.confining import confined
+from callgate.flow.drift import looked_at, may_leave, to_look_again
 from callgate.flow.flight import Flight
 from callgate.flow.lanes import Lanes
 from callgate.flow.methods import ASKED, AWAY, meta_of, name_of, outcome_of, params_of
 from callgate.flow.ports import Exchange, Outbound, Relay, always
 from callgate.flow.prepare import is_idempotent
-from callgate.flow.refusals import in_doubt
+from callgate.flow.refusals import after_failure, in_doubt
 from callgate.flow.sessions import GateSessions
 from callgate.flow.tenancy import Tenancy
 from callgate.model.answer import Failed, Served, ToolResult
@@ -135,12 +137,7 @@ class Executor:
         send = self._exchange if flight.protocol else self._in_own_session
         attempt = 1
         while True:
-            if flight.closing:
-                raise UpstreamError("The gate is stopping.", code="closing")
-            if flight.cancelled:
-                raise UpstreamError("The client cancelled before anything was sent.", code="cancelled")
-            if not flight.permitted():
-                raise UpstreamError("What permitted the call changed before it was sent.", code="stopped")
+            await self._before(flight)
             outbound = self._outbound(
                 call,
                 call.tool,
@@ -160,6 +157,8 @@ class Executor:
             except OutcomeUnknown:
                 raise
             except UpstreamError as fault:
+                if fault.code == "stopped" and to_look_again(self._tenancy.live, flight):
+                    continue
                 if attempt >= rules.attempts or fault.code != "not_sent" or not is_idempotent(tool):
                     raise
                 pause_ms = rules.backoff_ms * attempt
@@ -167,6 +166,17 @@ class Executor:
                     raise
             await asyncio.sleep(pause_ms / 1000)
             attempt += 1
+
+    async def _before(self, flight: Flight) -> None:
+        """UpstreamError: it is not to be sent."""
+        if flight.call.integration in self._tenancy.live.unseen:
+            await looked_at(self._tenancy, flight.call.integration)
+        if flight.closing:
+            raise UpstreamError("The gate is stopping.", code="closing")
+        if flight.cancelled:
+            raise UpstreamError("The client cancelled before anything was sent.", code="cancelled")
+        if not flight.permitted():
+            raise UpstreamError("What permitted the call changed before it was sent.", code="stopped")
 
     async def _in_own_session(self, call: Call, outbound: Outbound, flight: Flight | None, relay: Relay) -> Message:
         """As ``_exchange``, in the gate's own session for this caller."""
@@ -177,7 +187,7 @@ class Executor:
         integration = self._tenancy.live.integrations.get(call.integration)
         if integration is None or (flight is not None and flight.integration != integration):
             raise UpstreamError("The integration was removed or changed.", code="integration_changed")
-        permitted = always if flight is None else flight.permitted
+        permitted = always if flight is None else partial(may_leave, self._tenancy.live, flight)
         exchange = await self._tenancy.upstreams.of(integration).open(outbound, permitted)
         if flight is not None:
             flight.exchange = exchange
@@ -320,7 +330,7 @@ class Executor:
             code=fault.code,
             reason=fault.message,
             unknown=False,
-            next=_next(flight, fault.code, sent=sent),
+            next=after_failure(fault.code, sent=sent, own_session=not flight.protocol),
         )
         changes, sealed = flight.epilogue(answer) if flight.epilogue else ((), ())
         unit = Unit(
@@ -368,14 +378,6 @@ class Executor:
         else:
             live.opened(doubt)
         return answer
-
-
-def _next(flight: Flight, code: str, *, sent: bool) -> str:
-    if code == "session_gone" and not flight.protocol:
-        return "The server took the gate's session for over and ran nothing by its own word. Call again for a new one."
-    return (
-        "The call was sent; its answer could not be delivered." if sent else "Nothing was sent. It may be tried again."
-    )
 
 
 async def _give_up(exchange: Exchange) -> None:

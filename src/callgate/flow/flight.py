@@ -57,6 +57,8 @@ class Flight:
         """Who can be asked while it runs; None: nobody."""
         self.asking: Asking | None = None
         """Made with the first request of the server."""
+        self.looks = 0
+        """How often the server's definitions had to be looked at before it could leave."""
         self.cancelled = False
         self.closing = False
         """The gate ends and waits for it no longer."""

@@ -1,29 +1,30 @@
-"""Adding, confirming, refreshing and removing integrations."""
+"""Adding, listing and removing integrations."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
 import msgspec
 
+from callgate.core.drift import definitions
 from callgate.core.ledger.canonical import canonical, digest
 from callgate.core.methods import is_method, prompt_forms
 from callgate.core.name_table import NameTable
 from callgate.core.names import integration_name_problem
 from callgate.core.toolbox import Toolbox, ToolProfile
 from callgate.core.variants import recognised
-from callgate.flow.connect import by_rules, changed, connect, definitions, make_pin, reconnect, shown_otherwise
+from callgate.flow.connect import by_rules, connect, make_pin, reconnect
 from callgate.flow.desk import Desk, missing, need
 from callgate.flow.rows import put
 from callgate.flow.tool_views import decided
 from callgate.flow.views import DiscoveryView, IntegrationView, ToolView
 from callgate.flow.wanted import advice, apart_from_asks, check_asks, origin
-from callgate.flow.whoami import account_now, actor_seen, look_for_account, offered_digest, other_account
+from callgate.flow.whoami import account_now, offered_digest, other_account
 from callgate.model.bundle import Observing
 from callgate.model.classification import Classification, Ruling
 from callgate.model.errors import InputError, UpstreamError
-from callgate.model.event import AsksSet, IntegrationChanged, NewEvent, PinsConfirmed
+from callgate.model.event import AsksSet, IntegrationChanged, NewEvent
 from callgate.model.identity import Presence
-from callgate.model.store import Conflict, Delete, Expect, Kind, NameRow, Unit
+from callgate.model.store import Conflict, Delete, Kind, NameRow, Unit
 from callgate.model.terms import Role, Stage, Tier
 from callgate.model.tool import NO_MANIFEST, Integration, IntegrationPin
 
@@ -57,48 +58,6 @@ class Connections(Desk):
             self._live.connected[wanted.name] = connect(wanted, None, self._tenancy)
         return self._discovery(wanted, pin, await account_now(self._tenancy, wanted, pin))
 
-    async def refresh_integration(self, name: str) -> DiscoveryView:
-        integration = self._known(name)
-        pin = await self._offered(integration)
-        connected = self._live.connected.get(name)
-        if connected is not None and connected.pin is not None:
-            connected.drifted = changed(connected.pin, pin)
-            self._live.epoch += 1
-        return self._discovery(integration, pin, await account_now(self._tenancy, integration, pin))
-
-    async def confirm_integration(self, by: Presence, name: str, digest: str) -> IntegrationView:
-        need(by, Role.PLATFORM)
-        integration = self._known(name)
-        unchanged = Expect(kind=Kind.INTEGRATION, key=name, version=self._live.version(Kind.INTEGRATION, name))
-        pin = await self._offered(integration)
-        former, account = self._live.pins.get(name), await account_now(self._tenancy, integration, pin)
-        if offered_digest(pin, former, account) != digest:
-            raise InputError("The server says something else by now.", code="stale_digest", hint="Look again.")
-        names: list[NameRow] = []
-        person = self._person(by.subject, names)
-        confirmed = msgspec.structs.replace(
-            pin,
-            confirmed_ms=self._tenancy.clock.now_ms(),
-            confirmed_by=by.subject,
-            account=account or (former.account if former else ""),
-        )
-        event = self._tenancy.event(
-            PinsConfirmed(integration=name, digest=pin.digest, tools=len(pin.tools), by=person), same_host=by.same_host
-        )
-        other = former is not None and former.account != confirmed.account
-        seen = (actor_seen(self._tenancy, name, account, "confirmed", names, by=person),) if other else ()
-        change = put(name, confirmed, expect=self._live.version(Kind.PIN, name))
-        unit = Unit(events=(event, *seen), guards=(unchanged,), changes=(change,), names=tuple(names))
-        if isinstance(await self._tenancy.write(unit), Conflict):
-            raise InputError(
-                "The integration was changed or confirmed just now.", code="stale_digest", hint="Look again."
-            )
-        self._live.connected[name] = connect(integration, confirmed, self._tenancy)
-        shown_otherwise(self._tenancy, name)
-        if not confirmed.account:
-            await look_for_account(self._tenancy, name)
-        return self._shown(name)
-
     async def remove_integration(self, by: Presence, name: str) -> None:
         need(by, Role.PLATFORM)
         integration = self._known(name)
@@ -123,7 +82,7 @@ class Connections(Desk):
             for view in _tools(
                 name,
                 connected.toolbox,
-                connected.drifted,
+                connected.drift.held,
                 manifest=manifest,
                 names=names,
                 rulings=self._live.rulings.get(name, {}),
@@ -251,7 +210,7 @@ class Connections(Desk):
             stage=self._live.stage(name, self._tenancy.clock.now_ms()).value,
             manifest=self._tenancy.catalogue.name_of(integration),
             confined=integration.confined,
-            drifted=bool(connected and connected.drifted),
+            drifted=bool(connected and connected.drift.held),
             asks=integration.asks,
             prompts=len(pin.prompts) if pin else 0,
             templates=len(pin.templates) if pin else 0,

@@ -15,6 +15,7 @@ from callgate.model.bundle import Bundle
 from callgate.model.call import Call
 from callgate.model.classification import Ruling
 from callgate.model.contract import Contract, Task
+from callgate.model.drift import NO_DRIFT, Drift
 from callgate.model.hold import Hold
 from callgate.model.identity import Account, Credential, Runtime
 from callgate.model.manifest import WhoAmI
@@ -36,8 +37,8 @@ class Connected:
     pin: IntegrationPin | None
     toolbox: Toolbox
     listing: Listing
-    drifted: frozenset[str] = frozenset()
-    """Tools whose definition now differs from the pin."""
+    drift: Drift = NO_DRIFT
+    """What the server says now, against the pin."""
     stateful: bool = True
     """The server may keep state in a session; False only where a verified manifest says so."""
     whoami: WhoAmI | None = None
@@ -65,6 +66,8 @@ class Live:
     integrations: dict[str, Integration] = field(default_factory=dict)
     pins: dict[str, IntegrationPin] = field(default_factory=dict)
     connected: dict[str, Connected] = field(default_factory=dict)
+    unseen: dict[str, int] = field(default_factory=dict)
+    """Integrations whose definitions may read otherwise since they were looked at: nothing is sent before they are."""
     contracts: dict[str, ContractRules] = field(default_factory=dict)
     templates: dict[str, Contract] = field(default_factory=dict)
     added: dict[str, int] = field(default_factory=dict)
@@ -88,6 +91,7 @@ class Live:
     bundle: Bundle | None = None
     _remembered: dict[tuple[str, ...], Any] = field(default_factory=dict)
     _remembered_epoch: int = -1
+    _marks: int = 0
     rules: Rules | None = None
     domains: DomainMap = field(default_factory=lambda: DomainMap(()))
     stages: dict[str, Stage] = field(default_factory=dict)
@@ -118,6 +122,11 @@ class Live:
             elif isinstance(change, Delete):
                 self.versions.pop((change.kind, change.key), None)
                 self._unset(change.kind, change.key)
+
+    def unsettle(self, integration: str) -> None:
+        """Its definitions may read otherwise from now on. A look that began before counts no more."""
+        self._marks += 1
+        self.unseen[integration] = self._marks
 
     def version(self, kind: Kind, key: str) -> int:
         return self.versions.get((kind, key), 0)

@@ -199,13 +199,16 @@ def gather(
     known = prepared.contract_problem
     bundle = live.bundle
     assert bundle is not None
+    changed = connected.drift
+    drift = changed.word(tool.drift_key(call.arguments)) if tool and (changed.held or changed.newer) else ""
     return Facts(
         now_ms=now,
         stage=live.stage(call.integration, now),
         profile=bundle.profile,
         bundle=bundle.digest,
         pinned=tool.pin.digest if tool and connected.pin else "",
-        drifted=bool(connected.drifted and tool and tool.drift_key(call.arguments) in connected.drifted),
+        drifted=drift not in ("", "newer"),
+        drift=drift,
         contract_problem=known if known is not None else why_not_contract(tenancy, call.principal, call.contract),
         task=live.tasks.get(binding.task) if binding.task else None,
         task_problem=binding.problem,

@@ -51,6 +51,15 @@ def not_recorded(code: str, reason: str) -> Failed:
     )
 
 
+def after_failure(code: str, *, sent: bool, own_session: bool) -> str:
+    """What a caller is told to do when the target gave no result. ``own_session``: the call went in one of the gate's."""
+    if code == "session_gone" and own_session:
+        return "The server took the gate's session for over and ran nothing by its own word. Call again for a new one."
+    return (
+        "The call was sent; its answer could not be delivered." if sent else "Nothing was sent. It may be tried again."
+    )
+
+
 _LISTED = "The call is listed by `callgate status`."
 
 

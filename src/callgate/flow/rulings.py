@@ -7,8 +7,8 @@ from callgate.core.toolbox import ToolProfile
 from callgate.core.visible import visible
 from callgate.flow.admin import ToolRuling
 from callgate.flow.connect import connect, shown_otherwise
+from callgate.flow.definitions import Definitions
 from callgate.flow.desk import missing, need
-from callgate.flow.integrations import Connections
 from callgate.flow.live import Connected
 from callgate.flow.rows import put
 from callgate.flow.views import ToolView
@@ -26,7 +26,7 @@ MAX_REASON = 500
 _TIERS = {tier.name.lower(): tier for tier in Tier}
 
 
-class Rulings(Connections):
+class Rulings(Definitions):
     async def classify_tool(self, by: Presence, want: ToolRuling) -> ToolView:
         """In force with the answer."""
         connected, profile = self._ruled(want)
@@ -122,7 +122,7 @@ class Rulings(Connections):
         )
         if isinstance(await self._tenancy.write(unit), Conflict):
             raise InputError("The integration was changed just now.", code="stale_digest", hint="Look again.")
-        drifted = self._live.connected[name].drifted
+        drift = self._live.connected[name].drift
         self._live.connected[name] = connect(connected.integration, self._live.pins.get(name), self._tenancy)
-        self._live.connected[name].drifted = drifted
+        self._live.connected[name].drift = drift
         shown_otherwise(self._tenancy, name)

@@ -11,6 +11,7 @@ from callgate.core.toolbox import ToolProfile
 from callgate.flow.asking import client_behind, without_waiting
 from callgate.flow.confining import narrowed, only_too_wide
 from callgate.flow.denials import DenialLimit
+from callgate.flow.drift import looked_at
 from callgate.flow.execute import Executor
 from callgate.flow.flight import Flight
 from callgate.flow.hold import Holds, Inflight
@@ -99,6 +100,8 @@ class Runner:
 
     async def _govern(self, request: Request, relay: Relay, inflight: Inflight, wider: str = "") -> Answer:
         """``wider``: id of the call in whose place this one is judged, from the start."""
+        if request.integration in self._tenancy.live.unseen:
+            await looked_at(self._tenancy, request.integration)
         connected = self._tenancy.live.connected.get(request.integration)
         if connected is None:
             return not_recorded("unknown_integration", "This gate has no such integration.")

@@ -1,5 +1,6 @@
 """Everything the flows of one tenant share: handles, live state, and the one way to write."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -40,6 +41,8 @@ class Tenancy:
         """Pseudonyms by (credential, integration), as long as their names are known to be stored."""
         self.unsettled: set[str] = set()
         """Calls whose opening or closing could not be written, or of which nobody knows whether it was."""
+        self.looks: dict[str, asyncio.Task[None]] = {}
+        """By integration: its definitions are being listed again."""
         self.changed: list[Callable[[str], None]] = []
         """Told the name of an integration when what clients are shown of it may read otherwise now."""
         self.observer = Observer(self.tenant, self.clock, self.live)

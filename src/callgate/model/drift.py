@@ -19,6 +19,10 @@ class DriftKind(enum.IntEnum):
     """Calls that rest on it wait until somebody confirms it."""
 
 
+LISTS = "lists"
+"""The field of the change that says that a server lists what cannot be read."""
+
+
 class DefinitionChange(Fact, frozen=True):
     """One difference. All texts of it are the server's: untrusted, and not made visible."""
 
@@ -33,17 +37,27 @@ class DefinitionChange(Fact, frozen=True):
 
 
 class Drift(Fact, frozen=True):
-    """``changes``: in the order of the confirmed pin, then what is new. ``held``: keys of what must not be used."""
+    """``changes``: in the order of the confirmed pin, then what is new. ``held``: keys of what must not be used;
+    ``newer``: of what takes more than was confirmed.
+    """
 
     changes: tuple[DefinitionChange, ...] = ()
     held: frozenset[str] = frozenset()
-
-    def of(self, key: str) -> tuple[DefinitionChange, ...]:
-        return tuple(change for change in self.changes if change.key == key)
+    newer: frozenset[str] = frozenset()
 
     def keys(self, kind: DriftKind) -> tuple[str, ...]:
         """What has changes of this kind, each once."""
         return tuple(dict.fromkeys(change.key for change in self.changes if change.kind is kind))
+
+    def word(self, key: str) -> str:
+        """As ``Facts.drift``."""
+        if key not in self.held:
+            return "newer" if key in self.newer else ""
+        held = [change for change in self.changes if change.kind is DriftKind.HELD]
+        whole = next((change for change in held if not change.key), None)
+        if whole is not None:
+            return "unreadable" if whole.field == LISTS else "server"
+        return "gone" if any(change.key == key and not change.field for change in held) else "changed"
 
 
 NO_DRIFT = Drift()

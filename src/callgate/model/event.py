@@ -220,6 +220,10 @@ class PinsConfirmed(Body, frozen=True, tag="pins_confirmed"):
     digest: str
     tools: int
     by: str
+    former: str = ""
+    """Digest of what was confirmed before; empty: nothing was."""
+    only: int = 0
+    """So many definitions of it are new or other; 0: all of it was confirmed anew."""
 
 
 class DriftSeen(Body, frozen=True, tag="drift_seen"):
@@ -227,6 +231,11 @@ class DriftSeen(Body, frozen=True, tag="drift_seen"):
     pinned: str
     seen: str
     tools: tuple[str, ...]
+    """Held; of prompts and templates their method."""
+    noted: tuple[str, ...] = ()
+    newer: tuple[str, ...] = ()
+    """Their confirmed definition stays in force."""
+    new: tuple[str, ...] = ()
 
 
 class ActorSeen(Body, frozen=True, tag="actor_seen"):

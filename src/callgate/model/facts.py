@@ -40,6 +40,9 @@ class Facts(Fact, frozen=True):
     approval: Approval | None = None
     round_problem: str = ""
     """Code when the call is no next round of the one it says: ``round_unknown``, ``round_over``, ``round_limit``."""
+    drift: str = ""
+    """What became of the definition: ``newer`` (it takes more than was confirmed), ``changed``, ``gone``, ``server`` (it
+    is another one), ``unreadable``; empty: nothing that matters."""
     observe_over: bool = False
     """The integration is at ``READ`` because the time of its stage observe is over."""
     account_problem: str = ""

@@ -31,7 +31,7 @@ def judge(tool: ToolProfile | None, call: Call, facts: Facts) -> tuple[Finding, 
     elif not call.pin == facts.pinned == tool.pin.digest:
         found.append(_deny("other_definition", "The call was read with another definition than the confirmed one."))
     if facts.drifted:
-        found.append(_DRIFTED)
+        found.append(_drifted(call.integration, facts.drift))
     if facts.account_problem == "changed":
         found.append(_OTHER_ACCOUNT)
     elif facts.account_problem:
@@ -44,13 +44,6 @@ def _deny(code: str, reason: str) -> Finding:
     return Finding(gate=GATE, code=code, effect=Effect.DENY, reason=reason)
 
 
-_DRIFTED = Finding(
-    gate=GATE,
-    code="definition_changed",
-    effect=Effect.HOLD,
-    reason="The server now describes this otherwise than it was confirmed.",
-    ask=Ask.ACCEPTABLE,
-)
 _OTHER_ACCOUNT = Finding(
     gate=GATE,
     code="account_changed",
@@ -58,3 +51,20 @@ _OTHER_ACCOUNT = Finding(
     reason="The target now sees another account than the one that was confirmed.",
     ask=Ask.ACCEPTABLE,
 )
+_CHANGES = {
+    "gone": "The server no longer has this, which was confirmed.",
+    "server": "The server is another one than was confirmed: its name, version, command or package changed.",
+    "unreadable": "The server's definitions cannot be read, so nobody knows whether they are the confirmed ones.",
+}
+
+
+def _drifted(integration: str, drift: str) -> Finding:
+    what = _CHANGES.get(drift, "The server now defines this otherwise than it was confirmed, in a way that matters.")
+    return Finding(
+        gate=GATE,
+        code="definition_changed",
+        effect=Effect.HOLD,
+        reason=f"{what} A person looks with `callgate tools diff {integration}` and confirms with "
+        f"`callgate tools confirm {integration}`.",
+        ask=Ask.ACCEPTABLE,
+    )

@@ -1,0 +1,100 @@
+"""What servers say of themselves, before people: what changed, what they confirm of it."""
+
+import msgspec
+
+from callgate.core.drift import merged
+from callgate.flow.connect import connect, pin_digest, shown_otherwise
+from callgate.flow.desk import need
+from callgate.flow.drift import drift_of, use_drift
+from callgate.flow.integrations import Connections
+from callgate.flow.rows import put
+from callgate.flow.views import DiscoveryView, IntegrationView
+from callgate.flow.whoami import account_now, actor_seen, look_for_account, offered_digest
+from callgate.model.drift import NO_DRIFT, DriftKind
+from callgate.model.errors import InputError
+from callgate.model.event import PinsConfirmed
+from callgate.model.identity import Presence
+from callgate.model.store import Conflict, Expect, Kind, NameRow, Unit
+from callgate.model.terms import Role
+from callgate.model.tool import IntegrationPin
+
+
+class Definitions(Connections):
+    async def refresh_integration(self, name: str) -> DiscoveryView:
+        integration = self._known(name)
+        mark = self._live.unseen.get(name)
+        pin = await self._offered(integration)
+        await self._compared(name, pin, mark)
+        return self._discovery(integration, pin, await account_now(self._tenancy, integration, pin))
+
+    async def confirm_integration(
+        self, by: Presence, name: str, digest: str, tools: tuple[str, ...] = ()
+    ) -> IntegrationView:
+        """``tools``: drift keys of what is confirmed; the rest stays as it was. Empty: all that the server says."""
+        need(by, Role.PLATFORM)
+        integration = self._known(name)
+        unchanged = Expect(kind=Kind.INTEGRATION, key=name, version=self._live.version(Kind.INTEGRATION, name))
+        mark = self._live.unseen.get(name)
+        pin = await self._offered(integration)
+        former, account = self._live.pins.get(name), await account_now(self._tenancy, integration, pin)
+        if offered_digest(pin, former, account) != digest:
+            raise InputError("The server says something else by now.", code="stale_digest", hint="Look again.")
+        names: list[NameRow] = []
+        person = self._person(by.subject, names)
+        kept = former.account if former else ""
+        confirmed = msgspec.structs.replace(
+            self._chosen(name, former, pin, tools) if tools else pin,
+            confirmed_ms=self._tenancy.clock.now_ms(),
+            confirmed_by=by.subject,
+            account=kept if tools else account or kept,
+        )
+        body = PinsConfirmed(
+            integration=name,
+            digest=confirmed.digest,
+            tools=len(confirmed.tools),
+            by=person,
+            former=former.digest if former else "",
+            only=len(tools),
+        )
+        event = self._tenancy.event(body, same_host=by.same_host)
+        other = former is not None and former.account != confirmed.account
+        seen = (actor_seen(self._tenancy, name, account, "confirmed", names, by=person),) if other else ()
+        change = put(name, confirmed, expect=self._live.version(Kind.PIN, name))
+        unit = Unit(events=(event, *seen), guards=(unchanged,), changes=(change,), names=tuple(names))
+        if isinstance(await self._tenancy.write(unit), Conflict):
+            raise InputError(
+                "The integration was changed or confirmed just now.", code="stale_digest", hint="Look again."
+            )
+        made = self._live.connected[name] = connect(integration, confirmed, self._tenancy)
+        made.drift = drift_of(made, confirmed, pin) if tools else NO_DRIFT
+        self._seen(name, mark)
+        shown_otherwise(self._tenancy, name)
+        if not confirmed.account:
+            await look_for_account(self._tenancy, name)
+        return self._shown(name)
+
+    def _chosen(
+        self, name: str, former: IntegrationPin | None, pin: IntegrationPin, keys: tuple[str, ...]
+    ) -> IntegrationPin:
+        if former is None:
+            raise InputError("Nothing of it is confirmed yet; confirm all of it.", code="not_pinned")
+        drift = drift_of(self._live.connected[name], former, pin)
+        if any(not change.key and change.kind is DriftKind.HELD for change in drift.changes):
+            raise InputError("The server itself is another one; confirm all of it.", code="server_changed")
+        changed = {change.key for change in drift.changes}
+        if not changed.issuperset(keys):
+            raise InputError(
+                "One of these did not change.", code="unknown_tool", hint=f"See: callgate tools diff {name}"
+            )
+        made = merged(former, pin, frozenset(keys))
+        return msgspec.structs.replace(made, digest=pin_digest(made))
+
+    async def _compared(self, name: str, seen: IntegrationPin, mark: int | None) -> None:
+        connected = self._live.connected.get(name)
+        if connected is not None and connected.pin is not None:
+            await use_drift(self._tenancy, connected, drift_of(connected, connected.pin, seen), seen.digest)
+        self._seen(name, mark)
+
+    def _seen(self, name: str, mark: int | None) -> None:
+        if mark is not None and self._live.unseen.get(name) == mark:
+            del self._live.unseen[name]
