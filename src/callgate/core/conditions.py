@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from callgate.core.paths import Selector
-from callgate.core.sql import DIALECTS, only_reads
+from callgate.core.sql import DIALECTS, only_reads, only_shapes
 from callgate.core.strict import nearest
 from callgate.model.manifest import Condition, Given
 from callgate.model.tool import TierRule
@@ -120,14 +120,21 @@ def _given(condition: Condition) -> _Test:
 
 
 def _sql(condition: Condition) -> _Test:
-    dialect = condition.sql
+    return _parsed(condition.sql, only_reads)
+
+
+def _sql_shapes(condition: Condition) -> _Test:
+    return _parsed(condition.sql_shapes, only_shapes)
+
+
+def _parsed(dialect: str, judge: Callable[[str, str], bool]) -> _Test:
     if dialect not in DIALECTS:
         raise ValueError(f"no such SQL dialect.{nearest(dialect, DIALECTS)} There are {', '.join(sorted(DIALECTS))}")
 
     def test(found: tuple[Any, ...]) -> bool | None:
         if not all(isinstance(value, str) for value in found):
             return None
-        return bool(found) and all(only_reads(value, dialect) for value in found)
+        return bool(found) and all(judge(value, dialect) for value in found)
 
     return test
 
@@ -160,5 +167,6 @@ _TESTS: dict[str, Callable[[Condition], _Test]] = {
     "prefix": _prefix,
     "given": _given,
     "sql": _sql,
+    "sql_shapes": _sql_shapes,
     "http_safe": _http_safe,
 }

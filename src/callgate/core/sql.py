@@ -1,7 +1,8 @@
-"""Whether SQL does nothing but read, told by parsing it (sqlglot), never by looking at words.
+"""Whether SQL does nothing but read, or changes nothing but the shape of tables: told by parsing it (sqlglot), never by
+looking at words.
 
-INVARIANT: every node of every statement is on the list below; what is not known, not parsed, too large, or could be
-read in two ways is no read. What a function or a view of the database does behind a known name cannot be seen here.
+INVARIANT: every node of every statement is on a list below; what is not known, not parsed, too large, or could be
+read in two ways is neither. What a function or a view of the database does behind a known name cannot be seen here.
 """
 
 import functools
@@ -216,6 +217,35 @@ _NODES = frozenset(
     ]
 )
 
+_SHAPES = {"Alter": frozenset({"TABLE"}), "Create": frozenset({"TABLE", "INDEX", "VIEW"})}
+_SHAPES["Drop"] = _SHAPES["Create"] | {"COLUMN", "CONSTRAINT"}
+"""Statement -> what it may be about; COLUMN and CONSTRAINT stand inside of ALTER TABLE alone."""
+_SHAPE_NODES = _NODES | {
+    *_SHAPES,
+    "AddConstraint",
+    "AlterColumn",
+    "AlterRename",
+    "CheckColumnConstraint",
+    "ColumnConstraint",
+    "ColumnDef",
+    "ComputedColumnConstraint",
+    "Constraint",
+    "DataTypeParam",
+    "DefaultColumnConstraint",
+    "ForeignKey",
+    "GeneratedAsIdentityColumnConstraint",
+    "Index",
+    "IndexParameters",
+    "NotNullColumnConstraint",
+    "PrimaryKey",
+    "PrimaryKeyColumnConstraint",
+    "Reference",
+    "RenameColumn",
+    "Schema",
+    "UniqueColumnConstraint",
+    "Uuid",
+}
+
 
 def load() -> None:
     """Import the parser, so that no call has to wait for it (0.3 s)."""
@@ -225,22 +255,47 @@ def load() -> None:
 @functools.lru_cache(maxsize=256)
 def only_reads(text: str, dialect: str) -> bool:
     """Whether every statement of ``text`` is a pure query. ``dialect``: one of DIALECTS. Never raises."""
+    statements = _parsed(text, dialect)
+    return bool(statements) and all(_is_query(statement) for statement in statements)
+
+
+@functools.lru_cache(maxsize=256)
+def only_shapes(text: str, dialect: str) -> bool:
+    """Whether every statement makes, changes or drops a table, a column, an index or a view, and does nothing else.
+
+    Rows may get lost with that; none are written by themselves, and no rights, functions, triggers or extensions made.
+    """
+    statements = _parsed(text, dialect)
+    return bool(statements) and all(_is_shape(statement) for statement in statements)
+
+
+def _parsed(text: str, dialect: str) -> list[Any]:
+    """Empty: it is not understood for certain."""
     if not text.strip() or len(text) > MAX_SQL or any(mark in text for mark in _TWO_WAYS) or _deep(text):
-        return False
+        return []
     sqlglot = _parser()
     try:
         reader = sqlglot.Dialect.get_or_raise(dialect)
         tokens = reader.tokenize(text)
-        statements = reader.parser().parse(tokens, text) if len(tokens) <= MAX_TOKENS else []
+        return list(reader.parser().parse(tokens, text)) if len(tokens) <= MAX_TOKENS else []
     except (sqlglot.errors.SqlglotError, ValueError, RecursionError):
-        return False
-    return bool(statements) and all(_is_query(statement) for statement in statements)
+        return []
 
 
 def _is_query(statement: Any) -> bool:
     if statement is None or type(statement).__name__ not in _STATEMENTS:
         return False
     return all(type(node).__name__ in _NODES for node in statement.walk())
+
+
+def _is_shape(statement: Any) -> bool:
+    if statement is None or type(statement).__name__ not in _SHAPES:
+        return False
+    for node in statement.walk():
+        name = type(node).__name__
+        if name not in _SHAPE_NODES or (name in _SHAPES and str(node.args.get("kind")).upper() not in _SHAPES[name]):
+            return False
+    return True
 
 
 def _deep(text: str) -> bool:

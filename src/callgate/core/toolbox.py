@@ -158,7 +158,7 @@ class ToolProfile:
         self.listed = listed_as(tool, self.tier, manifest)
         self.scopes = tuple(f"scope:{scope.value}" for scope in rules.scopes)
         self.reaches: frozenset[str] = frozenset()
-        if any(condition.sql for rule in rules.tier_by for condition in (rule, *rule.when)):
+        if any(one.sql or one.sql_shapes for rule in rules.tier_by for one in (rule, *rule.when)):
             load_parser()
 
     def schema_findings(self, arguments: dict[str, Any]) -> tuple[Finding, ...]:

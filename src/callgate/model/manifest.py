@@ -37,6 +37,8 @@ class Condition(Fact, frozen=True, kw_only=True):
     given: Given | None = None
     sql: str = ""
     """There is a text, and it is nothing but pure queries in this SQL dialect."""
+    sql_shapes: str = ""
+    """There is a text, and it makes, changes or drops tables, columns, indexes and views, and does nothing else."""
     http_safe: bool = False
     """There is a text, and it is GET, HEAD or OPTIONS."""
 
