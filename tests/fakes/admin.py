@@ -9,6 +9,7 @@ from callgate.flow.admin import (
     ContractText,
     EventFilter,
     HaltRequest,
+    LearnRequest,
     NewAccount,
     NewPassphrase,
     Peer,
@@ -37,6 +38,8 @@ from callgate.flow.views import (
     HoldDetail,
     HoldView,
     IntegrationView,
+    LearnEnd,
+    LearnStep,
     ProofView,
     QuestionView,
     ReloadView,
@@ -51,6 +54,7 @@ from callgate.flow.views import (
 )
 from callgate.model.errors import AuthError, ConfigError, InputError, StoreError
 from callgate.model.identity import Presence
+from callgate.model.learned import LearnedSpan, ReplayedRow
 from callgate.model.tool import Integration
 
 NOW = 1_750_000_000_000
@@ -152,6 +156,18 @@ CONTRACT = ContractView(
     consents=(ConsentView(capacity="domain:eng-code", who=("ana",), by="ana", at_ms=NOW, alone=True),),
     preview=("Calls to git may change things.", "Anything else waits for a person."),
     text='name = "everyday"\n',
+)
+LEARNED = LearnEnd(
+    text='# Proposed.\nname = "everyday"\n',
+    contract="c-" + "2" * 32,
+    team="web",
+    span=LearnedSpan(calls=3, first_ms=NOW, last_ms=NOW, busiest=2),
+    tools=(),
+    targets=(),
+    replayed=(
+        ReplayedRow(integration="git", tool="git_status", effect="allow", reason="", code="", calls=2),
+        ReplayedRow(integration="git", tool="git_commit", effect="hold", reason="It waits.", code="a/b", calls=1),
+    ),
 )
 TASK = TaskView(
     id="task-1",
@@ -449,6 +465,13 @@ class FakeAdmin:
         if digest != PROPOSAL.digest:
             raise ConfigError("The files changed since.", file="git.cedar", key="@id", hint="Propose again.")
         return PROPOSAL
+
+    async def learn(self, want: LearnRequest) -> AsyncIterator[LearnStep | LearnEnd]:
+        if want.team not in ("", "web"):
+            raise InputError("No rules are of this team. Known: web.", code="which_team")
+        self.acts.append(("learn", want.integrations, want.owner))
+        yield LearnStep(checked=1, of=2)
+        yield LEARNED
 
     async def verify_ledger(self, note: str) -> AsyncIterator[VerifyStep | VerifyEnd]:
         yield VerifyStep(checked=1, of=2)

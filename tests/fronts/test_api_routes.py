@@ -144,6 +144,7 @@ def test_every_route_is_tried_above() -> None:
         "/v1/tokens/revoke",
         "/v1/integrations/{name}/refresh",
         "/v1/contracts/check",
+        "/v1/contracts/learn",
         "/v1/halts",
         "/v1/policy/test",
         "/v1/ledger/verify",

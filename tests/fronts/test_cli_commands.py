@@ -12,7 +12,7 @@ from callgate.adapters.home.place import Home
 from callgate.flow.admin import Ballot, HaltRequest, NewAccount, NewPassphrase, TaskRequest, TokenRequest
 from callgate.flow.views import AccountView, VoteView
 from callgate.model.terms import HaltScope
-from tests.fakes.admin import DIGEST, HOLD, NOW, PASSPHRASE, PROPOSAL, FakeAdmin
+from tests.fakes.admin import DIGEST, HOLD, LEARNED, NOW, PASSPHRASE, PROPOSAL, FakeAdmin
 from tests.fakes.local_gate import local_gate
 from tests.fronts.cli_help import run, typed
 
@@ -93,6 +93,7 @@ PINNED: list[tuple[tuple[str, ...], str, str, int]] = [
         0,
     ),
     (("ledger", "verify"), "", "kind ok events root consistency bad_index bad_event problem", 0),
+    (("learn",), "", "kind text contract team span tools targets replayed", 0),
     (("ledger", "checkpoint"), "", "origin size root at_ms note", 0),
     (
         ("integrations", "refresh", "git"),
@@ -381,6 +382,21 @@ def test_policy(gate: Fake) -> None:
         2,
         "callgate: git.cedar: @id: The files changed since. Propose again.\n",
     )
+
+
+def test_learned_rules_are_printed_or_kept_and_never_written_over(gate: Fake, tmp_path: Path) -> None:
+    result = gate.run("learn", "--integration", "git", "--owner", "ana")
+    assert (result.exit_code, result.stdout) == (0, LEARNED.text)
+    assert "Of 3 calls, 2 would run under these rules, 1 would wait for people" in result.stderr
+    assert gate.admin.acts[-1] == ("learn", ("git",), "ana")
+    file = tmp_path / "learned.toml"
+    assert gate.run("learn", "--output", file).stdout == ""
+    assert file.read_text() == LEARNED.text
+    result = gate.run("learn", "-o", file)
+    assert (result.exit_code, "is there already" in result.stderr) == (2, True)
+    assert gate.run("learn", "-o", tmp_path / "no" / "x").exit_code == 2
+    assert gate.run("learn", "--team", "other").exit_code == 2
+    assert gate.run("learn", "--since", "soon").exit_code == 2
 
 
 def test_verify_names_the_first_bad_event(gate: Fake, tmp_path: Path) -> None:

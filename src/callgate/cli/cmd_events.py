@@ -1,8 +1,5 @@
 """``callgate events`` and ``explain``: what happened, and why."""
 
-import datetime as dt
-import re
-import time
 from typing import Annotated
 
 import typer
@@ -10,14 +7,12 @@ import typer
 from callgate.cli import screens
 from callgate.cli.client import Gate, decode
 from callgate.cli.options import HomeOption, JsonOption, sub_app
-from callgate.cli.outcome import CommandError
+from callgate.cli.since import since_ms
 from callgate.flow.views import EventsView, EventView, ExplainView, FindingView
 
 app = sub_app("What happened.")
 
 _WAIT_MS = 20_000
-_AGO = re.compile(r"(\d{1,6})([smhd])\Z")
-_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 @app.command("events")
@@ -33,7 +28,7 @@ def events(
 ) -> None:
     """List events, or follow them. With --follow --json each event is one line."""
     gate = Gate(home)
-    asked: dict[str, object] = {"kind": kind, "call": call, "since_ms": _since(since) or "", "limit": limit}
+    asked: dict[str, object] = {"kind": kind, "call": call, "since_ms": since_ms(since) or "", "limit": limit}
     reply = gate.get("events", **asked, after=after)
     found = decode(reply, EventsView)
     if as_json and not follow:
@@ -53,19 +48,6 @@ def _print(found: tuple[EventView, ...], *, as_json: bool) -> None:
             screens.dump_line(row)
         else:
             screens.say(f"{screens.moment(row.at_ms)}  {row.id}  {row.kind:<20}  {row.summary}")
-
-
-def _since(text: str) -> int:
-    """Milliseconds since 1970; 0 for an empty text."""
-    if not text:
-        return 0
-    ago = _AGO.match(text)
-    if ago is not None:
-        return max(1, int((time.time() - int(ago[1]) * _UNITS[ago[2]]) * 1000))
-    try:
-        return max(1, int(dt.datetime.fromisoformat(text).timestamp() * 1000))
-    except (ValueError, OverflowError):
-        raise CommandError("--since is no time.", "Write 30m, 2h, 1d, or 2026-01-31T12:00.") from None
 
 
 @app.command("explain")

@@ -1,16 +1,16 @@
 """``callgate ledger``: proofs of what happened."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from callgate.cli import machinery, screens
 from callgate.cli.client import Gate, decode
 from callgate.cli.options import HomeOption, JsonOption, sub_app
 from callgate.cli.outcome import CommandError, Exit, NoGateError
+from callgate.cli.progress import followed
 from callgate.cli.text import safe_json
 from callgate.flow.views import CheckpointView, ExportView, ProofView, VerifyEnd
 
@@ -38,7 +38,10 @@ def verify(
     """
     note = "" if checkpoint is None else _note(checkpoint)
     try:
-        found = decode(msgspec.json.encode(_progress(Gate(home), note)), VerifyEnd)
+        found = decode(
+            msgspec.json.encode(followed(Gate(home), "ledger", "verify", body={"note": note}, what="The verification")),
+            VerifyEnd,
+        )
     except NoGateError:
         if not machinery.place("" if home is None else str(home)).config.exists():
             raise
@@ -70,19 +73,6 @@ def _note(file: Path) -> str:
         raise CommandError(
             f"{file} holds no checkpoint that can be read.", "It is the text of a signed note."
         ) from None
-
-
-def _progress(gate: Gate, note: str) -> dict[str, Any]:
-    """Draws the steps on stderr when it is a terminal; returns the last line."""
-    screen = screens.console(err=True)
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
-        row = bar.add_task("", total=None)
-        for line in gate.lines("ledger", "verify", body={"note": note}):
-            if line.get("kind") == "end":
-                return line
-            bar.update(row, completed=line["checked"], total=line["of"])
-    raise CommandError("The verification broke off.", "Look at the gate's log.")
 
 
 @ledger.command("checkpoint")

@@ -41,6 +41,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("adopt", "adopt", "Move what assistants here are connected to behind the gate, under the same names."),
             ("catalog", "catalog", "Check the manifests and their cases."),
             ("practice", "practice", "Start a practice server, or compare what one held before and after."),
+            ("learn", "learn", "Propose everyday rules from calls that ran."),
             ("contract", "contracts", "Check, add, list and consent to contracts."),
             ("task", "tasks", "Open, close and list tasks."),
         ),

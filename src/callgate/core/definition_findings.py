@@ -177,7 +177,7 @@ def likeness(name: str) -> str:
     return fold(name).translate(_LIKE)
 
 
-def _finding(code: str, key: str, field: str, excerpt: str = "") -> DefinitionFinding:
+def _noted(code: str, key: str, field: str, excerpt: str = "") -> DefinitionFinding:
     kind = KINDS[code]
     return DefinitionFinding(code=code, severity=kind.severity, key=key, field=field, says=kind.says, excerpt=excerpt)
 
@@ -187,9 +187,9 @@ def _names(pin: IntegrationPin, elsewhere: Mapping[str, frozenset[str]]) -> Iter
     prompts = [prompt.name for prompt in pin.prompts]
     away = quarantined(tools)
     for name, reason in away.items():
-        yield _finding(f"name_{reason}", name, "name", name)
+        yield _noted(f"name_{reason}", name, "name", name)
     for name, reason in quarantined(prompts, blanks=True).items():
-        yield _finding(f"name_{reason}", f"{PROMPTS_GET} {name}", "name", name)
+        yield _noted(f"name_{reason}", f"{PROMPTS_GET} {name}", "name", name)
     alike: dict[str, set[str]] = {}
     for name in tools:
         alike.setdefault(likeness(name), set()).add(name)
@@ -198,11 +198,11 @@ def _names(pin: IntegrationPin, elsewhere: Mapping[str, frozenset[str]]) -> Iter
         usable = names - away.keys()
         for name in usable:
             if len(usable) > 1:
-                yield _finding("name_like_another", name, "name", name)
+                yield _noted("name_like_another", name, "name", name)
             elif others and name not in elsewhere.get(like, ()):
-                yield _finding("name_like_elsewhere", name, "name", name)
+                yield _noted("name_like_elsewhere", name, "name", name)
             if not name.isascii() and len(scripts(name)) == 1:
-                yield _finding("name_unusual", name, "name", name)
+                yield _noted("name_unusual", name, "name", name)
 
 
 def _texts(pin: IntegrationPin) -> Iterator[DefinitionFinding]:
@@ -245,21 +245,21 @@ def _strings(value: Any) -> Iterator[tuple[str, str]]:
 
 def _of_text(text: str, key: str, field: str) -> Iterator[DefinitionFinding]:
     if len(text) > LONG:
-        yield _finding("long_text", key, field, text[:_AROUND])
+        yield _noted("long_text", key, field, text[:_AROUND])
     scanned = text[:_SCANNED]
     unseen = _unseen(scanned)
     if unseen >= 0:
-        yield _finding("invisible_text", key, field, scanned[max(0, unseen - _AROUND // 2) : unseen + _AROUND // 2])
+        yield _noted("invisible_text", key, field, scanned[max(0, unseen - _AROUND // 2) : unseen + _AROUND // 2])
     encoded = next((one for one in _ENCODED.finditer(scanned) if _is_encoded(one[0])), None)
     if encoded is not None:
-        yield _finding("encoded_text", key, field, encoded[0][:_AROUND])
+        yield _noted("encoded_text", key, field, encoded[0][:_AROUND])
     if len(scanned) < 8:
         return
     read = _as_read(scanned)
     for code, pattern in _PATTERNS:
         hit = pattern.search(read)
         if hit is not None:
-            yield _finding(code, key, field, read[max(0, hit.start() - 10) : hit.start() + _AROUND])
+            yield _noted(code, key, field, read[max(0, hit.start() - 10) : hit.start() + _AROUND])
 
 
 def _as_read(text: str) -> str:

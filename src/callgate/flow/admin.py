@@ -22,6 +22,8 @@ from callgate.flow.views import (
     HoldDetail,
     HoldView,
     IntegrationView,
+    LearnEnd,
+    LearnStep,
     ProofView,
     ReloadView,
     StatusView,
@@ -88,6 +90,16 @@ class ContractText(Fact, frozen=True):
     """TOML."""
     file: str = "contract.toml"
     """For messages only; never opened."""
+
+
+class LearnRequest(Fact, frozen=True):
+    team: str = ""
+    """Empty: the only one there is."""
+    since_ms: int = 0
+    integrations: tuple[str, ...] = ()
+    """Empty: all; else what the rules in force say of others is kept."""
+    owner: str = ""
+    """Account that shall own the rules; empty: the owner of the rules in force, or who answers for observing."""
 
 
 class TaskRequest(Fact, frozen=True):
@@ -186,6 +198,11 @@ class Admin(Protocol):
 
     async def consent_contract(self, by: Presence, contract: str, capacity: str) -> ContractView:
         """``capacity`` empty: every one this person has."""
+
+    def learn(self, want: LearnRequest) -> AsyncIterator[LearnStep | LearnEnd]:
+        """Steps, then one end: everyday rules proposed from calls that ran; changes nothing. InputError:
+        ``which_team``, ``nothing_seen``, ``nothing_fits``, ``owner_needed``.
+        """
 
     async def contracts(self) -> tuple[ContractView, ...]: ...
 

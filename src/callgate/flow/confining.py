@@ -28,10 +28,14 @@ def narrowed(
     tenancy: Tenancy, prepared: Prepared, tool: ToolProfile | None, rules: ContractRules | None
 ) -> dict[str, Any] | None:
     """Arguments of a call that reaches only what the rules name. None: it needs none, or there is no such call."""
-    call = prepared.call
-    if tool is None or tool.narrower is None or rules is None or prepared.continued is not None:
-        return None
-    if tool.keeps_inside(call.targets):
+    return narrower_of(tenancy, prepared.call, tool, rules) if prepared.continued is None else None
+
+
+def narrower_of(
+    tenancy: Tenancy, call: Call, tool: ToolProfile | None, rules: ContractRules | None
+) -> dict[str, Any] | None:
+    """As ``narrowed``, of a call that is no round of another one."""
+    if tool is None or tool.narrower is None or rules is None or tool.keeps_inside(call.targets):
         return None
     if rules.contract.breadth is Breadth.GLOBAL or call.integration not in rules.scopes:
         return None

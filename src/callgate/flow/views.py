@@ -7,6 +7,7 @@ Bodies of answers only grow: a field is never renamed, a new one comes last with
 from typing import Any
 
 from callgate.model.base import Fact
+from callgate.model.learned import LearnedSpan, ReplayedRow, UsedTarget, UsedTool
 
 
 class TokenView(Fact, frozen=True):
@@ -348,6 +349,27 @@ class VerifyEnd(Fact, frozen=True, tag_field="kind", tag="end"):
     bad_index: int = -1
     bad_event: str = ""
     problem: str = ""
+
+
+class LearnStep(Fact, frozen=True, tag_field="kind", tag="step"):
+    """Progress of learning."""
+
+    checked: int
+    of: int
+
+
+class LearnEnd(Fact, frozen=True, tag_field="kind", tag="end"):
+    """Proposed everyday rules, and the same calls under them."""
+
+    text: str
+    """TOML, with the figures as comments."""
+    contract: str
+    """Id that the rules will have."""
+    team: str
+    span: LearnedSpan
+    tools: tuple[UsedTool, ...]
+    targets: tuple[UsedTarget, ...]
+    replayed: tuple[ReplayedRow, ...]
 
 
 class CheckpointView(Fact, frozen=True):

@@ -2,8 +2,8 @@
 
 from starlette.routing import BaseRoute
 
-from callgate.adapters.http.routes_base import Nothing, acting, asking, listing, reading
-from callgate.flow.admin import Admin, ContractText, TaskRequest
+from callgate.adapters.http.routes_base import Nothing, acting, asking, listing, reading, streaming
+from callgate.flow.admin import Admin, ContractText, LearnRequest, TaskRequest
 from callgate.model.base import Fact
 
 
@@ -14,6 +14,7 @@ class Consenting(Fact, frozen=True):
 def routes(admin: Admin) -> list[BaseRoute]:
     return [
         asking("/v1/contracts/check", ContractText, lambda act, _: admin.check_contract(act)),
+        streaming("/v1/contracts/learn", LearnRequest, admin.learn),
         listing("/v1/contracts", "contracts", lambda _: admin.contracts()),
         acting(admin, "/v1/contracts", ContractText, lambda by, act, _: admin.add_contract(by, act)),
         reading("/v1/contracts/{id}", lambda asked: admin.contract(asked.path_params["id"])),

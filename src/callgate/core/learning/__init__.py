@@ -1,0 +1,1 @@
+"""From calls that were made to everyday rules that somebody may sign."""
