@@ -137,7 +137,7 @@ class Executor:
         send = self._exchange if flight.protocol else self._in_own_session
         attempt = 1
         while True:
-            await self._before(flight)
+            await self._must_be_sendable(flight)
             outbound = self._outbound(
                 call,
                 call.tool,
@@ -167,8 +167,7 @@ class Executor:
             await asyncio.sleep(pause_ms / 1000)
             attempt += 1
 
-    async def _before(self, flight: Flight) -> None:
-        """UpstreamError: it is not to be sent."""
+    async def _must_be_sendable(self, flight: Flight) -> None:
         if flight.call.integration in self._tenancy.live.unseen:
             await looked_at(self._tenancy, flight.call.integration)
         if flight.closing:
