@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from callgate.adapters.upstream.wire import SENTENCES
-from callgate.core import schemas, toolbox
+from callgate.core import definition_findings, schemas, toolbox
 from callgate.core.gates import rate, standing
 from callgate.core.policy import evaluate
 from callgate.flow import hold
@@ -108,6 +108,8 @@ def _tables() -> Iterator[Found]:
         yield Found("hold", state.value, sentence)
     for code, sentence in SENTENCES.items():
         yield Found("UpstreamError", code, sentence)
+    for code, kind in definition_findings.KINDS.items():
+        yield Found("definitions", code, f"{kind.severity.name.lower()}: {kind.says}")
 
 
 class _Reader:
@@ -247,6 +249,11 @@ findings it discharges as `gate/code/path`.""",
             ("decide", "The fold of all findings"),
             ("asks", "Answers to what a server asked inside a call"),
         ),
+    ),
+    (
+        "Definitions",
+        "What a person should look at in what a server says of itself; it decides nothing ([drift](../how-to/drift.md)).",
+        (("definitions", "Texts and names"),),
     ),
     (
         "Answers",
