@@ -104,3 +104,17 @@ def test_escapes_never_hide_a_step_up(text):
         path = one.split("?")[0].split("#")[0]
         assert ".." not in path.split("/")
         assert one.startswith("x/wiki://home")
+
+
+def test_letters_and_accents_apart_or_in_one_are_one_id():
+    for uri in ("file:///srv/Geha\u0308lter", "file:///srv/Geha%CC%88lter", "file:///srv/Geh%C3%A4lter"):
+        assert resource_target("x", uri) == ("fs.path", ("/srv/Geh\u00e4lter",))
+    for uri in ("notes://a/Geha%CC%88lter", "notes://a/Geha\u0308lter"):
+        found = resource_target("x", uri)
+        assert found is not None
+        assert any(one.endswith("Geh\u00e4lter") for one in found[1])
+        assert not any("\u0308" in one for one in found[1])
+    assert template_target("x", "notes://a/Geha\u0308lter/{id}") == (
+        "mcp.resource",
+        ("x/notes://a/Geh\u00e4lter/{id}",),
+    )

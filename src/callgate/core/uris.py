@@ -5,6 +5,7 @@ whose escapes stand for separators gives both readings, so that the stricter rul
 """
 
 import re
+import unicodedata
 from urllib.parse import unquote
 
 from callgate.core.selectors import posix_path
@@ -27,6 +28,7 @@ Aimed = tuple[str, tuple[str, ...]]
 
 def resource_target(integration: str, uri: str) -> Aimed | None:
     """``fs.path`` for a file URI, else ``mcp.resource`` with the integration before it."""
+    uri = _composed(uri)
     match = _SCHEME.fullmatch(uri)
     if match is None or len(uri) > MAX_URI or _BROKEN.search(uri) or not _readable(uri):
         return None
@@ -40,6 +42,7 @@ def resource_target(integration: str, uri: str) -> Aimed | None:
 
 def template_target(integration: str, template: str) -> Aimed | None:
     """Of a URI template (RFC 6570): for files the folder before its first place, else the template as it is."""
+    template = _composed(template)
     head, place, _ = template.partition("{")
     if not place:
         return resource_target(integration, template)
@@ -120,4 +123,9 @@ def _decoded(text: str) -> str | None:
         return None
     if _ESCAPE.search(plain) or not plain.isprintable() or "\\" in plain or plain != plain.strip():
         return None
-    return plain
+    return _composed(plain)
+
+
+def _composed(text: str) -> str:
+    """A letter and its accent as one character, as ids of targets have them."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
