@@ -234,8 +234,9 @@ class Gate:
 
     def add(self, name: str, **integration: Any) -> None:
         """Connect and confirm."""
-        found = self.act("integrations", act={"name": name, "actor": "robot", **integration})
-        self.act("integrations", name, "confirm", act={"digest": found["digest"]})
+        wanted = {"integration": {"name": name, "actor": "robot", **integration}, "everyday": "none"}
+        found = self.act("integrations", "look", act=wanted)
+        self.act("integrations", act={**wanted, "digest": found["digest"]})
 
     def events(self, **query: object) -> list[dict[str, Any]]:
         """Every event from the first, as stored."""

@@ -113,8 +113,9 @@ def test_nothing_planted_is_found(tmp_path, monkeypatch):
     ):
         gate.start(UPSTREAM_CREDENTIAL=CREDENTIAL)
         integration = {"url": effects.url, "allow_private": True, "headers": {"X-Key": "env:UPSTREAM_CREDENTIAL"}}
-        found = gate.act("integrations", act={"name": "git", "actor": "robot", **integration}, passphrase=PASSWORD)
-        gate.act("integrations", "git", "confirm", act={"digest": found["digest"]}, passphrase=PASSWORD)
+        wanted = {"integration": {"name": "git", "actor": "robot", **integration}, "everyday": "none"}
+        found = gate.act("integrations", "look", act=wanted, passphrase=PASSWORD)
+        gate.act("integrations", act={**wanted, "digest": found["digest"]}, passphrase=PASSWORD)
         token = gate.act("tokens", act={"runtime": "codex"}, passphrase=PASSWORD)["token"]
         secrets, answers = act(gate, effects, token)
         for answer in answers:

@@ -11,6 +11,7 @@ from callgate.flow.admin import (
     HaltRequest,
     LearnRequest,
     NewAccount,
+    NewIntegration,
     NewPassphrase,
     Peer,
     TaskRequest,
@@ -20,6 +21,7 @@ from callgate.flow.admin import (
 from callgate.flow.policy_views import CasesView, CaseView, PolicyFileView, PolicyView, ProposalView
 from callgate.flow.views import (
     AccountView,
+    AddedView,
     ArgumentView,
     CheckpointView,
     CheckView,
@@ -52,10 +54,9 @@ from callgate.flow.views import (
     VoteView,
     WarningView,
 )
-from callgate.model.errors import AuthError, ConfigError, InputError, StoreError
+from callgate.model.errors import AuthError, ConfigError, InputError, StoreError, UpstreamError
 from callgate.model.identity import Presence
 from callgate.model.learned import LearnedSpan, ReplayedRow
-from callgate.model.tool import Integration
 
 NOW = 1_750_000_000_000
 PASSPHRASE = "correct horse"
@@ -279,6 +280,9 @@ class FakeAdmin:
         )
         self.hold_list: tuple[HoldView, ...] = (HOLD,)
         self.tool_list: tuple[ToolView, ...] = TOOLS
+        self.discovery = DISCOVERY
+        self.reach_fault: UpstreamError | None = None
+        self.file_list: tuple[ToolRuling, ...] = ()
         self.vote = VoteView(
             hold="hold-1", state="open", answered=("q-1",), open=(OTHER,), alone=False, next="Wait for Ben."
         )
@@ -343,9 +347,20 @@ class FakeAdmin:
     async def integrations(self) -> tuple[IntegrationView, ...]:
         return (INTEGRATION,)
 
-    async def add_integration(self, by: Presence, integration: Integration) -> DiscoveryView:
-        self.acts.append(("add_integration", by.subject, integration))
-        return DISCOVERY
+    async def look_at_integration(self, by: Presence, want: NewIntegration) -> DiscoveryView:
+        self.acts.append(("look_at_integration", by.subject, want))
+        if self.reach_fault is not None:
+            raise self.reach_fault
+        return self.discovery
+
+    async def connect_integration(self, by: Presence, want: NewIntegration) -> AddedView:
+        self.acts.append(("connect_integration", by.subject, want))
+        return AddedView(
+            integration=INTEGRATION, file="/srv/home/integrations/git.toml", rules=("The rules everyday name it now.",)
+        )
+
+    async def file_changes(self, name: str) -> tuple[ToolRuling, ...]:
+        return self.file_list
 
     async def refresh_integration(self, name: str) -> DiscoveryView:
         self.acts.append(("refresh_integration", name))

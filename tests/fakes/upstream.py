@@ -226,6 +226,9 @@ class FakeUpstreams:
         if found is not None:
             await found.close()
 
+    async def forget(self, name: str) -> None:
+        await self.drop(name)
+
     async def close(self) -> None:
         for name in list(self.made):
             await self.drop(name)

@@ -100,7 +100,7 @@ PINNED: list[tuple[tuple[str, ...], str, str, int]] = [
         "",
         (
             "integration digest server_name server_version instructions eras tools confined changes warnings confirmed offers "
-            "prompts templates"
+            "prompts templates manifest manifest_digest stage rules"
         ),
         1,
     ),
@@ -226,26 +226,6 @@ def test_resuming_asks_for_a_person(gate: Fake) -> None:
     assert gate.admin.acts == [("resume", "ana", "halt-1")]
 
 
-def test_adding_shows_before_it_confirms(gate: Fake) -> None:
-    words = ("add", "git", "--stdio", "mcp-server-git --repository '/srv/my app'", "--writable", "/srv/my app")
-    result = gate.run(*words, "--env", "LANG=C", passphrase=PASSPHRASE, stdin="n\n")
-    assert result.exit_code == 1
-    assert "git_commit" in result.stdout
-    assert "Changes things (1)" in result.stdout
-    assert [act[0] for act in gate.admin.acts] == ["add_integration"]
-    sent = gate.admin.acts[0][2]
-    assert sent.command == ("mcp-server-git", "--repository", "/srv/my app")
-    assert (sent.environment, sent.writable, sent.confined, sent.actor) == (
-        {"LANG": "C"},
-        ("/srv/my app",),
-        True,
-        "local",
-    )
-    result = gate.run(*words, "--yes", passphrase=PASSPHRASE)
-    assert result.exit_code == 0, result.stderr
-    assert gate.admin.acts[-1] == ("confirm_integration", "ana", "git", DIGEST)
-
-
 @pytest.mark.parametrize(
     "words",
     [
@@ -269,8 +249,8 @@ def test_adding_badly_asks_nobody(gate: Fake, words: tuple[str, ...]) -> None:
 def test_adding_where_nobody_can_answer_says_what_to_do(gate: Fake) -> None:
     result = gate.run("add", "git", "--stdio", "mcp-server-git", passphrase=PASSPHRASE)
     assert result.exit_code == 1
-    assert "Add --yes" in result.stderr and "Aborted" not in result.stderr
-    assert [act[0] for act in gate.admin.acts] == ["add_integration"]
+    assert "add --yes" in result.stderr and "Aborted" not in result.stderr
+    assert [act[0] for act in gate.admin.acts] == ["look_at_integration"]
 
 
 def test_integrations(gate: Fake) -> None:

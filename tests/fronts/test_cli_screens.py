@@ -217,7 +217,7 @@ def test_confirming_on_the_terminal(tmp_path: Path) -> None:
             shown.until("[y/N]")
             shown.type("y\n")
             assert shown.end()[0] == 0
-        assert [act[0] for act in admin.acts] == ["add_integration", "confirm_integration"]
+        assert [act[0] for act in admin.acts] == ["look_at_integration", "connect_integration"]
 
 
 def test_without_a_terminal_stdin_is_not_taken_for_one(tmp_path: Path) -> None:

@@ -300,3 +300,20 @@ def test_the_pool_keeps_one_handle_until_the_integration_changes(tmp_path):
         await pool.close()
 
     run(body())
+
+
+def test_what_was_only_looked_at_leaves_no_folder_and_what_was_there_stays(tmp_path):
+    async def body():
+        pool = Pool(no_secrets, MachineClock(), LOG, folder=tmp_path)
+        server = Integration(name="a", actor="x", command=("python3", "-c", "pass"))
+        for keep in (False, True):
+            pool.of(server)
+            (tmp_path / "a").mkdir()
+            if keep:
+                await pool.drop("a")
+                pool.of(server)
+            await pool.forget("a")
+            assert (tmp_path / "a").exists() is keep
+        await pool.close()
+
+    run(body())

@@ -29,7 +29,7 @@ from callgate.model.errors import ConfigError, InputError
 
 CONTENTS = "contents.json"
 MIN_PASSPHRASE = 10
-TREES = ("policies", "contracts", "manifests")
+TREES = ("policies", "contracts", "manifests", "integrations")
 _MAX_SMALL = 16 << 20
 
 Progress = Callable[[int, int], None]

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from importlib.resources import files
 
 from callgate import __version__
+from callgate.adapters.home.files import FolderFiles
 from callgate.adapters.home.place import Home
 from callgate.adapters.identity.issuer import TokenIssuer
 from callgate.adapters.identity.passphrase import ScryptPassphrases
@@ -36,6 +37,7 @@ def administration(
         uid=os.geteuid(),
         same_host=same_host,
     )
+    first = built.house.tenancy.tenant == config.tenants[0]
     tools = DeskTools(
         rooms=built.house,
         issuer=issuer,
@@ -50,5 +52,7 @@ def administration(
         hygiene=lambda: hygiene(home, peers=config.local.peers),
         operations=operations,
         metrics=metrics,
+        files=FolderFiles(home.root),
+        integration_files="integrations" if first else f"integrations/{built.house.tenancy.tenant}",
     )
     return Administration(tools)

@@ -17,6 +17,7 @@ from callgate.cli.people import Person
 
 T = TypeVar("T")
 _TIMEOUT = 60.0
+_SLOW_TIMEOUT = 300.0
 _VERIFY_TIMEOUT = 3600.0
 _VARIABLE = "CALLGATE_SOCKET"
 """For people who may speak to a gate whose home is not theirs."""
@@ -49,12 +50,13 @@ class Gate:
         asked = urlencode({key: value for key, value in query.items() if value not in {"", None}})
         return self._send("GET", _target(path, asked), None)
 
-    def post(self, *path: str, body: object) -> bytes:
-        return self._send("POST", _target(path), msgspec.json.encode(body))
+    def post(self, *path: str, body: object, slow: bool = False) -> bytes:
+        return self._send("POST", _target(path), msgspec.json.encode(body), _SLOW_TIMEOUT if slow else _TIMEOUT)
 
-    def act(self, *path: str, by: Person, act: object) -> bytes:
-        """A change by a person: the passphrase goes along."""
-        return self.post(*path, body={"by": {"account": by.account, "passphrase": by.passphrase}, "act": act})
+    def act(self, *path: str, by: Person, act: object, slow: bool = False) -> bytes:
+        """A change by a person: the passphrase goes along. ``slow``: a server may take its time to start."""
+        sent = {"by": {"account": by.account, "passphrase": by.passphrase}, "act": act}
+        return self.post(*path, body=sent, slow=slow)
 
     def lines(self, *path: str, body: object) -> Iterator[dict[str, Any]]:
         """The JSON lines of a long answer, as they come; a fault ends them."""
@@ -65,8 +67,8 @@ class Gate:
                     raise _refused(500, found["problem"])
                 yield found
 
-    def _send(self, method: str, target: str, body: bytes | None) -> bytes:
-        with self._open(method, target, body, _TIMEOUT) as reply:
+    def _send(self, method: str, target: str, body: bytes | None, timeout: float = _TIMEOUT) -> bytes:
+        with self._open(method, target, body, timeout) as reply:
             return reply.read()
 
     @contextmanager
@@ -115,7 +117,9 @@ def _problem(body: bytes) -> dict[str, Any]:
 def _refused(status: int, problem: dict[str, Any]) -> CommandError:
     code = Exit.NO if status in {401, 403, 429} else Exit.USAGE
     message = str(problem.get("message") or f"The gate answered with status {status}.")
-    return CommandError(message, str(problem.get("hint") or ""), code)
+    said = problem.get("said")
+    lines = tuple(map(str, said)) if isinstance(said, list) else ()
+    return CommandError(message, str(problem.get("hint") or ""), code, said=lines)
 
 
 def decode(reply: bytes, kind: type[T]) -> T:

@@ -1,15 +1,15 @@
-"""``callgate add`` and ``integrations``: the systems behind the gate."""
+"""``callgate integrations``: the systems behind the gate."""
 
-import shlex
 from typing import Annotated
 
+import msgspec
 import typer
-from rich.text import Text
 
 from callgate.cli import screens
 from callgate.cli.acting import person
 from callgate.cli.client import Gate, decode, listed
 from callgate.cli.cmd_condition import integrations as draw_integrations
+from callgate.cli.discovery_screen import agreed, draw_discovery
 from callgate.cli.options import (
     AccountOption,
     HomeOption,
@@ -19,168 +19,14 @@ from callgate.cli.options import (
     sub_app,
 )
 from callgate.cli.outcome import CommandError, Exit
-from callgate.cli.people import Person
-from callgate.cli.tool_table import draw_tools
-from callgate.flow.views import DiscoveryView, IntegrationView
-from callgate.model.tool import Integration
+from callgate.flow.admin import ToolRuling
+from callgate.flow.views import DiscoveryView, IntegrationView, ToolView
 
 app = sub_app("Integrations.")
-integrations = sub_app("List, refresh, confirm and remove integrations.")
+integrations = sub_app("List, refresh, confirm, apply and remove integrations.")
 app.add_typer(integrations, name="integrations")
 
-MOST_NAMED = 20
-"""Prompts, or templates, that a screen names."""
-Asks = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--asks",
-        metavar="KIND",
-        help="Its server may ask assistants for it inside a call: elicitation, sampling or roots.",
-    ),
-]
 Name = Annotated[str, typer.Argument(metavar="INTEGRATION", help="Its name, e.g. git.")]
-
-
-@app.command("add")
-def add(
-    name: Name,
-    url: Annotated[str, typer.Option("--url", help="URL of an MCP server over HTTP.")] = "",
-    stdio: Annotated[str, typer.Option("--stdio", metavar="COMMAND", help="Command line of a local MCP server.")] = "",
-    header: Annotated[
-        list[str] | None,
-        typer.Option("--header", metavar="NAME=REFERENCE", help="HTTP header as env:NAME or file:PATH."),
-    ] = None,
-    env: Annotated[
-        list[str] | None,
-        typer.Option("--env", metavar="NAME=VALUE", help="Variable of the local server; secrets as env: or file:."),
-    ] = None,
-    readable: Annotated[
-        list[str] | None, typer.Option("--readable", metavar="PATH", help="A confined server may read it.")
-    ] = None,
-    writable: Annotated[
-        list[str] | None, typer.Option("--writable", metavar="PATH", help="A confined server may write it.")
-    ] = None,
-    cwd: Annotated[str, typer.Option("--cwd", metavar="FOLDER", help="Where the local server starts.")] = "",
-    unconfined: Annotated[bool, typer.Option("--unconfined", help="Run the local server without confinement.")] = False,
-    allow_private: Annotated[
-        bool, typer.Option("--allow-private", help="The URL may lead to this machine or a private network.")
-    ] = False,
-    manifest: Annotated[
-        str, typer.Option("--manifest", help="Manifest of the catalogue, or none; otherwise the one of that name.")
-    ] = "",
-    actor: Annotated[str, typer.Option("--actor", help="The account the target sees.")] = "",
-    team: Annotated[str, typer.Option("--team", help="The team it belongs to.")] = "",
-    asks: Asks = None,
-    account: AccountOption = "",
-    passphrase_fd: PassphraseOption = None,
-    yes: YesOption = False,
-    home: HomeOption = None,
-) -> None:
-    """Connect an integration and confirm its tools.
-
-    Shows what the server offers before anything is offered to an assistant. Exit code 1 when it is not confirmed.
-    """
-    if bool(url) == bool(stdio):
-        raise CommandError("An integration has a --url or a --stdio command.", "Give exactly one.")
-    wanted = Integration(
-        name=name,
-        actor=actor or ("local" if stdio else ""),
-        team=team,
-        url=url,
-        command=_words(stdio),
-        environment=_pairs(env, "--env"),
-        headers=_references(_pairs(header, "--header")),
-        cwd=cwd,
-        readable=tuple(readable or ()),
-        writable=tuple(writable or ()),
-        confined=not unconfined,
-        allow_private=allow_private,
-        manifest=manifest,
-        asks=tuple(asks or ()),
-    )
-    gate = Gate(home)
-    by = person(gate, account, passphrase_fd)
-    found = decode(gate.act("integrations", by=by, act=wanted), DiscoveryView)
-    _confirm(gate, by, found, yes=yes)
-
-
-def _words(command: str) -> tuple[str, ...]:
-    try:
-        return tuple(shlex.split(command))
-    except ValueError:
-        raise CommandError("The --stdio command has an open quote.", "Write it as for a shell.") from None
-
-
-def _pairs(items: list[str] | None, option: str) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for item in items or ():
-        key, equals, value = item.partition("=")
-        if not (key and equals):
-            raise CommandError(f"{option} takes NAME=VALUE.", "Quote it when it has spaces.")
-        found[key] = value
-    return found
-
-
-def _references(headers: dict[str, str]) -> dict[str, str]:
-    """A header is a credential nearly always, and argv is no place for one."""
-    if any(not value.startswith(("env:", "file:")) for value in headers.values()):
-        raise CommandError("A header's value is a reference.", "Write --header NAME=env:VARIABLE or NAME=file:PATH.")
-    return headers
-
-
-def _confirm(gate: Gate, by: Person, found: DiscoveryView, *, yes: bool) -> None:
-    _draw(found)
-    if found.confirmed:
-        screens.say("These definitions are confirmed already.")
-        return
-    if not (yes or _agreed(found.integration)):
-        raise CommandError(
-            "Not confirmed: nothing is offered.",
-            f"Look again with: callgate integrations confirm {found.integration}",
-            Exit.NO,
-        )
-    confirmed = decode(
-        gate.act("integrations", found.integration, "confirm", by=by, act={"digest": found.digest}), IntegrationView
-    )
-    prompts = f" and {confirmed.prompts} prompts" if confirmed.prompts else ""
-    screens.say(f"{confirmed.name} is connected with {confirmed.tools} tools{prompts}.")
-
-
-def _agreed(integration: str) -> bool:
-    try:
-        return typer.confirm("Offer these tools to assistants, under the gate's rules?", default=False, err=True)
-    except typer.Abort:
-        raise CommandError(
-            "Not confirmed: nobody answered.",
-            f"Add --yes, or run: callgate integrations confirm {integration} --yes",
-            Exit.NO,
-        ) from None
-
-
-def _draw(found: DiscoveryView) -> None:
-    screens.headed(
-        f"{found.integration}: what its server offers",
-        screens.facts(
-            (
-                ("Server", f"{found.server_name} {found.server_version}"),
-                ("Speaks", ", ".join(found.eras)),
-                ("Confined", "" if found.confined else "no: it runs with all that the gate's user may do"),
-                ("Tells models", screens.lines(found.instructions)),
-                ("Digest", found.digest),
-            )
-        ),
-    )
-    known = any(tool.pinned for tool in found.tools)
-    draw_tools(found.tools, empty="It offers no tools.", new=known)
-    for what, names in (("Prompts", found.prompts), ("Resource templates", found.templates)):
-        if names:
-            screens.say(
-                f"{what} ({len(names)}): {', '.join(names[:MOST_NAMED])}{', …' if len(names) > MOST_NAMED else ''}"
-            )
-    for change in found.changes:
-        screens.say(f"Changed: {change}")
-    for warning in found.warnings:
-        screens.show(Text.assemble(("Warning: ", "yellow"), screens.cell(warning)))
 
 
 @integrations.command("list")
@@ -204,7 +50,7 @@ def refresh(name: Name, home: HomeOption = None, as_json: JsonOption = False) ->
     if as_json:
         screens.dump(reply)
     else:
-        _draw(found)
+        draw_discovery(found)
     if not found.confirmed:
         screens.tell(f"Not confirmed. Confirm it with: callgate integrations confirm {name}")
         raise typer.Exit(Exit.NO)
@@ -221,7 +67,51 @@ def confirm(
     """Show what the server says now, and confirm it."""
     gate = Gate(home)
     found = decode(gate.post("integrations", name, "refresh", body={}), DiscoveryView)
-    _confirm(gate, person(gate, account, passphrase_fd), found, yes=yes)
+    by = person(gate, account, passphrase_fd)
+    draw_discovery(found)
+    if found.confirmed:
+        screens.say("These definitions are confirmed already.")
+        return
+    if not (yes or agreed("Offer these tools to assistants, under the gate's rules?")):
+        raise CommandError(
+            "Not confirmed: nothing changed.", f"Look again with: callgate integrations confirm {name}", Exit.NO
+        )
+    confirmed = decode(gate.act("integrations", name, "confirm", by=by, act={"digest": found.digest}), IntegrationView)
+    prompts = f" and {confirmed.prompts} prompts" if confirmed.prompts else ""
+    screens.say(f"{confirmed.name} is connected with {confirmed.tools} tools{prompts}.")
+
+
+@integrations.command("apply")
+def apply(
+    name: Name,
+    despite_schema: Annotated[
+        bool, typer.Option("--despite-schema", help="Also below what a tool's arguments and hints say.")
+    ] = False,
+    account: AccountOption = "",
+    passphrase_fd: PassphraseOption = None,
+    yes: YesOption = False,
+    home: HomeOption = None,
+) -> None:
+    """Make the tiers that you wrote into the integration's file count.
+
+    Each needs a reason beside it in the file. See callgate tools classify for who may do it.
+    """
+    gate = Gate(home)
+    changes = listed(gate.get("integrations", name, "file"), "changes", ToolRuling)
+    if not changes:
+        screens.say("The file says what counts already.")
+        return
+    screens.table(("Tool", "Would be", "Because"), ((one.tool, one.tier, one.reason) for one in changes), empty="")
+    missing = [one.tool for one in changes if not one.reason.strip()]
+    if missing:
+        raise CommandError(f"There is no reason for {missing[0]}.", 'Write reason = "…" below its tier.')
+    by = person(gate, account, passphrase_fd)
+    if not (yes or agreed(f"Let {screens.count(len(changes), 'tool')} count so from now on?")):
+        raise CommandError("Nothing changed.", "", Exit.NO)
+    for one in changes:
+        wanted = msgspec.structs.replace(one, despite=despite_schema)
+        found = decode(gate.act("tools", "classify", by=by, act=wanted), ToolView)
+        screens.say(f"{name}/{found.tool} counts as {found.tier} from now on; its own tier is {found.own_tier}.")
 
 
 @integrations.command("remove")

@@ -20,9 +20,13 @@ class Exit(IntEnum):
 class CommandError(Exception):
     """Ends the command. ``message`` says what is wrong, ``hint`` the next step; no traceback is shown."""
 
-    def __init__(self, message: str, hint: str = "", exit_code: Exit = Exit.USAGE) -> None:
+    def __init__(
+        self, message: str, hint: str = "", exit_code: Exit = Exit.USAGE, *, said: tuple[str, ...] = ()
+    ) -> None:
+        """``said``: lines of a server, shown below."""
         super().__init__(message)
         self.hint = hint
+        self.said = said
         self.exit_code = exit_code
 
 
@@ -34,4 +38,7 @@ def complain(fault: CommandError | CallgateError) -> Exit:
     """Writes the line and says how to end. A fault of our own rooms is a file or a setting to change."""
     line = " ".join(part for part in (str(fault), fault.hint) if part)
     sys.stderr.write(f"callgate: {safe(line)}\n")
+    if fault.said:
+        sys.stderr.write("What the server said last:\n")
+        sys.stderr.writelines(f"  {safe(one)}\n" for one in fault.said)
     return fault.exit_code if isinstance(fault, CommandError) else Exit.USAGE

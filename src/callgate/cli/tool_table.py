@@ -6,6 +6,7 @@ from rich.text import Text
 
 from callgate.cli import screens
 from callgate.flow.views import ToolView
+from callgate.model.call import TOOLS_CALL
 
 _GROUPS = (("execute", "Changes things"), ("draft", "Drafts"), ("read", "Only looks"))
 _COLUMNS = ("Tool", "Decided by", "Undo", "Target")
@@ -18,8 +19,10 @@ def draw_tools(tools: Sequence[ToolView], *, empty: str, new: bool = True) -> No
     many = len({tool.integration for tool in tools}) > 1
     names = {id(tool): f"{tool.integration}/{tool.tool}" if many else tool.tool for tool in tools}
     rows: list[tuple[Text | str, str, str, str]] = []
-    for tier, title in _GROUPS:
-        group = [tool for tool in tools if tool.tier == tier]
+    groups = [
+        (title, [tool for tool in tools if tool.tier == tier and not _is_method(tool)]) for tier, title in _GROUPS
+    ]
+    for title, group in (*groups, ("Of the protocol", [tool for tool in tools if _is_method(tool)])):
         if group:
             rows.append((screens.cell(f"{title} ({len(group)})", "bold"), "", "", ""))
             rows += [(names[id(tool)], _why(tool, new=new), _undo(tool), _target(tool)) for tool in group]
@@ -31,14 +34,21 @@ def draw_tools(tools: Sequence[ToolView], *, empty: str, new: bool = True) -> No
 
 
 def counts(tools: Sequence[ToolView]) -> str:
-    """``3 change things, 1 drafts, 5 only look``; what is not there is left out."""
+    """``9 tools: 3 change things, 1 drafts, 5 only look``; what is not there is left out."""
     words = {
         "execute": ("changes things", "change things"),
         "draft": ("drafts", "draft"),
         "read": ("only looks", "only look"),
     }
-    found = {tier: sum(tool.tier == tier for tool in tools) for tier in words}
-    return ", ".join(f"{many} {words[tier][many > 1]}" for tier, many in found.items() if many)
+    own = [tool for tool in tools if not _is_method(tool)]
+    found = {tier: sum(tool.tier == tier for tool in own) for tier in words}
+    return f"{screens.count(len(own), 'tool')}: " + ", ".join(
+        f"{many} {words[tier][many > 1]}" for tier, many in found.items() if many
+    )
+
+
+def _is_method(tool: ToolView) -> bool:
+    return tool.method != TOOLS_CALL
 
 
 def _lines(cells: Sequence[str]) -> tuple[str, ...]:

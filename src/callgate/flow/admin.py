@@ -10,6 +10,7 @@ from typing import Protocol
 from callgate.flow.policy_views import CasesView, PolicyView, ProposalView
 from callgate.flow.views import (
     AccountView,
+    AddedView,
     CheckpointView,
     CheckView,
     ContractCheckView,
@@ -71,6 +72,18 @@ class NewPassphrase(Fact, frozen=True):
 
     def __repr__(self) -> str:
         return "NewPassphrase()"
+
+
+class NewIntegration(Fact, frozen=True):
+    """A system to connect, and what everyday rules shall say of it."""
+
+    integration: Integration
+    everyday: str = "read"
+    """Highest tier for work without a task: ``read``, ``draft``, ``execute``; ``none``: rules stay as they are."""
+    digest: str = ""
+    """Of what was shown; empty for a look."""
+    rules: str = ""
+    """Token of the rules that were shown and agreed to; empty: none were."""
 
 
 class ToolRuling(Fact, frozen=True):
@@ -172,8 +185,11 @@ class Admin(Protocol):
 
     async def integrations(self) -> tuple[IntegrationView, ...]: ...
 
-    async def add_integration(self, by: Presence, integration: Integration) -> DiscoveryView:
-        """Connect and read; nothing is offered to assistants before ``confirm_integration``.
+    async def look_at_integration(self, by: Presence, want: NewIntegration) -> DiscoveryView:
+        """Connect and read; nothing is kept, offered or in force. UpstreamError with what a local server said."""
+
+    async def connect_integration(self, by: Presence, want: NewIntegration) -> AddedView:
+        """In force with the answer. InputError ``stale_digest`` when the server says something else by now.
 
         ``manifest`` empty: the catalogue's manifest of that name if there is one; ``none``: no manifest.
         ``created_ms`` and ``stage`` are the gate's to set.
@@ -191,6 +207,9 @@ class Admin(Protocol):
 
     async def classify_tool(self, by: Presence, want: ToolRuling) -> ToolView:
         """AuthError: lowering is Security's. InputError ``schema_says_more``, ``reason_missing``, ``bad_tier``."""
+
+    async def file_changes(self, name: str) -> tuple[ToolRuling, ...]:
+        """What the integration's file in the home says otherwise than what counts."""
 
     async def check_contract(self, contract: ContractText) -> ContractCheckView: ...
 

@@ -36,6 +36,10 @@ class Contracts(Desk):
         problems = self._unknown_words(parsed, contract.file)
         if problems:
             raise ConfigError(problems[0].message, file=contract.file, key=problems[0].key)
+        return await self.admit_contract(by, parsed)
+
+    async def admit_contract(self, by: Presence, parsed: Contract) -> ContractView:
+        """Add what was read and checked; under solo with the consents that are this person's."""
         if parsed.id in self._live.contracts or parsed.id in self._live.templates:
             return self._view(self._named(parsed.id))
         names: list[NameRow] = []

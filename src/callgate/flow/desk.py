@@ -6,7 +6,7 @@ from typing import Protocol
 
 from callgate.core.attempts import Attempts
 from callgate.flow.house import Rooms
-from callgate.flow.ports import Issuer, Passphrases
+from callgate.flow.ports import HomeFiles, Issuer, Passphrases
 from callgate.flow.tenancy import Tenancy
 from callgate.flow.views import ConfigView, ReloadView
 from callgate.model.errors import AuthError, InputError
@@ -64,6 +64,10 @@ class DeskTools:
     """Prometheus text of the process; None: no gate runs."""
     operations: Operations | None = None
     """None: no gate runs, a home is being made."""
+    files: HomeFiles | None = None
+    """None: nothing is written to the home."""
+    integration_files: str = "integrations"
+    """Folder of the files about integrations."""
 
 
 class Desk:

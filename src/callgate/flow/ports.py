@@ -3,7 +3,7 @@
 Every store handle belongs to one tenant, so no method takes a tenant and no key crosses one.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Protocol
 
 from callgate.core.jsonrpc import Message
@@ -236,7 +236,23 @@ class Upstreams(Protocol):
 
     async def drop(self, name: str) -> None: ...
 
+    async def forget(self, name: str) -> None:
+        """As ``drop``, for one that was only looked at: nothing of it stays."""
+
     async def close(self) -> None: ...
+
+
+class HomeFiles(Protocol):
+    """Files of the home that people edit, by their path in it. ConfigError when one cannot be read or written."""
+
+    def folder(self, name: str) -> Mapping[str, bytes]:
+        """TOML files of one folder, by name; empty when there is none."""
+
+    def write(self, path: str, data: bytes) -> None:
+        """Whole or not at all, for the gate's user alone."""
+
+    def remove(self, path: str) -> None:
+        """Quiet when it is not there."""
 
 
 class Clock(Protocol):

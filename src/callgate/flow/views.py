@@ -73,6 +73,22 @@ class ToolView(Fact, frozen=True):
     """Its integration is at stage observe: calls run and are recorded with what production would have done."""
 
 
+class RulesView(Fact, frozen=True):
+    """What everyday rules would say of a new integration, for the person who connects it."""
+
+    says: tuple[str, ...]
+    """One sentence each."""
+    token: str = ""
+    """Names exactly this change; empty: nothing changes, ``says`` tells why."""
+    max_tier: str = ""
+    domain: str = ""
+    """A new data domain for what its tools aim at; empty: none is needed."""
+    targets: tuple[str, ...] = ()
+    """Target patterns of that domain."""
+    waits_for: tuple[str, ...] = ()
+    """Accounts that must consent beside the one who connects it."""
+
+
 class DiscoveryView(Fact, frozen=True):
     """What a server offers, before a person confirms it. ``digest`` is what ``confirm`` must name."""
 
@@ -96,6 +112,13 @@ class DiscoveryView(Fact, frozen=True):
     """Names; untrusted text, like ``templates``."""
     templates: tuple[str, ...] = ()
     """URI templates of resources."""
+    manifest: str = ""
+    """Name of the manifest that speaks for it, with its variant; empty: none does."""
+    manifest_digest: str = ""
+    stage: str = ""
+    """As in IntegrationView."""
+    rules: RulesView | None = None
+    """None: it is not being connected."""
 
 
 class IntegrationView(Fact, frozen=True):
@@ -126,6 +149,16 @@ class IntegrationView(Fact, frozen=True):
     """Account that answers for that."""
     account_problem: str = ""
     """``changed``: its target sees another account than the confirmed one; ``unknown``: its server does not say."""
+
+
+class AddedView(Fact, frozen=True):
+    """An integration that was just connected."""
+
+    integration: IntegrationView
+    file: str = ""
+    """Where its settings and reasons stand; empty: they could not be written."""
+    rules: tuple[str, ...] = ()
+    """What everyday rules say of it now, and what is still to do; one sentence each."""
 
 
 class ContractProblem(Fact, frozen=True):

@@ -26,6 +26,8 @@ class CallgateError(Exception):
         self.message = message
         self.hint = hint
         """What to do next, one sentence for people; may be empty."""
+        self.said: tuple[str, ...] = ()
+        """Lines of a server's own, for the operator's eyes; never in logs and answers."""
 
 
 class InputError(CallgateError):

@@ -53,6 +53,8 @@ class Problem(Fact, frozen=True):
     code: str
     message: str
     hint: str = ""
+    said: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """What a local server said last, in lines; left out when it said nothing."""
 
 
 class Nothing(Fact, frozen=True):
@@ -87,7 +89,7 @@ def answer(value: object, status: int = 200) -> Response:
 
 
 def problem(fault: CallgateError) -> Response:
-    return answer(Problem(fault.code, str(fault), fault.hint), status_of(fault))
+    return answer(Problem(fault.code, str(fault), fault.hint, fault.said or msgspec.UNSET), status_of(fault))
 
 
 def last_resort(fault: Exception) -> Problem:

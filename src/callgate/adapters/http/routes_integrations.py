@@ -4,11 +4,10 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute
 
 from callgate.adapters.http.routes_base import Nothing, acting, asking, listing
-from callgate.flow.admin import Admin, ToolRuling
+from callgate.flow.admin import Admin, NewIntegration, ToolRuling
 from callgate.flow.views import DiscoveryView
 from callgate.model.base import Fact
 from callgate.model.identity import Presence
-from callgate.model.tool import Integration
 
 
 class Confirming(Fact, frozen=True):
@@ -25,7 +24,9 @@ def routes(admin: Admin) -> list[BaseRoute]:
 
     return [
         listing("/v1/integrations", "integrations", lambda _: admin.integrations()),
-        acting(admin, "/v1/integrations", Integration, lambda by, act, _: admin.add_integration(by, act)),
+        acting(admin, "/v1/integrations/look", NewIntegration, lambda by, act, _: admin.look_at_integration(by, act)),
+        acting(admin, "/v1/integrations", NewIntegration, lambda by, act, _: admin.connect_integration(by, act)),
+        listing("/v1/integrations/{name}/file", "changes", lambda asked: admin.file_changes(asked.path_params["name"])),
         asking("/v1/integrations/{name}/refresh", Nothing, refresh),
         acting(
             admin,

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -51,6 +52,8 @@ class Pool:
         self._budget = Budget(answers, answer)
         self._made: dict[str, HttpUpstream | StdioUpstream] = {}
         self._leaving: set[asyncio.Task[None]] = set()
+        self._new_folders: dict[str, Path] = {}
+        """Of stdio servers that had none when they were first asked for."""
 
     def of(self, integration: Integration) -> HttpUpstream | StdioUpstream:
         """ConfigError when it is neither HTTP nor stdio; whatever else is wrong shows when it is used."""
@@ -79,6 +82,8 @@ class Pool:
             return over_http
         if self._folder is None:
             raise ConfigError("There is no folder for stdio servers.", key=integration.name)
+        if not (self._folder / integration.name).exists():
+            self._new_folders[integration.name] = self._folder / integration.name
         made = StdioUpstream(
             integration,
             self._resolve,
@@ -98,9 +103,17 @@ class Pool:
         task.add_done_callback(self._leaving.discard)
 
     async def drop(self, name: str) -> None:
+        self._new_folders.pop(name, None)
         found = self._made.pop(name, None)
         if found is not None:
             await found.close()
+
+    async def forget(self, name: str) -> None:
+        """As ``drop``, with the folder that a stdio server got for this look."""
+        folder = self._new_folders.pop(name, None)
+        await self.drop(name)
+        if folder is not None:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     async def close(self) -> None:
         made, self._made = list(self._made.values()), {}

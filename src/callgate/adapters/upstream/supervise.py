@@ -256,7 +256,7 @@ class Supervisor:
                 # Trying again changes nothing; the next request asks again.
                 self._failures, self._why = (
                     PATIENCE,
-                    UpstreamError(f"The server cannot start. {fault}", code="not_sent"),
+                    UpstreamError(f"The server cannot start. {fault}", code="not_sent", hint=fault.hint),
                 )
                 break
             except (UpstreamError, OSError, TimeoutError) as fault:

@@ -1,0 +1,82 @@
+"""What a server offers, before a person says yes to it."""
+
+import typer
+from rich.text import Text
+
+from callgate.cli import screens
+from callgate.cli.outcome import CommandError, Exit
+from callgate.cli.tool_table import counts, draw_tools
+from callgate.flow.views import AddedView, DiscoveryView
+
+MOST_NAMED = 20
+"""Prompts, or templates, that a screen names."""
+
+
+def draw_discovery(found: DiscoveryView) -> None:
+    screens.headed(
+        f"{found.integration}: what its server offers",
+        screens.facts(
+            (
+                ("Server", f"{found.server_name} {found.server_version}".strip() or "it does not say"),
+                ("Speaks", ", ".join(found.eras)),
+                ("Confined", "" if found.confined else "no: it runs with all that the gate's user may do"),
+                ("Manifest", _manifest(found)),
+                ("Tells models", screens.lines(found.instructions)),
+                ("Digest", found.digest),
+            )
+        ),
+    )
+    draw_tools(found.tools, empty="It offers no tools.", new=any(tool.pinned for tool in found.tools))
+    if found.tools:
+        screens.say(f"{counts(found.tools)}.")
+    for what, names in (("Prompts", found.prompts), ("Resource templates", found.templates)):
+        if names:
+            more = ", …" if len(names) > MOST_NAMED else ""
+            screens.say(f"{what} ({len(names)}): {', '.join(names[:MOST_NAMED])}{more}")
+    for change in found.changes:
+        screens.say(f"Changed: {change}")
+    for warning in found.warnings:
+        screens.show(Text.assemble(("Warning: ", "yellow"), screens.cell(warning)))
+    if found.rules is not None:
+        _draw_rules(found)
+
+
+def _manifest(found: DiscoveryView) -> str:
+    if found.rules is None:
+        return ""
+    if not found.manifest:
+        return "none: rules propose the tiers"
+    without = sum(tool.decided_by == "nobody" for tool in found.tools)
+    if not without:
+        return found.manifest
+    return f"{found.manifest}; it does not know {screens.count(without, 'tool')}, which count as changing things"
+
+
+def _draw_rules(found: DiscoveryView) -> None:
+    assert found.rules is not None
+    screens.say("Rules:")
+    for sentence in found.rules.says:
+        screens.say(f"- {sentence}")
+    for who in found.rules.waits_for:
+        screens.say(f"- They wait for the consent of {who}.")
+
+
+def agreed(question: str) -> bool:
+    try:
+        return typer.confirm(question, default=False, err=True)
+    except typer.Abort:
+        raise CommandError(
+            "Nobody answered, so nothing changed.", "To answer yes without a question add --yes.", Exit.NO
+        ) from None
+
+
+def draw_added(added: AddedView, found: DiscoveryView) -> None:
+    one = added.integration
+    prompts = f" and {screens.count(one.prompts, 'prompt')}" if one.prompts else ""
+    screens.say(f"{one.name} is connected with {screens.count(one.tools, 'tool')}{prompts}.")
+    for sentence in added.rules:
+        screens.say(sentence)
+    if added.file:
+        screens.say(f"Its settings, with reasons: {added.file}")
+    looks = next((tool.tool for tool in found.tools if tool.tier == "read" and tool.method == "tools/call"), "TOOL")
+    screens.say(f"Try it: callgate call {one.name} {looks} '{{}}'")

@@ -1,0 +1,228 @@
+"""What everyday rules may say of a new integration: proposed with its tools, in force with the same yes."""
+
+import re
+from typing import NamedTuple
+
+import msgspec
+
+from callgate.core.confine import kinds_of
+from callgate.core.contract import content_id, parse_contract
+from callgate.core.policy.bundle import DOMAINS, parse_bundle
+from callgate.core.variants import meant
+from callgate.flow.connect import reconnect
+from callgate.flow.contracts import Contracts
+from callgate.flow.desk import need
+from callgate.flow.live import LIVE_BUNDLE, capacities
+from callgate.flow.policies import Policies
+from callgate.flow.rows import put
+from callgate.flow.toml_text import quoted
+from callgate.flow.views import RulesView
+from callgate.model.bundle import Bundle
+from callgate.model.contract import Contract, Scope
+from callgate.model.errors import AuthError, CallgateError, ConfigError, InputError
+from callgate.model.event import PolicyApproved, PolicyProposed
+from callgate.model.identity import Presence
+from callgate.model.record import Setting
+from callgate.model.store import Conflict, Kind, NameRow, Unit
+from callgate.model.terms import Profile, Role, Stage, Tier
+from callgate.model.tool import Integration, IntegrationPin
+
+NONE = "none"
+_TIERS = {tier.name.lower(): tier for tier in Tier}
+_MAY = {Tier.READ: "look", Tier.DRAFT: "look and draft", Tier.EXECUTE: "look, draft and change things"}
+_DOMAINS_LINE = re.compile(r"^domains\s*=\s*\[[^\]]*\]\s*$", re.MULTILINE)
+
+
+class RulesPlan(NamedTuple):
+    """``bundle`` None: the live one has every domain that is needed; ``block``: lines for domains.toml."""
+
+    before: Contract
+    after: Contract
+    bundle: Bundle | None
+    block: str
+    view: RulesView
+
+
+class Everyday(Contracts, Policies):
+    def plan_rules(self, by: Presence, integration: Integration, pin: IntegrationPin, wanted: str) -> RulesPlan | str:
+        """A sentence: why nothing is proposed."""
+        if wanted == NONE:
+            return "Everyday rules stay as they are: they do not name it."
+        if wanted not in _TIERS:
+            raise InputError(f"Everyday rules allow one of: {', '.join(_TIERS)}; or {NONE}.", code="bad_tier")
+        before = self._everyday_of(by.team)
+        if before is None:
+            return "There are no everyday rules to name it; write a contract: docs/how-to/write-a-contract.md"
+        if any(scope.integration == integration.name for scope in before.scopes):
+            return f"The rules {before.name} name it already."
+        tier = min(_TIERS[wanted], before.max_tier)
+        known, missing_kinds = self._domains_for(integration, pin)
+        bundle, block, unsaid = self._with_domain(by, integration.name, missing_kinds)
+        if bundle is not None:
+            known = (*known, integration.name)
+        scope = Scope(integration=integration.name, max_tier=tier)
+        after = msgspec.structs.replace(
+            before,
+            id="",
+            scopes=(*before.scopes, scope),
+            domains=tuple(dict.fromkeys((*before.domains, *known))),
+        )
+        after = msgspec.structs.replace(after, id=content_id(after))
+        kinds = missing_kinds if bundle is not None else ()
+        view = self._rules_view(by, integration.name, after, tier, kinds, bundle, unsaid)
+        return RulesPlan(before, after, bundle, block, view)
+
+    async def adopt_rules(self, by: Presence, plan: RulesPlan) -> tuple[str, ...]:
+        """Make it live; sentences for the person. Raises what writing and consenting raise."""
+        if plan.bundle is not None:
+            await self._use_domain(by, plan.bundle, plan.block)
+        try:
+            view = await self.admit_contract(by, plan.after)
+        except AuthError as fault:
+            if fault.code != "not_yours":
+                raise
+            view = await self.contract(plan.after.id)
+        said = [f"The rules {view.name} name it now."]
+        waiting = [one for one in view.consents if not one.by]
+        if waiting:
+            who = ", ".join(f"{' or '.join(one.who) or 'nobody yet'} as {one.capacity}" for one in waiting)
+            said = [
+                f"The rules {view.name} would name it, and wait for {who}: callgate contract consent {plan.after.id}"
+            ]
+        problem = self._write_contract(plan)
+        return (*said, problem) if problem else tuple(said)
+
+    def _everyday_of(self, team: str) -> Contract | None:
+        found = self._live.everyday(team) or self._live.everyday("")
+        return self._live.contracts[found].contract if found else None
+
+    def _domains_for(self, integration: Integration, pin: IntegrationPin) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """(domains that hold what its tools aim at, kinds of targets that no domain names)."""
+        manifest = meant(self._tenancy.catalogue.of(integration, self._live.bundle), integration, pin.server_name)
+        kinds = sorted({kind for tool in manifest.tools for kind in kinds_of(tool)}) if manifest else []
+        known: dict[str, None] = {}
+        missing_kinds = []
+        for kind in kinds:
+            holding = [one.name for one in self._bundle().domains if _names(one.targets, kind)]
+            known.update(dict.fromkeys(holding))
+            if not holding:
+                missing_kinds.append(kind)
+        return tuple(known), tuple(missing_kinds)
+
+    def _with_domain(self, by: Presence, name: str, kinds: tuple[str, ...]) -> tuple[Bundle | None, str, str]:
+        """(the live bundle with a domain of that name for these kinds, its lines, why it cannot be had)."""
+        if not kinds:
+            return None, "", ""
+        patterns = ", ".join(quoted(f"{kind}:*") for kind in kinds)
+        block = f"\n[{name}]\ntitle = {quoted(name)}\nowner = {quoted(by.subject)}\ntargets = [{patterns}]\n"
+        unsaid = f"No domain names what it touches, so calls ask; put {', '.join(kinds)} into {DOMAINS}."
+        if self._profile() is not Profile.SOLO or Role.SECURITY not in by.roles or self._tools.files is None:
+            return None, "", unsaid
+        if self.pending() or any(one.name == name for one in self._bundle().domains):
+            return None, "", unsaid
+        files = dict(self._tools.bundle_files())
+        files[DOMAINS] = files.get(DOMAINS, b"") + block.encode()
+        try:
+            bundle = parse_bundle(files, self._tenancy.catalogue.digests())
+        except ConfigError:
+            return None, "", unsaid
+        cases = self._tested(bundle)
+        return (None, "", unsaid) if cases.failed or cases.problem else (bundle, block, "")
+
+    def _rules_view(
+        self,
+        by: Presence,
+        name: str,
+        after: Contract,
+        tier: Tier,
+        kinds: tuple[str, ...],
+        bundle: Bundle | None,
+        unsaid: str,
+    ) -> RulesView:
+        says = [f"The rules {after.name} of the team {after.team} get it: assistants may {_MAY[tier]} without a task."]
+        if kinds:
+            says.append(f"A new domain {name}, owned by {by.subject}, holds what its tools aim at: {', '.join(kinds)}.")
+        if unsaid:
+            says.append(unsaid)
+        if self._live.stage(name, self._tenancy.clock.now_ms()) is Stage.READ:
+            says.append("Its stage is read: what changes things is recorded and refused until a policy says otherwise.")
+        waits = [self._consenting(one, by, name) for one in capacities(after)]
+        return RulesView(
+            says=tuple(says),
+            token=f"{after.id} {bundle.digest if bundle else '-'}",
+            max_tier=tier.name.lower(),
+            domain=name if kinds else "",
+            targets=tuple(f"{kind}:*" for kind in kinds),
+            waits_for=tuple(dict.fromkeys(one for one in waits if one)),
+        )
+
+    def _consenting(self, capacity: str, by: Presence, new_domain: str) -> str:
+        who = self._consenters(capacity)
+        if by.subject in who or capacity == f"domain:{new_domain}":
+            return "" if self._profile() is Profile.SOLO else f"{by.subject} as {capacity}"
+        return f"{' or '.join(who) or 'nobody yet'} as {capacity}"
+
+    async def _use_domain(self, by: Presence, bundle: Bundle, block: str) -> None:
+        """Under solo one person proposes and approves; both are recorded, as alone."""
+        need(by, Role.SECURITY)
+        assert self._tools.files is not None
+        live = self._bundle()
+        names: list[NameRow] = []
+        person = self._person(by.subject, names)
+        events = (
+            self._tenancy.event(
+                PolicyProposed(bundle=bundle.digest, base=live.digest, by=person), same_host=by.same_host
+            ),
+            self._tenancy.event(
+                PolicyApproved(bundle=bundle.digest, base=live.digest, by=person, alone=self._alone(by, by.subject)),
+                same_host=by.same_host,
+            ),
+        )
+        setting = Setting(name=LIVE_BUNDLE, value=bundle.digest)
+        changes = (
+            put(bundle.digest, bundle, expect=None),
+            put(LIVE_BUNDLE, setting, expect=self._live.version(Kind.SETTING, LIVE_BUNDLE)),
+        )
+        text = dict(self._tools.bundle_files()).get(DOMAINS, b"") + block.encode()
+        self._tools.files.write(f"policies/{DOMAINS}", text)
+        if isinstance(await self._tenancy.write(Unit(events=events, changes=changes, names=tuple(names))), Conflict):
+            raise InputError("Another bundle went live just now; look again.", code="stale_proposal")
+        self._live.use(bundle)
+        reconnect(self._tenancy)
+
+    def _write_contract(self, plan: RulesPlan) -> str:
+        """The file that these rules came from says the same as they do now; otherwise a sentence for the person."""
+        files = self._tools.files
+        if files is None:
+            return ""
+        try:
+            for name, data in files.folder("contracts").items():
+                text = _extended(data, name, plan)
+                if text is not None:
+                    files.write(f"contracts/{name}", text)
+                    return ""
+        except ConfigError as fault:
+            return f"The file of these rules could not be changed: {fault}"
+        return f"No file in contracts says what the rules {plan.before.name} say, so none was changed."
+
+
+def _names(patterns: tuple[str, ...], kind: str) -> bool:
+    return any(pattern.startswith(f"{kind}:") for pattern in patterns)
+
+
+def _extended(data: bytes, name: str, plan: RulesPlan) -> bytes | None:
+    """The contract file with the new scope; None: it holds other rules, or says it in a way that cannot be extended."""
+    try:
+        if parse_contract(data, name).id != plan.before.id:
+            return None
+        scope = plan.after.scopes[-1]
+        tier = scope.max_tier.name.lower() if scope.max_tier is not None else ""
+        text = data.decode().rstrip("\n") + "\n"
+        text += f'\n[[scopes]]\nintegration = {quoted(scope.integration)}\ntools = ["*"]\nmax_tier = {quoted(tier)}\n'
+        if plan.after.domains != plan.before.domains:
+            domains = f"domains = [{', '.join(map(quoted, plan.after.domains))}]"
+            text = _DOMAINS_LINE.sub(lambda _: domains, text, count=1)
+        made = text.encode()
+        return made if parse_contract(made, name).id == plan.after.id else None
+    except (CallgateError, UnicodeDecodeError):
+        return None

@@ -1,0 +1,204 @@
+"""Connecting a server: look first, and with one yes its definitions, its tiers and its rules are in force."""
+
+import msgspec
+
+from callgate.core.variants import meant, shown_name
+from callgate.flow.admin import NewIntegration, ToolRuling
+from callgate.flow.connect import connect, shown_otherwise
+from callgate.flow.desk import missing, need
+from callgate.flow.everyday import Everyday, RulesPlan
+from callgate.flow.integration_file import connected_otherwise, file_text, read_file
+from callgate.flow.reaching import explained
+from callgate.flow.rows import put
+from callgate.flow.rulings import Rulings
+from callgate.flow.views import AddedView, DiscoveryView, IntegrationView, RulesView, ToolView
+from callgate.flow.wanted import apart_from_asks
+from callgate.flow.whoami import account_now, look_for_account
+from callgate.model.call import TOOLS_CALL
+from callgate.model.errors import CallgateError, ConfigError, InputError, UpstreamError
+from callgate.model.event import AsksSet, PinsConfirmed
+from callgate.model.identity import Presence
+from callgate.model.store import Conflict, NameRow, Unit
+from callgate.model.terms import Role
+from callgate.model.tool import Integration, IntegrationPin
+
+_STALE = "The server says something else by now."
+
+
+class Onboarding(Rulings, Everyday):
+    async def look_at_integration(self, by: Presence, want: NewIntegration) -> DiscoveryView:
+        """What would be connected. A server that is not connected yet is left again, and nothing of it stays."""
+        need(by, Role.PLATFORM)
+        wanted = self._wanted(want.integration)
+        try:
+            pin = await self._reached(wanted)
+            account = await account_now(self._tenancy, wanted, pin)
+            return self._shown_whole(by, wanted, pin, account, want.everyday)
+        finally:
+            await self._leave(wanted.name)
+
+    async def connect_integration(self, by: Presence, want: NewIntegration) -> AddedView:
+        """What was looked at, and only that."""
+        need(by, Role.PLATFORM)
+        wanted = self._wanted(want.integration)
+        known = self._live.integrations.get(wanted.name)
+        if known is not None:
+            if known.asks != wanted.asks:
+                await self._set_asks(known, wanted.asks, by)
+            await self.confirm_integration(by, wanted.name, want.digest)
+        else:
+            try:
+                await self._connect(by, wanted, want.digest)
+            finally:
+                await self._leave(wanted.name)
+        rules = await self._adopted(by, wanted, want)
+        return AddedView(integration=self._shown(wanted.name), file=self._write_file(wanted.name), rules=rules)
+
+    async def confirm_integration(
+        self, by: Presence, name: str, digest: str, tools: tuple[str, ...] = ()
+    ) -> IntegrationView:
+        found = await super().confirm_integration(by, name, digest, tools)
+        self._write_file(name)
+        return found
+
+    async def classify_tool(self, by: Presence, want: ToolRuling) -> ToolView:
+        found = await super().classify_tool(by, want)
+        self._write_file(want.integration)
+        return found
+
+    async def remove_integration(self, by: Presence, name: str) -> None:
+        await super().remove_integration(by, name)
+        if self._tools.files is not None:
+            try:
+                self._tools.files.remove(self._file_of(name))
+            except ConfigError as fault:
+                self._tenancy.log("integration_file", {"integration": name, "code": fault.code})
+
+    async def file_changes(self, name: str) -> tuple[ToolRuling, ...]:
+        """What the integration's file says otherwise than what counts. ConfigError: the file cannot be used."""
+        integration = self._live.integrations.get(name)
+        if integration is None:
+            raise missing("integration", "tools")
+        files = self._tools.files.folder(self._tools.integration_files) if self._tools.files is not None else {}
+        data = files.get(f"{name}.toml")
+        if data is None:
+            raise InputError("There is no file of this integration.", code="no_file", hint=f"Look for {name}.toml.")
+        entry = read_file(data, self._file_of(name))
+        otherwise = connected_otherwise(entry, integration)
+        if otherwise:
+            raise InputError(
+                f"The file connects it otherwise: {', '.join(otherwise)}.",
+                code="integration_exists",
+                hint="That is another connection: remove the integration, then add it so.",
+            )
+        now = {tool.tool: tool for tool in await self.tools(name) if tool.method == TOOLS_CALL}
+        unknown = [tool for tool in entry.tools if tool not in now]
+        if unknown:
+            raise ConfigError("The server has no such tool.", file=self._file_of(name), key=f"tools.{unknown[0]}")
+        return tuple(
+            ToolRuling(integration=name, tool=tool, tier=said.tier.name.lower(), reason=said.reason)
+            for tool, said in entry.tools.items()
+            if said.tier.name.lower() != now[tool].tier
+        )
+
+    def _wanted(self, integration: Integration) -> Integration:
+        wanted = self._checked(integration)
+        known = self._live.integrations.get(wanted.name)
+        if known is not None and apart_from_asks(known) != apart_from_asks(wanted):
+            raise InputError(
+                f"There is an integration {wanted.name} already, connected otherwise.",
+                code="integration_exists",
+                hint=f"Choose another name, or remove it first: callgate integrations remove {wanted.name}",
+            )
+        return wanted
+
+    async def _reached(self, wanted: Integration) -> IntegrationPin:
+        try:
+            pin = await self._offered(wanted)
+        except (UpstreamError, InputError) as fault:
+            raise explained(wanted, fault, self._tenancy.upstreams.of(wanted).stderr_tail) from fault
+        if not (pin.tools or pin.prompts or pin.templates):
+            raise InputError(
+                "The server offers nothing: no tools, prompts or resource templates.",
+                code="empty_listing",
+                hint="Some servers offer tools only with credentials or arguments of their own.",
+            )
+        return pin
+
+    async def _leave(self, name: str) -> None:
+        """A server that is not connected is not kept."""
+        if name not in self._live.integrations:
+            await self._tenancy.upstreams.forget(name)
+
+    def _shown_whole(
+        self, by: Presence, wanted: Integration, pin: IntegrationPin, account: str, everyday: str
+    ) -> DiscoveryView:
+        plan = self.plan_rules(by, wanted, pin, everyday)
+        manifest = meant(self._tenancy.catalogue.of(wanted, self._live.bundle), wanted, pin.server_name)
+        return msgspec.structs.replace(
+            self._discovery(wanted, pin, account),
+            manifest=shown_name(manifest) if manifest else "",
+            manifest_digest=manifest.digest if manifest else "",
+            stage=self._live.stage(wanted.name, self._tenancy.clock.now_ms()).value,
+            rules=plan.view if isinstance(plan, RulesPlan) else RulesView(says=(plan,)),
+        )
+
+    async def _connect(self, by: Presence, wanted: Integration, digest: str) -> None:
+        """The integration, its pin and the word for it: one unit."""
+        pin = await self._reached(wanted)
+        if pin.digest != digest:
+            raise InputError(_STALE, code="stale_digest", hint="Look again.")
+        names: list[NameRow] = []
+        person = self._person(by.subject, names)
+        confirmed = msgspec.structs.replace(pin, confirmed_ms=self._tenancy.clock.now_ms(), confirmed_by=by.subject)
+        bodies = [PinsConfirmed(integration=wanted.name, digest=digest, tools=len(pin.tools), by=person)]
+        events = [self._changed(wanted, "added", person, by)]
+        if wanted.asks:
+            asked = AsksSet(integration=wanted.name, asks=wanted.asks, by=person)
+            events.append(self._tenancy.event(asked, same_host=by.same_host))
+        events += [self._tenancy.event(body, same_host=by.same_host) for body in bodies]
+        changes = (put(wanted.name, wanted, expect=0), put(wanted.name, confirmed, expect=0))
+        unit = Unit(events=tuple(events), changes=changes, names=tuple(names))
+        if isinstance(await self._tenancy.write(unit), Conflict):
+            raise InputError(
+                f"An integration {wanted.name} was added just now.", code="integration_exists", hint="Look again."
+            )
+        self._live.connected[wanted.name] = connect(wanted, confirmed, self._tenancy)
+        await look_for_account(self._tenancy, wanted.name)
+        shown_otherwise(self._tenancy, wanted.name)
+
+    async def _adopted(self, by: Presence, wanted: Integration, want: NewIntegration) -> tuple[str, ...]:
+        """The rules that were shown, if they still are what would be proposed."""
+        if not want.rules:
+            return ()
+        try:
+            plan = self.plan_rules(by, wanted, self._live.pins[wanted.name], want.everyday)
+            if isinstance(plan, str):
+                return (plan,)
+            if plan.view.token != want.rules:
+                raise InputError("The rules were changed just now.", code="stale_proposal", hint="Look again.")
+            return await self.adopt_rules(by, plan)
+        except CallgateError as fault:
+            return (f"Everyday rules do not name it: {fault} {fault.hint}".rstrip(),)
+
+    def _file_of(self, name: str) -> str:
+        return f"{self._tools.integration_files}/{name}.toml"
+
+    def _write_file(self, name: str) -> str:
+        """The file, below the home; empty: it could not be written, which the log says."""
+        files, pin = self._tools.files, self._live.pins.get(name)
+        if files is None or pin is None:
+            return ""
+        integration = self._live.integrations[name]
+        manifest = meant(self._tenancy.catalogue.of(integration, self._live.bundle), integration, pin.server_name)
+        found = msgspec.structs.replace(
+            self._discovery(integration, pin, pin.account),
+            manifest=shown_name(manifest) if manifest else "",
+            manifest_digest=manifest.digest if manifest else "",
+        )
+        try:
+            files.write(self._file_of(name), file_text(integration, found, found.tools))
+        except ConfigError as fault:
+            self._tenancy.log("integration_file", {"integration": name, "code": fault.code})
+            return ""
+        return f"{self._tools.info.home}/{self._file_of(name)}"
