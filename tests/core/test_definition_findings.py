@@ -154,6 +154,13 @@ def test_the_worst_come_first_and_there_is_an_end():
     assert found[0].key == "last"
 
 
+def test_there_is_more_than_is_looked_through():
+    tools = [{"name": f"t{number}", "description": f"{number} word" * 9_000} for number in range(60)]
+    found = looked_through(pin(*tools, {"name": "last", "description": "<system>"}))
+    assert found[0].code == "too_much_text"
+    assert "model_markup" not in codes(found)
+
+
 def test_nothing_takes_long_or_breaks():
     nested = {"a": "x"}
     for _ in range(400):

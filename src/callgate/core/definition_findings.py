@@ -23,6 +23,8 @@ from callgate.model.tool import IntegrationPin
 MOST_FINDINGS = 200
 LONG = 4_000
 """Characters of one text from which on nobody reads it to its end."""
+MOST_TEXT = 1 << 20
+"""Characters of a server that are looked through: that takes less than a second."""
 _SCANNED = 64 * 1024
 _AROUND = 60
 _MAX_NODES = 20_000
@@ -53,6 +55,9 @@ KINDS = {
         severity=_MEDIUM, says="It has a comment that is not shown where text is drawn."
     ),
     "long_text": DefinitionFindingKind(severity=_LOW, says="It is so long that nobody reads it to its end."),
+    "too_much_text": DefinitionFindingKind(
+        severity=_HIGH, says="From here on there is more text than is looked through."
+    ),
     "directs_model": DefinitionFindingKind(
         severity=_LOW, says="It tells the model which calls to make, beyond its own use."
     ),
@@ -167,7 +172,7 @@ def looked_through(
 ) -> tuple[DefinitionFinding, ...]:
     """At most 200, the worst first, each (code, key, field) once. ``elsewhere``: names of other integrations' tools by ``likeness``."""
     found: dict[tuple[str, str, str], DefinitionFinding] = {}
-    for one in (*_names(pin, elsewhere or {}), *_texts(pin)):
+    for one in (*_names(pin, elsewhere or {}), *_of_texts(pin)):
         found.setdefault((one.code, one.key, one.field), one)
     return tuple(sorted(found.values(), key=lambda one: -one.severity)[:MOST_FINDINGS])
 
@@ -205,23 +210,29 @@ def _names(pin: IntegrationPin, elsewhere: Mapping[str, frozenset[str]]) -> Iter
                 yield _noted("name_unusual", name, "name", name)
 
 
-def _texts(pin: IntegrationPin) -> Iterator[DefinitionFinding]:
-    yield from _of_text(pin.instructions, "", "instructions")
-    for tool in pin.tools:
-        yield from _of_definition(tool.definition, tool.name)
-    for prompt in pin.prompts:
-        yield from _of_definition(prompt.definition, f"{PROMPTS_GET} {prompt.name}")
-    for template in pin.templates:
-        yield from _of_definition(template.definition, f"{TEMPLATES_LIST} {template.name}")
-
-
-def _of_definition(definition: bytes, key: str) -> Iterator[DefinitionFinding]:
-    try:
-        value = msgspec.json.decode(definition)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return
-    for field, text in _strings(value):
+def _of_texts(pin: IntegrationPin) -> Iterator[DefinitionFinding]:
+    left = MOST_TEXT
+    for key, field, text in _texts(pin):
+        left -= len(text)
+        if left < 0:
+            yield _noted("too_much_text", key, field, text[:_AROUND])
+            return
         yield from _of_text(text, key, field)
+
+
+def _texts(pin: IntegrationPin) -> Iterator[tuple[str, str, str]]:
+    """(key, field, text) of everything a model could read."""
+    yield "", "instructions", pin.instructions
+    named = [(tool.name, tool.definition) for tool in pin.tools]
+    named += [(f"{PROMPTS_GET} {prompt.name}", prompt.definition) for prompt in pin.prompts]
+    named += [(f"{TEMPLATES_LIST} {template.name}", template.definition) for template in pin.templates]
+    for key, definition in named:
+        try:
+            value = msgspec.json.decode(definition)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            continue
+        for field, text in _strings(value):
+            yield key, field, text
 
 
 def _strings(value: Any) -> Iterator[tuple[str, str]]:
