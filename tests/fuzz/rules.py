@@ -7,7 +7,7 @@ from typing import Any
 
 from callgate.core.confine import AnswerFilter, QueryNarrower
 from callgate.core.parsers import PARSERS
-from callgate.core.sql import DIALECTS, only_reads
+from callgate.core.sql import DIALECTS, only_reads, only_shapes
 from callgate.model.manifest import Narrowing, Qualifier, QueryStyle
 from callgate.model.tool import ItemFilter, TargetRule
 from tests.fuzz.taking import Taking
@@ -23,6 +23,9 @@ def sql(data: bytes) -> None:
     taking = Taking(data)
     dialect = taking.pick(sorted(DIALECTS))
     text = taking.rest().decode("utf-8", "replace")
+    if only_shapes(text, dialect):
+        assert re.match(r"(?i)[\s;]*(alter|create|drop)\b", text)
+        assert not only_reads(text, dialect)
     if not only_reads(text, dialect):
         return
     assert not re.search(r"(?i)^\s*(insert|update|delete|drop|create|alter|attach|pragma|replace|call|do)\b", text)
