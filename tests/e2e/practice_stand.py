@@ -130,9 +130,12 @@ def practice_stand(
     contract: str,
     domains: str,
     names: tuple[str, ...] = tuple(INTEGRATIONS),
+    policies: str = "",
     ids: Callable[[dict[str, PracticePlace]], dict[str, str]] = lambda places: {},  # noqa: ARG005 the worlds' own
 ) -> Iterator[PracticeStand]:
-    """``contract`` and ``domains`` (tables of domains.toml): TOML; ``ids`` fills its ``{places}`` from the worlds."""
+    """``contract`` and ``domains`` (tables of domains.toml): TOML; ``ids`` fills its ``{places}`` from the worlds.
+    ``policies``: Cedar, beside the starter's.
+    """
     worlds = folder / "worlds"
     worlds.mkdir()
     places = {name: PracticePlace(worlds, INTEGRATIONS[name]) for name in names}
@@ -146,6 +149,7 @@ def practice_stand(
     def prepare(gate: Gate) -> None:
         gate.contracts = {"everyday.toml": filled(contract)}
         gate.files["domains.toml"] += filled(domains)
+        gate.files["guards.cedar"] += policies
         stages = "".join(f'{name} = "production"\n' for name in names)
         gate.files["rules.toml"] = gate.files["rules.toml"].replace("[stages]\n", f"[stages]\n{stages}", 1)
 

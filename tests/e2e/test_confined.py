@@ -120,3 +120,33 @@ def test_sql_that_only_reads_runs_and_other_sql_waits(gate):
     waiting = call(gate, "run_sql", sql="delete from notes")
     assert "approval" in json.dumps(waiting)
     assert not any("ran" in text for text in texts(waiting))
+
+
+def test_what_the_manifest_says_of_a_writing_tool_counts_too(gate):
+    """Tier by argument, targets, receipt, the way back and what has none: all from a folder of the home."""
+    drafted = call(gate, "write_note", project="web", title="sketch", draft=True)
+    made = drafted["_meta"]["io.callgate/receipt"]
+    assert made == {"id": json.loads(texts(drafted)[0])["id"], "number": made["id"]}
+    last = gate.get("events", kind="decided", limit=1)["events"][-1]["event"]["data"]
+    assert (last["body"]["tier"], last["body"]["effect"], len(last["body"]["targets"])) == ("draft", "allow", 1)
+    explained = gate.get("explain", last["call"])
+    assert explained["actor"] == "robot"
+
+    written = call(gate, "write_note", project="web", title="plan of May")
+    assert set(written["_meta"]["io.callgate/receipt"]) == {"id", "number"}
+    (finished,) = [
+        row["event"]["data"]["body"]
+        for row in gate.get("events", call=written["_meta"]["io.callgate/call"], limit=20)["events"]
+        if row["kind"] == "finished"
+    ]
+    assert [name for name, _ in finished["receipt"]["values"]] == ["id", "number"]
+
+    assert "prohibited" in codes(call(gate, "write_note", project="payroll", title="x"))
+    assert "bad_target" in codes(call(gate, "drop_note", note="0x7"))
+    undeclared = call(gate, "write_note", project="web", title="x", also="payroll")
+    assert undeclared["isError"]
+
+    back = call(gate, "drop_note", note=written["_meta"]["io.callgate/receipt"]["id"])
+    shown = gate.get("holds", back["structuredContent"]["approval_id"])
+    assert shown["undo"] == "No. It cannot be undone."
+    assert shown["hold"]["sentence"] == f'Drop the note "{written["_meta"]["io.callgate/receipt"]["id"]}"'

@@ -52,6 +52,9 @@ def test_trash_is_another_tool_and_can_be_undone(mail):
     assert thread in [one["id"] for one in threads(mail, "in:trash from:news")]
     assert thread in [one["id"] for one in threads(mail, "from:news", includeTrash=True)]
     mail.call("unlabel_thread", threadId=thread, labelIds=["TRASH"])
+    assert thread in [one["id"] for one in threads(mail, "from:news")]
+    assert mail.state() != before, "it is not in the inbox any more"
+    mail.call("label_thread", threadId=thread, labelIds=["INBOX"])
     assert mail.state() == before
     assert "TRASH or SPAM" in mail.fails(
         "apply_sensitive_message_label", messageId=thread, labelOption="LABEL_OPTION_UNSPECIFIED"

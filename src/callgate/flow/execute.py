@@ -287,9 +287,9 @@ class Executor:
         elif response.error and not self._may_pass(flight, response.error):
             problem = AWAY
         flight.watch.outcome = outcome._value_
-        receipt = None
-        if call.tier is Tier.EXECUTE and asked is None:
-            receipt = tool.receipt_of(call.arguments, response.result) if outcome is Outcome.OK else ()
+        owed = () if call.tier is Tier.EXECUTE else None
+        reads = outcome is not Outcome.OK or call.tier is Tier.READ
+        receipt = None if asked else (() if reads else tool.receipt_of(call.arguments, response.result)) or owed
         delivered = response.error or response.result
         event = flight.scribe.finished(call, outcome, delivered, duration_us, receipt)
         answer: Served | Failed

@@ -167,14 +167,14 @@ def _sensitive(given: JSON) -> list[str]:
     "apply_sensitive_thread_label", "Trash a thread, or call it spam.", f"threadId* {SENSITIVE}", UNLABEL, OBJECT
 )
 def apply_sensitive_thread_label(world: World, given: JSON) -> JSON:
-    return _relabel(world, mailbox.thread(world, ANA, given["threadId"]), _sensitive(given), [])
+    return _relabel(world, mailbox.thread(world, ANA, given["threadId"]), _sensitive(given), ["INBOX"])
 
 
 @TOOLS.tool(
     "apply_sensitive_message_label", "Trash a message, or call it spam.", f"messageId* {SENSITIVE}", UNLABEL, OBJECT
 )
 def apply_sensitive_message_label(world: World, given: JSON) -> JSON:
-    return _relabel(world, [mailbox.message(world, ANA, given["messageId"])], _sensitive(given), [])
+    return _relabel(world, [mailbox.message(world, ANA, given["messageId"])], _sensitive(given), ["INBOX"])
 
 
 def _label(world: World, one: JSON) -> JSON:

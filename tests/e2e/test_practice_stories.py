@@ -1,0 +1,394 @@
+"""One day of each integration behind a real gate, with the vendors' tool names and the shipped manifests.
+
+A read is allowed, what only prepares runs, what changes something waits, says what it is, and runs once; its receipt
+stands in the ledger; the way back that the manifest names brings the state back as far as the manifest says.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+import pytest
+
+from callgate.catalog.loader import load_manifest
+from callgate.core.receipt import content_of
+from callgate.core.steps import StepPlan
+from callgate.core.variants import variants_of
+from callgate.model.terms import Tier
+from callgate.model.tool import ToolManifest
+from tests.e2e.harness import PASSPHRASE
+from tests.e2e.practice_stand import INTEGRATIONS, MANIFESTS, PracticePlace, PracticeStand, practice_stand
+
+pytestmark = pytest.mark.e2e
+ANA = "ana@acme.example"
+WEB = {"owner": "acme", "repo": "web"}
+RULES = """
+name = "everyday"
+objective = "Work with everything here."
+team = "home"
+owner = "ana"
+everyday = true
+max_tier = "execute"
+domains = ["work"]
+""" + "".join(f'[[scopes]]\nintegration = "{name}"\n' for name in INTEGRATIONS)
+KINDS = (
+    "github.repository github.owner gmail.mailbox gmail.recipient drive.file drive.folder figma.file figma.plan"
+    " notion.page notion.data_source slack.channel slack.direct slack.user cloudflare.account cloudflare.namespace"
+    " cloudflare.database cloudflare.container"
+)
+DOMAINS = f"""
+[work]
+title = "Work"
+owner = "ana"
+targets = {json.dumps([f"{kind}:*" for kind in KINDS.split()])}
+"""
+ASK = """
+@id("ask-execute") @reason("Somebody looks at every change.") @owner("ana") @effect("hold") @ask("meant")
+forbid (principal, action == Callgate::Action::"execute", resource);
+"""
+Arguments = dict[str, Any]
+Changes = list[tuple[str, str]]
+
+
+class Story(NamedTuple):
+    """``arguments`` and the like may need ids of the world: they are made from it."""
+
+    integration: str
+    look: Callable[[PracticePlace], tuple[str, Arguments, str]]
+    """Tool, arguments, and what its answer holds."""
+    prepare: Callable[[PracticePlace], tuple[str, Arguments]] | None
+    prepared: Changes
+    act: Callable[[PracticePlace], tuple[str, Arguments]]
+    says: str
+    target: str
+    undo: str
+    changed: Changes
+    receipt: tuple[str, ...]
+    left: Changes | None = []
+    """What the way back leaves changed; None: the manifest names none."""
+    reads: bool = True
+    """A read is allowed without a question."""
+
+
+def one(place: PracticePlace, kind: str, **members: Any) -> Arguments:
+    return next(
+        row for row in place.world.every(kind) if all(row.get(name) == value for name, value in members.items())
+    )
+
+
+def titled(place: PracticePlace, title: str) -> str:
+    """A page of Notion."""
+    return next(row["id"] for row in place.world.every("page") if title in json.dumps(row["properties"]))
+
+
+STORIES = [
+    Story(
+        "github",
+        lambda _: ("issue_read", {**WEB, "method": "get", "issue_number": 2}, "Cart counts wrong"),
+        lambda _: ("pull_request_review_write", {**WEB, "method": "create", "pullNumber": 3, "body": "Looks right"}),
+        [("made", "review")],
+        lambda _: (
+            "issue_write",
+            {**WEB, "method": "update", "issue_number": 1, "title": "Blank", "labels": ["chore"], "state": "closed"},
+        ),
+        '"update" the issue 1 "Blank" in "acme"/"web"',
+        "github.repository:acme/web",
+        "Yes, with issue_write, from the state before it.",
+        [("changed", "issue")],
+        ("number", "url"),
+    ),
+    Story(
+        "gmail",
+        lambda place: (
+            "get_thread",
+            {"threadId": one(place, "message", subject="Invoice 1042")["threadId"]},
+            "1,200 EUR",
+        ),
+        lambda _: ("create_draft", {"to": ["ben@acme.example"], "subject": "Cart", "body": "Soon."}),
+        [("made", "draft")],
+        lambda place: (
+            "apply_sensitive_thread_label",
+            {"threadId": one(place, "message", subject="Invoice 1042")["threadId"], "labelOption": "TRASH"},
+        ),
+        'to "TRASH"',
+        "gmail.mailbox:me",
+        "Yes, with unlabel_thread.",
+        [("changed", "message")],
+        ("thread",),
+        [("changed", "message")],
+    ),
+    Story(
+        "mail",
+        lambda place: (
+            "get_gmail_message_content",
+            {"message_id": one(place, "message", subject="Invoice 1042")["id"], "user_google_email": ANA},
+            "1,200 EUR",
+        ),
+        lambda _: (
+            "draft_gmail_message",
+            {"user_google_email": ANA, "to": "guest@outside.example", "subject": "Order", "body": "On its way."},
+        ),
+        [("made", "draft")],
+        lambda _: (
+            "send_gmail_message",
+            {"user_google_email": ANA, "to": "guest@outside.example", "subject": "Order", "body": "On its way."},
+        ),
+        'to "guest@outside.example"',
+        "gmail.recipient:guest@outside.example",
+        "No. It cannot be undone. It could be prepared only, with draft_gmail_message.",
+        [("made", "left the house"), ("made", "message")],
+        ("message",),
+        None,
+    ),
+    Story(
+        "drive",
+        lambda place: (
+            "get_drive_file_content",
+            {"file_id": one(place, "file", name="Release plan")["id"], "user_google_email": ANA},
+            "The cart goes out on Monday",
+        ),
+        lambda place: (
+            "create_drive_file",
+            {
+                "user_google_email": ANA,
+                "file_name": "Notes",
+                "content": "x",
+                "folder_id": one(place, "file", name="Shop")["id"],
+            },
+        ),
+        [("made", "file")],
+        lambda place: (
+            "update_drive_file",
+            {"user_google_email": ANA, "file_id": one(place, "file", name="Guide")["id"], "name": "Guide of 2026"},
+        ),
+        'name "Guide of 2026"',
+        "drive.file:",
+        "Not through this integration; by hand in the target.",
+        [("changed", "file")],
+        ("file",),
+        None,
+    ),
+    Story(
+        "slack",
+        lambda place: ("slack_read_channel", {"channel_id": one(place, "channel", name="general")["id"]}, "on Monday"),
+        lambda place: (
+            "slack_send_message_draft",
+            {"channel_id": one(place, "channel", name="general")["id"], "message": "It is out."},
+        ),
+        [("made", "draft")],
+        lambda place: (
+            "slack_send_message",
+            {"channel_id": one(place, "channel", name="general")["id"], "message": "It is out."},
+        ),
+        '"It is out."',
+        "slack.channel:C0",
+        "No. It cannot be undone. It could be prepared only, with slack_send_message_draft.",
+        [("made", "message")],
+        ("message", "channel", "link"),
+        None,
+    ),
+    Story(
+        "notion",
+        lambda place: ("API-retrieve-page-markdown", {"page_id": titled(place, "Handbook")}, "Ask before you ship"),
+        None,
+        [],
+        lambda place: (
+            "API-patch-page",
+            {
+                "page_id": titled(place, "Release notes"),
+                "properties": {"title": {"title": [{"text": {"content": "Release notes of May"}}]}},
+            },
+        ),
+        "Change the page",
+        "notion.page:",
+        "Yes, with API-patch-page, from the state before it.",
+        [("changed", "page")],
+        ("page",),
+    ),
+    Story(
+        "figma",
+        lambda place: ("get_metadata", {"fileKey": place.world.every("file")[0]["key"]}, "id="),
+        None,
+        [],
+        lambda place: (
+            "create_new_file",
+            {"fileName": "Sketch", "planKey": place.world.every("file")[0]["plan"], "editorType": "design"},
+        ),
+        'Create the empty Figma file "Sketch"',
+        "figma.plan:",
+        "Not through this integration; by hand in the target.",
+        [("made", "file")],
+        ("file",),
+        None,
+        reads=False,
+    ),
+    Story(
+        "cloudflare",
+        lambda place: (
+            "d1_database_query",
+            {"database_id": place.world.every("database")[0]["uuid"], "sql": "select count(*) as n from sqlite_master"},
+            '"n"',
+        ),
+        lambda _: ("container_initialize", {}),
+        [("made", "container")],
+        lambda place: (
+            "kv_namespace_update",
+            {"namespace_id": place.world.every("namespace")[0]["id"], "title": "renamed"},
+        ),
+        'to "renamed"',
+        "cloudflare.namespace:",
+        "Yes, with kv_namespace_update, from the state before it.",
+        [("changed", "namespace")],
+        ("namespace",),
+    ),
+]
+FOR_GOOD = [
+    ("github", "delete_repository", lambda _: WEB),
+    ("drive", "manage_drive_access", lambda place: {
+        "user_google_email": ANA, "file_id": one(place, "file", name="Minutes")["id"], "action": "grant",
+        "share_with": "guest@outside.example", "role": "reader",
+    }),
+    ("cloudflare", "d1_database_delete", lambda place: {"database_id": place.world.every("database")[0]["uuid"]}),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def stand(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stories")
+    with practice_stand(folder, contract=RULES, domains=DOMAINS, policies=ASK) as found:
+        yield found
+
+
+def known(integration: str, tool: str) -> ToolManifest:
+    """What the shipped manifest says of a tool of the practice server."""
+    manifest = load_manifest(MANIFESTS.get(integration, integration))
+    server = f"practice-{INTEGRATIONS[integration]}"
+    marks = {one.name for one in manifest.variants if server in one.server_names}
+    meant = next(one for one in variants_of(manifest) if not manifest.variants or one.variant in marks)
+    return next(one for one in meant.tools if one.name == tool)
+
+
+def whole(result: Any) -> str:
+    return json.dumps(result, ensure_ascii=False)
+
+
+def kinds(changes: list[tuple[str, str, str]]) -> Changes:
+    return sorted({(change, kind) for change, kind, _ in changes})
+
+
+def held(stand: PracticeStand, integration: str, tool: str, arguments: Arguments) -> dict[str, Any]:
+    """What who answers reads. The world is as it was."""
+    before = stand[integration].state()
+    waiting = stand.ask(integration, tool, **arguments).facts
+    assert waiting["status"] == "pending_approval", waiting
+    assert stand[integration].rows(before) == []
+    return stand.gate.get("holds", waiting["approval_id"])
+
+
+def approved(stand: PracticeStand, integration: str, shown: dict[str, Any]) -> Any:
+    hold = shown["hold"]["id"]
+    stand.gate.act("holds", hold, "approve", act={"digest": shown["digest"]})
+    return stand.gate.await_approval(hold, token=stand.token, integration=integration)
+
+
+def receipt_of(answer: Any) -> dict[str, str]:
+    return answer.result["_meta"]["io.callgate/receipt"]
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.integration)
+def test_a_day(stand, story):
+    place = stand[story.integration]
+    tool, arguments, holds = story.look(place)
+    if story.reads:
+        answer = stand.ask(story.integration, tool, **arguments)
+    else:
+        answer = approved(stand, story.integration, held(stand, story.integration, tool, arguments))
+    assert holds in answer.text
+
+    begun = place.state()
+    if story.prepare is not None:
+        tool, arguments = story.prepare(place)
+        prepared = stand.ask(story.integration, tool, **arguments)
+        assert not prepared.result.get("isError"), prepared.result
+        assert kinds(place.changes(begun)) == story.prepared
+
+    before = place.state()
+    tool, arguments = story.act(place)
+    manifest = known(story.integration, tool)
+    was = pre_read(stand, story.integration, manifest, arguments)
+    shown = held(stand, story.integration, tool, arguments)
+    assert story.says in shown["hold"]["sentence"]
+    assert any(target.startswith(story.target) for target in shown["targets"])
+    assert shown["undo"] == story.undo
+    answer = approved(stand, story.integration, shown)
+    assert not answer.result.get("isError"), answer.result
+    assert kinds(place.changes(before)) == story.changed
+    assert len([kind for change, kind, _ in place.changes(before) if change == "made"]) <= len(story.changed)
+    receipt = receipt_of(answer)
+    assert tuple(receipt) == story.receipt
+    recorded(stand, shown["call"], receipt)
+
+    if story.left is None:
+        assert not manifest.compensation
+        return
+    step = manifest.compensation if not isinstance(manifest.compensation, str) else None
+    assert step is not None
+    back = StepPlan(step).make(arguments, receipt, was)
+    if known(story.integration, step.tool).tier is Tier.EXECUTE:
+        done = approved(stand, story.integration, held(stand, story.integration, step.tool, back))
+    else:
+        done = stand.ask(story.integration, step.tool, **back)
+    assert not done.result.get("isError"), done.result
+    assert kinds(place.changes(before)) == story.left, place.rows(before)
+
+
+def pre_read(stand: PracticeStand, integration: str, manifest: ToolManifest, arguments: Arguments) -> Any:
+    """What the manifest has read before such a call; a person does it here."""
+    if manifest.pre_read is None:
+        return None
+    made = StepPlan(manifest.pre_read).make(arguments)
+    found = stand.ask(integration, manifest.pre_read.tool, **made)
+    return content_of(msgspec.json.encode(found.result), manifest.pre_read.result)
+
+
+def recorded(stand: PracticeStand, call: str, receipt: dict[str, str]) -> None:
+    """The ledger has the permission once, the outcome once, and its receipt under pseudonyms."""
+    rows = stand.gate.get("events", call=call, limit=100)["events"]
+    bodies = [row["event"]["data"]["body"] for row in rows]
+    assert [body["effect"] for body in bodies if body["kind"] == "decided"] == ["hold", "allow"]
+    (finished,) = [body for body in bodies if body["kind"] == "finished"]
+    assert finished["outcome"] == "ok"
+    assert [name for name, _ in finished["receipt"]["values"]] == list(receipt)
+    assert all(value.startswith("r-") for _, value in finished["receipt"]["values"])
+    assert not any(value in json.dumps(bodies) for value in receipt.values() if len(value) > 8)
+
+
+@pytest.mark.parametrize(("integration", "tool", "made"), FOR_GOOD, ids=[row[0] for row in FOR_GOOD])
+def test_what_cannot_be_undone_says_so(stand, integration, tool, made):
+    shown = held(stand, integration, tool, made(stand[integration]))
+    assert shown["undo"] == "No. It cannot be undone."
+    assert "This cannot be undone." in shown["hold"]["why"]
+    assert any(question["ask"] == "acceptable" for question in shown["questions"])
+
+
+def test_a_person_takes_something_back_with_the_command(stand):
+    place = stand["cloudflare"]
+    before = place.state()
+    shown = held(stand, "cloudflare", "kv_namespace_create", {"title": "trial"})
+    assert shown["undo"] == "Yes, with kv_namespace_delete, from what its answer says it made."
+    made = receipt_of(approved(stand, "cloudflare", shown))
+    assert kinds(place.changes(before)) == [("made", "namespace")]
+    back = json.dumps({"namespace_id": made["namespace"]})
+    words = ("call", "cloudflare", "kv_namespace_delete", back, "--passphrase-fd", "0", "--json")
+    done = stand.gate.command(*words, stdin=PASSPHRASE)
+    assert done.returncode == 3, done.stderr
+    waiting = json.loads(done.stdout)["result"]["structuredContent"]
+    stand.gate.approve(waiting["approval_id"])
+    # The command has left, so nobody waits for the answer of what was approved.
+    for _ in range(200):
+        if not place.rows(before):
+            return
+        time.sleep(0.05)
+    pytest.fail("it is still there")
