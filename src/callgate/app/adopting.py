@@ -168,7 +168,11 @@ class Adopting:
             return ""
         found = [(file, one) for file in planned.files if (one := self._found(file)) is not None]
         record = self._record(planned, found)
-        copies = {kept.kept: before.data for kept, (_, before) in zip(record.files, found, strict=True) if before.data}
+        copies = {
+            kept.kept: before.data
+            for kept, (_, before) in zip(record.files, found, strict=True)
+            if before.data is not None
+        }
         self._store.begin(record, copies)
         for file, before in found:
             try:

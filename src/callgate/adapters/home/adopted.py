@@ -103,4 +103,4 @@ class AdoptionStore:
             os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
     def _fault(self, fault: OSError) -> ConfigError:
-        return ConfigError(f"The home cannot be written: {fault.strerror}.", file=str(fault.filename or self._home))
+        return ConfigError(f"The home cannot be used: {fault.strerror}.", file=str(fault.filename or self._home))

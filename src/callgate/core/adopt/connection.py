@@ -143,10 +143,10 @@ class _Reader:
         self._client = family(entry.client)
         self._variables = _VARIABLES[self._client]
         self._known = {"${userHome}": person} if self._client in ("cursor", "vscode") and person else {}
-        if self._known and entry.folder:
+        if self._known and folder:
             self._known |= {
-                "${workspaceFolder}": entry.folder,
-                "${workspaceFolderBasename}": entry.folder.split("/")[-1],
+                "${workspaceFolder}": folder,
+                "${workspaceFolderBasename}": folder.split("/")[-1],
             }
 
     def local(self) -> Connection:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from callgate.core.adopt.edits import Edit
 
 _LINE_START = re.compile(r"[ \t]*")
-_REST_OF_LINE = re.compile(r"[ \t]*(,?)[ \t]*(?://[^\n]*|/\*[^\n]*?\*/[ \t]*)?(?=\r?\n)")
+_REST_OF_LINE = re.compile(r"[ \t]*(,?)[ \t]*(?://[^\r\n]*|/\*[^\r\n]*?\*/[ \t]*)?(?=\r?\n)")
 
 
 def edited(text: str, edits: "Sequence[Edit]", comments: bool) -> str:
