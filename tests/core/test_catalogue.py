@@ -42,3 +42,37 @@ def test_a_manifest_written_after_the_integration_was_added_counts_once_it_is_po
     assert _of(catalogue, NO_MANIFEST, after) == ""
     assert _of(catalogue, "git", after) == "git"
     assert _of(catalogue, "", None) == ""
+
+
+def test_a_broken_manifest_gives_nothing_and_spoils_no_other(tmp_path: Path) -> None:
+    catalogue = Catalogue(tmp_path)
+    (tmp_path / "notes").mkdir()
+    path = tmp_path / "notes" / "manifest.toml"
+    path.write_text(_TEXT)
+    digests = catalogue.digests()
+    live = msgspec.structs.replace(bundle(), manifests=tuple(digests.items()))
+    path.write_text(_TEXT.replace("read_note", "read_note\n"))
+    assert _of(catalogue, "", live) == ""
+    assert _of(catalogue, "git", live) == "git"
+    notes = Integration(name="notes", actor="local")
+    fault = catalogue.fault_of(notes)
+    assert fault is not None
+    assert fault.file == str(path)
+    assert catalogue.fault_of(Integration(name="git", actor="local")) is None
+    assert catalogue.fault_of(Integration(name="other", actor="local")) is None
+    assert catalogue.name_of(notes) == "notes"
+    assert "notes" not in catalogue.digests()
+    assert catalogue.digests()["git"] == digests["git"]
+    assert catalogue.digests(digests) == digests
+    path.write_text(_TEXT)
+    assert _of(catalogue, "", live) == "notes"
+
+
+def test_what_may_be_asked_for(tmp_path: Path) -> None:
+    catalogue = Catalogue(tmp_path)
+    assert catalogue.knows("git")
+    assert catalogue.knows("gmail/workspace")
+    assert not any(catalogue.knows(asked) for asked in ("gti", "gmail/", "gmail/other", "git/x", "", "../git"))
+    assert "gmail/workspace" in catalogue.offers("gmail/other")
+    assert catalogue.offers("git/x") == ("git",)
+    assert set(catalogue.offers("gti")) == set(catalogue.names())

@@ -71,7 +71,14 @@ def integration(**more):
         ({"command": ("node", "server.js")}, "chat-local", "local"),
         ({"command": ("node", "server.js")}, "", None),
         ({"command": ("node", "server.js")}, "other", None),
-        ({"url": "https://elsewhere.example.com"}, "chat", "hosted"),
+        ({"url": "https://elsewhere.example.com"}, "chat", None),
+        ({"url": "http://127.0.0.1:8000/mcp"}, "chat-local", None),
+        ({"url": "http://127.0.0.1:8000/mcp", "manifest": "chat"}, "chat-local", None),
+        ({"url": "http://127.0.0.1:8000/mcp", "manifest": "chat/local"}, "chat", "local"),
+        ({"url": "http://127.0.0.1:8000/mcp", "manifest": "chat/locl"}, "chat-local", None),
+        ({"url": "https://mcp.chat.example.com/mcp", "manifest": "chat/hosted"}, "", "hosted"),
+        ({"url": "https://mcp.chat.example.com/mcp", "manifest": "chat/local"}, "", None),
+        ({"command": ("node", "server.js"), "manifest": "chat/local"}, "chat", "local"),
     ],
 )
 def test_which_variant_a_server_is(where, server, found):

@@ -32,7 +32,17 @@ INTEGRATIONS = {
     "cloudflare": "cloudflare",
 }
 """Name at the gate -> practice server."""
-MANIFESTS = {"mail": "gmail", "drive": "google_drive"}
+MANIFESTS = {
+    "github": "github/official",
+    "gmail": "gmail/hosted",
+    "mail": "gmail/workspace",
+    "slack": "slack/hosted",
+    "drive": "google_drive",
+    "figma": "figma/hosted",
+    "notion": "notion/local",
+    "cloudflare": "cloudflare/hosted",
+}
+"""Name at the gate -> manifest and variant: nothing but the person's word says which server answers at a URL."""
 START_S = 30
 """Seconds a thread of servers may take to begin and to end."""
 

@@ -38,7 +38,8 @@ def test_reads_go_through_and_writes_wait(tmp_path):
         files = ("--readable", str(ROOT / "src"), "--writable", str(worlds))
         added = gate.command("add", "github", "--stdio", hub.command, *files, *ADD, stdin=PASSPHRASE)
         assert added.returncode == 0, added.stderr
-        added = gate.command("add", "slack", "--url", url, "--allow-private", "--actor", "ana", *ADD, stdin=PASSPHRASE)
+        which = ("--allow-private", "--actor", "ana", "--manifest", "slack/hosted")
+        added = gate.command("add", "slack", "--url", url, *which, *ADD, stdin=PASSPHRASE)
         assert added.returncode == 0, added.stderr
         assert "2026-07-28" in added.stdout
         token = gate.token()

@@ -14,17 +14,20 @@ _VERSION = re.compile(r"(?:==|@(?!$)|~=|>=|<=|\[)")
 def recognised(manifest: Manifest, integration: Integration, server_name: str) -> str | None:
     """Name of the variant; None: it is none of them for certain. Without variants: empty.
 
-    Host and command are the operator's words and come first; what a server calls itself counts only when they say
-    nothing.
+    Host, command and ``manifest = "name/variant"`` are the operator's words, and have to agree. What a server calls itself
+    counts only for a local one of which they say nothing: whoever answers at a URL can call itself anything.
     """
     if not manifest.variants:
         return ""
     host = (urlsplit(integration.url).hostname or "") if integration.url else ""
     packages = {package_of(word) for word in integration.command}
-    found = [one.name for one in manifest.variants if host in one.hosts or not packages.isdisjoint(one.packages)]
-    if not found:
-        found = [one.name for one in manifest.variants if server_name and server_name in one.server_names]
-    return found[0] if len(found) == 1 else None
+    found = {one.name for one in manifest.variants if host in one.hosts or not packages.isdisjoint(one.packages)}
+    _, said, chosen = integration.manifest.partition("/")
+    if said:
+        found |= {one.name for one in manifest.variants if one.name == chosen} or {"", chosen}
+    elif not found and integration.command and server_name:
+        found = {one.name for one in manifest.variants if server_name in one.server_names}
+    return found.pop() if len(found) == 1 else None
 
 
 def meant(manifest: Manifest | None, integration: Integration, server_name: str) -> Manifest | None:

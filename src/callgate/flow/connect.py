@@ -123,6 +123,9 @@ def pin_digest(pin: IntegrationPin) -> str:
 def connect(integration: Integration, pin: IntegrationPin | None, tenancy: Tenancy) -> Connected:
     """Compile an integration for serving. Everything that does not depend on a call happens here."""
     named = tenancy.catalogue.of(integration, tenancy.live.bundle)
+    fault = tenancy.catalogue.fault_of(integration) if named is None else None
+    if fault is not None:
+        tenancy.log("manifest_unusable", {"integration": integration.name, "file": fault.file, "key": fault.key})
     manifest = meant(named, integration, pin.server_name if pin else "")
     domains = tenancy.live.domains
     tools = compile_toolbox(

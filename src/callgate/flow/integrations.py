@@ -103,8 +103,8 @@ class Connections(Desk):
             raise InputError("An integration has either a URL or a command.", code="bad_integration")
         check_asks(integration)
         manifest = integration.manifest
-        if manifest not in {"", NO_MANIFEST} and manifest not in self._tenancy.catalogue.names():
-            known = ", ".join(sorted(self._tenancy.catalogue.names()))
+        if manifest not in {"", NO_MANIFEST} and not self._tenancy.catalogue.knows(manifest):
+            known = ", ".join(self._tenancy.catalogue.offers(manifest))
             raise InputError(f"The catalogue has no manifest {manifest}. It has: {known}.", code="unknown_manifest")
         return msgspec.structs.replace(
             integration,
@@ -187,13 +187,16 @@ class Connections(Desk):
 
     def _unrecognised(self, integration: Integration, pin: IntegrationPin) -> tuple[str, ...]:
         """Why a manifest that there is does not count in full."""
+        fault = self._tenancy.catalogue.fault_of(integration)
+        if fault is not None:
+            return (f"The manifest cannot be used, so every tool counts as execute: {fault}",)
         manifest = self._tenancy.catalogue.of(integration, self._live.bundle)
         if manifest is None or recognised(manifest, integration, pin.server_name) is not None:
             return ()
         known = ", ".join(variant.title for variant in manifest.variants)
-        return (
-            f"The manifest knows {known}, and this server is none of them for certain: every tool counts as execute.",
-        )
+        names = " or ".join(f"{manifest.integration}/{variant.name}" for variant in manifest.variants)
+        said = f"The manifest knows {known}, and this server is none of them for certain: every tool counts as execute."
+        return (f"{said} If you know which it is, add it with --manifest {names}.",)
 
     def _shown(self, name: str) -> IntegrationView:
         integration, pin = self._live.integrations[name], self._live.pins.get(name)

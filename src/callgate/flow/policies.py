@@ -126,7 +126,8 @@ class Policies(Desk):
         return self._live.bundle
 
     def _on_disk(self) -> Bundle:
-        return parse_bundle(self._tools.bundle_files(), self._tenancy.catalogue.digests())
+        approved = dict(self._live.bundle.manifests) if self._live.bundle else {}
+        return parse_bundle(self._tools.bundle_files(), self._tenancy.catalogue.digests(approved))
 
     def _tested(self, bundle: Bundle) -> CasesView:
         results = run_cases(bundle, self._tools.case_files())

@@ -171,7 +171,7 @@ class Variant(Fact, frozen=True, kw_only=True):
     packages: tuple[str, ...] = ()
     """Package that its command starts, without a version."""
     server_names: tuple[str, ...] = ()
-    """Name that the server gives itself; looked at only when neither host nor package says anything."""
+    """Name that a local server gives itself; looked at only when its command says nothing."""
     verified: bool = False
     verified_against: str = ""
     verified_on: str = ""
