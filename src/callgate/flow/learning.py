@@ -36,9 +36,9 @@ from callgate.model.store import Leaf
 from callgate.model.terms import Effect, Stage, Tier
 from callgate.model.tool import Target
 
-PAGE = 500
-TURN = 50
-"""Calls looked at before others get a turn of the loop."""
+PAGE = 200
+TURN = 10
+"""Events looked at before others get a turn of the loop."""
 MOST_REMEMBERED = 100_000
 _TIERS = {tier.name.lower(): tier for tier in Tier}
 _ERASED = "its record was erased"
@@ -67,7 +67,8 @@ class Learning(Desk):
                 code="nothing_seen",
                 hint="See what there is: callgate events --kind decided",
             )
-        rules = self._everyday(first.book, base, want, team)
+        # Many targets take a while to be put in order; calls go on meanwhile.
+        rules = await asyncio.to_thread(self._everyday, first.book, base, want, team)
         second = _Replayer(self._tenancy, first, rules.contract)
         async for done in second.read(start, head.size):
             yield LearnStep(checked=head.size - start + done, of=steps)
@@ -155,14 +156,15 @@ class _Reader:
 
     async def read(self, start: int, end: int) -> AsyncIterator[int]:
         for at in range(start, end, PAGE):
-            for leaf in await self._tenancy.store.leaves(at, min(PAGE, end - at)):
+            for number, leaf in enumerate(await self._tenancy.store.leaves(at, min(PAGE, end - at))):
+                if number % TURN == 0:
+                    await asyncio.sleep(0)
                 if leaf.kind == "decided":
                     await self._decided(leaf)
                 elif leaf.kind == "finished":
                     body = decode_event(leaf.data).data.body
                     if isinstance(body, Finished):
                         self.book.ended(leaf.call, body.duration_us)
-            await asyncio.sleep(0)
             yield min(end, at + PAGE) - start
 
     def mine(self, data: EventData) -> Decided | None:

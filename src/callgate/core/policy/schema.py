@@ -28,7 +28,9 @@ class PolicyContext(Fact, frozen=True):
     """Every attribute a policy may read as ``context.<name>``. None: absent, so the policy must ask ``has`` first."""
 
     tier: Annotated[int, _says("What this call can do at worst: 1 read, 2 draft, 3 execute")]
-    stage: Annotated[str, _says("How far the integration is: `read` or `production`")]
+    stage: Annotated[
+        str, _says("How far the integration is: `read` or `production`; what is only observed counts as `production`")
+    ]
     profile: Annotated[str, _says("`solo` or `team`")]
     integration: Annotated[str, _says("Name of the integration")]
     issuer: Annotated[str, _says("Who vouches for the initiator (token issuer)")]
