@@ -275,7 +275,12 @@ def test_the_file_says_how_it_is_connected_and_why_each_tool_counts_so():
             "page_frobnicate": "EXECUTE",
         }
         words = text.decode()
-        for said in ("delete may have no way back", "Confirmed definitions: ", "what 3 of 3 tools aim at", "Manifest: the"):
+        for said in (
+            "delete may have no way back",
+            "Confirmed definitions: ",
+            "what 3 of 3 tools aim at",
+            "Manifest: the",
+        ):
             assert said in words
 
     run(check())

@@ -47,10 +47,19 @@ def _facts(found: StatusView) -> list[tuple[str, str | Text]]:
         ("", pending if found.pending_files else ""),
         ("Waiting", f"{found.open_holds} for people: callgate holds list" if found.open_holds else "nothing"),
         ("In doubt", screens.count(len(found.doubts), "call") if found.doubts else ""),
+        ("Spent", _spent(found)),
         ("Ledger", screens.count(found.events, "event")),
         ("Checkpoint", checkpoint if found.checkpoint_size else "none yet"),
         ("Same host", "assistants may run as the gate's own user; acts are marked" if found.same_host else ""),
     ]
+
+
+def _spent(found: StatusView) -> str:
+    """Since the start, as manifests price calls."""
+    if not found.spent:
+        return ""
+    each = ", ".join(f"{name} ${cost / 1_000_000:.2f}" for name, cost in found.spent)
+    return f"${sum(cost for _, cost in found.spent) / 1_000_000:.2f} since the start, as manifests price calls: {each}"
 
 
 def _config(found: ConfigView) -> str:

@@ -67,7 +67,7 @@ class ToolProfile:
     inside; None: not that way. ``scopes``: as contracts name them. ``confirm``: the read that shows whether a lost call
     happened; None: none is known. ``limits``: (its name, or empty for the whole integration, calls at once).
     ``reaches``: kinds of targets that a search without any can bring; those of every tool of its manifest, where
-    nothing is taken out of its answers.
+    nothing is taken out of its answers. ``price``: of one call, in millionths of a US dollar.
     """
 
     __slots__ = (
@@ -94,6 +94,7 @@ class ToolProfile:
         "narrower",
         "own_tier",
         "pin",
+        "price",
         "quarantine",
         "reaches",
         "ruling",
@@ -158,6 +159,7 @@ class ToolProfile:
         self.listed = listed_as(tool, self.tier, manifest)
         self.scopes = tuple(f"scope:{scope.value}" for scope in rules.scopes)
         self.reaches: frozenset[str] = frozenset()
+        self.price = rules.price_micro_usd or 0
         if any(one.sql or one.sql_shapes for rule in rules.tier_by for one in (rule, *rule.when)):
             load_parser()
 
@@ -308,6 +310,8 @@ def compile_toolbox(
         kinds = frozenset(kind for tool in manifest.tools for kind in kinds_of(tool))
         for profile in tools.values():
             profile.limits = (*profile.limits, *((("", manifest.concurrency),) if manifest.concurrency else ()))
+            if profile.manifest is not None and profile.manifest.price_micro_usd is None:
+                profile.price = manifest.price_micro_usd
             if profile.manifest is not None and profile.manifest.retrieval and profile.answer_filter is None:
                 profile.reaches = kinds
     return Toolbox(integration, pin, tools)

@@ -15,7 +15,7 @@ from callgate.core.toolbox import ToolProfile
 from callgate.flow.asking import Asking
 from callgate.flow.confining import confined
 from callgate.flow.drift import looked_at, may_leave, to_look_again
-from callgate.flow.flight import Flight
+from callgate.flow.flight import Flight, priced
 from callgate.flow.lanes import Lanes
 from callgate.flow.methods import ASKED, AWAY, meta_of, name_of, outcome_of, params_of
 from callgate.flow.ports import Exchange, Outbound, Relay, always
@@ -358,7 +358,7 @@ class Executor:
     ) -> Served | Failed:
         live = self._tenancy.live
         try:
-            recorded = not isinstance(await self._tenancy.write(unit), Conflict)
+            recorded = not isinstance(await self._tenancy.write(priced(self._tenancy, flight, unit)), Conflict)
         except (StoreError, IntegrityError):
             recorded = False
         if not recorded:

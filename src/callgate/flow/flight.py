@@ -2,14 +2,19 @@
 
 from collections.abc import Callable
 
+import msgspec
+
 from callgate.core.toolbox import ToolProfile
 from callgate.flow.asking import Asking, ClientBehind
 from callgate.flow.ports import Exchange, Permitted
 from callgate.flow.scribe import Scribe
+from callgate.flow.tenancy import Tenancy
 from callgate.flow.watch import Watch
 from callgate.model.answer import Failed, Served
 from callgate.model.call import Call
-from callgate.model.store import OpenCall, Put, SealedRow
+from callgate.model.event import CallPriced
+from callgate.model.store import OpenCall, Put, SealedRow, Unit
+from callgate.model.terms import Outcome
 from callgate.model.tool import Integration
 
 Epilogue = Callable[[Served | Failed], tuple[tuple[Put, ...], tuple[SealedRow, ...]]]
@@ -62,3 +67,13 @@ class Flight:
         self.cancelled = False
         self.closing = False
         """The gate ends and waits for it no longer."""
+
+
+def priced(tenancy: Tenancy, flight: Flight, unit: Unit) -> Unit:
+    """The unit with what the call cost by its manifest, when that is anything and the call was sent."""
+    price = flight.tool.price
+    if not price or flight.watch.outcome == Outcome.NOT_SENT.value:
+        return unit
+    tenancy.observer.spent[flight.call.integration] = tenancy.observer.spent.get(flight.call.integration, 0) + price
+    event = tenancy.event(CallPriced(micro_usd=price), call=flight.call.id)
+    return msgspec.structs.replace(unit, events=(*unit.events, event))

@@ -7,6 +7,7 @@ from callgate.model.event import (
     AsksRefused,
     AsksSet,
     Attached,
+    CallPriced,
     CallUnknown,
     ConfigReloaded,
     ContractAdded,
@@ -102,6 +103,8 @@ def _of_call(body: EventBody, who: str, names: dict[str, str]) -> str:
             return f"ended {body.outcome} after {body.duration_us // 1000} ms" + (f"; {found}" if found else "")
         case CallUnknown():
             return f"may have happened, no outcome seen ({body.reason})"
+        case CallPriced():
+            return f"cost ${body.micro_usd / 1_000_000:.4f}, as its manifest prices it"
         case Attached():
             return f"joined the equal call {body.to_call}"
         case DenialsCounted():

@@ -60,6 +60,7 @@ class Standing(Operating, Connections, Policies, Halts):
             checkpoint_ms=checkpoint.at_ms if checkpoint else 0,
             warnings=tuple(self._warnings(len(doubts))),
             same_host=info.same_host,
+            spent=tuple(sorted(self._tenancy.observer.spent.items())),
             config=self._config(),
         )
 

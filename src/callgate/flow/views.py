@@ -494,6 +494,8 @@ class StatusView(Fact, frozen=True):
     same_host: bool
     """Assistants may run as the gate's own operating-system user: acts over the socket are marked."""
     config: ConfigView = ConfigView()
+    spent: tuple[tuple[str, int], ...] = ()
+    """(integration, millionths of a US dollar) since the start, as manifests price calls."""
 
 
 class CheckView(Fact, frozen=True):

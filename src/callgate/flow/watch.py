@@ -97,6 +97,8 @@ class Observer:
         self.times = {step: Spread() for step in STEPS if step != "upstream"}
         self.upstream: dict[str, Spread] = {}
         """Times of the step ``upstream``, by integration."""
+        self.spent: dict[str, int] = {}
+        """By integration: millionths of a US dollar since the start, as manifests price calls."""
         self.store_fault = ""
         """Code of the newest fault, while nothing was written since."""
         self._judge, self._whole = self.times["judge"], self.times["whole"]

@@ -135,6 +135,12 @@ class CallUnknown(Body, frozen=True, tag="unknown"):
     """``crash``, ``lost``, ``timeout``, ``cancelled``, ``not_recorded``, ``closing``."""
 
 
+class CallPriced(Body, frozen=True, tag="call_priced"):
+    """What a call cost that was sent, whatever came of it: as its manifest prices it, not as a vendor billed it."""
+
+    micro_usd: int
+
+
 class Attached(Body, frozen=True, tag="attached"):
     """An equal call was not executed again: it joined an earlier one."""
 
@@ -340,7 +346,7 @@ EventBody = (
     | AsksRefused | AsksSet | RoundLinked
     | AccountChanged | TokenIssued | TokenRevoked | IntegrationChanged | PinsConfirmed | DriftSeen | ToolClassified
     | ContractAdded | ContractConsented | TaskOpened | TaskClosed | TaskBound | PolicyProposed | PolicyApproved
-    | Halted | Resumed | ConfigReloaded | Restored | ActorSeen
+    | Halted | Resumed | ConfigReloaded | Restored | ActorSeen | CallPriced
 )  # fmt: skip
 KINDS = tuple(sorted(str(body.__struct_config__.tag) for body in get_args(EventBody)))
 """Of all events."""
