@@ -149,6 +149,7 @@ def test_every_route_is_tried_above() -> None:
     assert rest == {
         "/v1/tokens/revoke",
         "/v1/integrations/{name}/refresh",
+        "/v1/integrations/{name}/diff",
         "/v1/contracts/check",
         "/v1/contracts/learn",
         "/v1/halts",

@@ -46,11 +46,11 @@ TASK_KEYS = (
 )
 TOOL_KEYS = (
     "integration tool tier say manifest pinned drifted irreversible shown kept_away method admin money confidence reasons "
-    "decided_by own_tier ruled_by ruled_reason ruling_void undone_by aims observed"
+    "decided_by own_tier ruled_by ruled_reason ruling_void undone_by aims observed findings"
 )
 INTEGRATION_KEYS = (
     "name kind where actor state tools confirmed_ms stage manifest confined drifted asks prompts templates due "
-    "observe_until observe_owner"
+    "observe_until observe_owner account_problem"
 )
 EVENT_KEYS = "index id at_ms kind summary call who what effect event"
 
@@ -100,7 +100,7 @@ PINNED: list[tuple[tuple[str, ...], str, str, int]] = [
         "",
         (
             "integration digest server_name server_version instructions eras tools confined changes warnings confirmed offers "
-            "prompts templates manifest manifest_digest stage rules"
+            "prompts templates manifest manifest_digest stage rules findings"
         ),
         1,
     ),

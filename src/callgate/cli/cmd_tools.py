@@ -9,6 +9,7 @@ from callgate.cli import screens
 from callgate.cli.acting import person
 from callgate.cli.client import Gate, decode, listed
 from callgate.cli.options import AccountOption, HomeOption, JsonOption, PassphraseOption, sub_app
+from callgate.cli.tool_drift import confirm, diff
 from callgate.cli.tool_table import draw_tools
 from callgate.flow.admin import ToolRuling
 from callgate.flow.views import ToolView
@@ -28,11 +29,13 @@ class ListUnlessNamed(TyperGroup):
 app = sub_app("Tools.")
 tools = typer.Typer(
     cls=ListUnlessNamed,
-    help="List tools with their tiers, or decide what one counts as.",
+    help="List tools with their tiers, see what changed, confirm it, or decide what one counts as.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 app.add_typer(tools, name="tools")
+tools.command("diff")(diff)
+tools.command("confirm")(confirm)
 
 
 @tools.command(_LIST)

@@ -4,6 +4,7 @@ import typer
 from rich.text import Text
 
 from callgate.cli import screens
+from callgate.cli.drift_screen import draw_findings
 from callgate.cli.outcome import CommandError, Exit
 from callgate.cli.tool_table import counts, draw_tools
 from callgate.flow.views import AddedView, DiscoveryView
@@ -37,6 +38,7 @@ def draw_discovery(found: DiscoveryView) -> None:
         screens.say(f"Changed: {change}")
     for warning in found.warnings:
         screens.show(Text.assemble(("Warning: ", "yellow"), screens.cell(warning)))
+    draw_findings(found.findings)
     if found.rules is not None:
         _draw_rules(found)
 
@@ -45,7 +47,8 @@ def _manifest(found: DiscoveryView) -> str:
     if found.rules is None:
         return ""
     if not found.manifest:
-        return "none: rules propose the tiers"
+        by_rules = any(tool.decided_by == "rules" for tool in found.tools)
+        return "none: rules propose the tiers" if by_rules else "none"
     without = sum(tool.decided_by == "nobody" for tool in found.tools)
     if not without:
         return found.manifest

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from callgate.cli import screens
+from callgate.cli.drift_screen import found_codes
 from callgate.flow.views import ToolView
 from callgate.model.call import TOOLS_CALL
 
@@ -83,6 +84,7 @@ def _notes(tool: ToolView, *, new: bool) -> tuple[str, ...]:
         f"What {tool.ruled_by} said of it counts no more: it is another tool now" if tool.ruling_void else "",
         "Not on /mcp: its name looks like another's" if tool.kept_away else "",
         "Only observed: it is let go and recorded" if tool.observed else "",
+        f"Look at its words: {found_codes(tool.findings)}" if tool.findings else "",
     )
     return tuple(note for note in notes if note)
 

@@ -7,6 +7,7 @@ raise InputError (the request), AuthError (who or role), ConfigError (a file), S
 from collections.abc import AsyncIterator
 from typing import Protocol
 
+from callgate.flow.drift_views import DriftView
 from callgate.flow.policy_views import CasesView, PolicyView, ProposalView
 from callgate.flow.views import (
     AccountView,
@@ -197,8 +198,15 @@ class Admin(Protocol):
 
     async def refresh_integration(self, name: str) -> DiscoveryView: ...
 
-    async def confirm_integration(self, by: Presence, name: str, digest: str) -> IntegrationView:
-        """InputError ``stale_digest`` when the server says something else by now."""
+    async def definition_changes(self, name: str) -> DriftView:
+        """Asks the server again, and shows what it says now against what was confirmed."""
+
+    async def confirm_integration(
+        self, by: Presence, name: str, digest: str, tools: tuple[str, ...] = ()
+    ) -> IntegrationView:
+        """InputError ``stale_digest`` when the server says something else by now. ``tools``: only these, named as in
+        ChangeView; the rest stays as it was confirmed.
+        """
 
     async def remove_integration(self, by: Presence, name: str) -> None: ...
 

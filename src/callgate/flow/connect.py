@@ -161,16 +161,22 @@ def reconnect(tenancy: Tenancy) -> None:
     for name in tuple(live.connected):
         if name not in live.integrations:
             del live.connected[name]
-    for name, integration in live.integrations.items():
-        former = live.connected.get(name)
-        live.connected[name] = connect(integration, live.pins.get(name), tenancy)
-        if former is not None and former.pin == live.pins.get(name):
-            live.connected[name].drift = former.drift
-            live.connected[name].account = former.account
-            live.connected[name].account_problem = former.account_problem
-            live.connected[name].misses = former.misses
-        if former is not None and former.listing != live.connected[name].listing:
-            shown_otherwise(tenancy, name)
+    for name in live.integrations:
+        recompile(tenancy, name)
+
+
+def recompile(tenancy: Tenancy, name: str) -> None:
+    """What was seen of its server counts on."""
+    live = tenancy.live
+    former = live.connected.get(name)
+    made = live.connected[name] = connect(live.integrations[name], live.pins.get(name), tenancy)
+    if former is None:
+        return
+    if former.pin == made.pin:
+        made.drift, made.findings = former.drift, former.findings
+        made.account, made.account_problem, made.misses = former.account, former.account_problem, former.misses
+    if former.listing != made.listing:
+        shown_otherwise(tenancy, name)
 
 
 def shown_otherwise(tenancy: Tenancy, name: str) -> None:

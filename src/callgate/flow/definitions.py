@@ -1,15 +1,19 @@
 """What servers say of themselves, before people: what changed, what they confirm of it."""
 
+import asyncio
+
 import msgspec
 
 from callgate.core.drift import merged
 from callgate.flow.connect import connect, pin_digest, shown_otherwise
 from callgate.flow.desk import need
-from callgate.flow.drift import drift_of, use_drift
-from callgate.flow.integrations import Connections
+from callgate.flow.drift import change_views, drift_of, use_drift
+from callgate.flow.drift_views import DriftView
+from callgate.flow.finding import finding_views, found_in
+from callgate.flow.integrations import Connections, other_tiers
 from callgate.flow.rows import put
 from callgate.flow.views import DiscoveryView, IntegrationView
-from callgate.flow.whoami import account_now, actor_seen, look_for_account, offered_digest
+from callgate.flow.whoami import account_now, actor_seen, look_for_account, offered_digest, other_account
 from callgate.model.drift import NO_DRIFT, DriftKind
 from callgate.model.errors import InputError
 from callgate.model.event import PinsConfirmed
@@ -26,6 +30,29 @@ class Definitions(Connections):
         pin = await self._offered(integration)
         await self._compared(name, pin, mark)
         return self._discovery(integration, pin, await account_now(self._tenancy, integration, pin))
+
+    async def definition_changes(self, name: str) -> DriftView:
+        """Asks the server again."""
+        integration = self._known(name)
+        mark = self._live.unseen.get(name)
+        pin = await self._offered(integration)
+        await self._compared(name, pin, mark)
+        former, account = self._live.pins.get(name), await account_now(self._tenancy, integration, pin)
+        seen = offered_digest(pin, former, account)
+        if former is None:
+            return DriftView(integration=name, pinned="", seen=seen, confirmed=False)
+        drift = drift_of(self._live.connected[name], former, pin)
+        changed = {change.key for change in drift.changes}
+        found = await asyncio.to_thread(found_in, self._live, name, pin)
+        return DriftView(
+            integration=name,
+            pinned=former.digest,
+            seen=seen,
+            confirmed=former.digest == seen,
+            changes=change_views(drift),
+            findings=finding_views(one for one in found if one.key in changed),
+            warnings=(*other_tiers(former, pin), *other_account(former, account)),
+        )
 
     async def confirm_integration(
         self, by: Presence, name: str, digest: str, tools: tuple[str, ...] = ()

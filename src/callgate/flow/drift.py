@@ -9,6 +9,7 @@ import asyncio
 from callgate.core.drift import judge_drift, read_fields, unreadable
 from callgate.core.methods import TEMPLATES_LIST
 from callgate.flow.connect import by_rules, make_pin
+from callgate.flow.drift_views import ChangeView
 from callgate.flow.flight import Flight
 from callgate.flow.live import Connected, Live
 from callgate.flow.tenancy import Tenancy
@@ -23,6 +24,13 @@ LOOK_S = 10.0
 """How long a call waits for the definitions to be listed again."""
 MOST_LOOKS = 3
 """For one call, of a server that goes on saying that something changed."""
+MEANS = {
+    DriftKind.NOTED: "Models go on reading what was confirmed.",
+    DriftKind.IN_FORCE: "What was confirmed stays in force; calls that need the new are refused.",
+    DriftKind.NEW: "Nobody is offered it before it is confirmed.",
+    DriftKind.HELD: "Calls that rest on it wait until it is confirmed.",
+}
+"""What becomes of a change, for people."""
 _UNREADABLE = frozenset({"bad_definition", "bad_listing"})
 
 
@@ -116,6 +124,20 @@ async def use_drift(tenancy: Tenancy, connected: Connected, drift: Drift, seen: 
 def drift_of(connected: Connected, pin: IntegrationPin, seen: IntegrationPin) -> Drift:
     tools = connected.toolbox.tools.values()
     return judge_drift(pin, seen, {tool.name: read_fields(tool.manifest) for tool in tools if tool.manifest})
+
+
+def change_views(drift: Drift) -> tuple[ChangeView, ...]:
+    return tuple(
+        ChangeView(
+            name=change.key,
+            field=change.field,
+            kind=change.kind.name.lower(),
+            means=MEANS[change.kind],
+            old=change.old,
+            new=change.new,
+        )
+        for change in drift.changes
+    )
 
 
 def _told(keys: frozenset[str] | tuple[str, ...]) -> tuple[str, ...]:

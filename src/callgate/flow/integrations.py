@@ -12,8 +12,9 @@ from callgate.core.name_table import NameTable
 from callgate.core.names import integration_name_problem
 from callgate.core.toolbox import Toolbox, ToolProfile
 from callgate.core.variants import recognised
-from callgate.flow.connect import by_rules, connect, make_pin, reconnect
+from callgate.flow.connect import by_rules, connect, make_pin, recompile, reconnect
 from callgate.flow.desk import Desk, missing, need
+from callgate.flow.finding import finding_views, found_in, found_in_confirmed
 from callgate.flow.rows import put
 from callgate.flow.tool_views import decided
 from callgate.flow.views import DiscoveryView, IntegrationView, ToolView
@@ -21,6 +22,7 @@ from callgate.flow.wanted import advice, apart_from_asks, check_asks, origin
 from callgate.flow.whoami import account_now, offered_digest, other_account
 from callgate.model.bundle import Observing
 from callgate.model.classification import Classification, Ruling
+from callgate.model.drift import DefinitionFinding
 from callgate.model.errors import InputError, UpstreamError
 from callgate.model.event import AsksSet, IntegrationChanged, NewEvent
 from callgate.model.identity import Presence
@@ -74,6 +76,7 @@ class Connections(Desk):
             raise missing("integration", "tools")
         chosen = [integration] if integration else sorted(self._live.connected)
         names = self._rooms.aggregate.table()
+        findings = {name: await found_in_confirmed(self._live, self._live.connected[name]) for name in chosen}
         return tuple(
             view
             for name in chosen
@@ -87,6 +90,7 @@ class Connections(Desk):
                 names=names,
                 rulings=self._live.rulings.get(name, {}),
                 observed=self._observes(name),
+                findings=findings[name],
             )
         )
 
@@ -138,7 +142,7 @@ class Connections(Desk):
         unit = Unit(events=events, changes=(row,), names=tuple(names))
         if isinstance(await self._tenancy.write(unit), Conflict):
             raise InputError("The integration was changed just now.", code="integration_exists", hint="Look again.")
-        self._live.connected[known.name] = connect(changed, self._live.pins.get(known.name), self._tenancy)
+        recompile(self._tenancy, known.name)
 
     def _changed(self, integration: Integration, change: str, person: str, by: Presence) -> NewEvent:
         body = IntegrationChanged(
@@ -160,6 +164,7 @@ class Connections(Desk):
         former = self._live.pins.get(integration.name)
         toolbox = connect(integration, pin, self._tenancy).toolbox
         manifest = self._tenancy.catalogue.name_of(integration)
+        findings = found_in(self._live, integration.name, pin)
         return DiscoveryView(
             integration=integration.name,
             digest=offered_digest(pin, former, account),
@@ -174,6 +179,7 @@ class Connections(Desk):
                     frozenset(),
                     manifest=manifest,
                     rulings=self._live.rulings.get(integration.name, {}),
+                    findings=findings,
                 )
             ),
             confined=integration.confined,
@@ -183,6 +189,7 @@ class Connections(Desk):
             offers=tuple(dict.fromkeys((*(pin.offers or ()), *pin.offers_modern))),
             prompts=tuple(prompt.name for prompt in pin.prompts),
             templates=tuple(template.name for template in pin.templates),
+            findings=finding_views(findings),
         )
 
     def _unrecognised(self, integration: Integration, pin: IntegrationPin) -> tuple[str, ...]:
@@ -239,6 +246,7 @@ def _tools(
     names: NameTable | None = None,
     rulings: Mapping[str, Ruling] = MappingProxyType({}),
     observed: bool = False,
+    findings: tuple[DefinitionFinding, ...] = (),
 ) -> list[ToolView]:
     """``names``: of the endpoint for everything; None: nobody has confirmed these yet."""
     shown = names.names if names is not None else {}
@@ -264,6 +272,7 @@ def _tools(
             kept_away=kept_away.get(profile.name, ""),
             **decided(profile, rulings.get(profile.name)),
             observed=observed,
+            findings=finding_views(one for one in findings if (one.key + " ").startswith(profile.name + " ")),
         )
         for profile in toolbox.tools.values()
     ]
@@ -279,7 +288,7 @@ def _changes(former: IntegrationPin, pin: IntegrationPin) -> tuple[str, ...]:
     said = [f"{name} is new." for name in now if name not in before]
     said += [f"{name} is gone." for name in before if name not in now]
     said += [f"{name} is defined otherwise." for name in now if name in before and now[name] != before[name]]
-    said += _other_tiers(former, pin)
+    said += other_tiers(former, pin)
     if former.instructions != pin.instructions:
         said.append("The server's instructions changed.")
     if former.offers is None:
@@ -293,7 +302,7 @@ def _changes(former: IntegrationPin, pin: IntegrationPin) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _other_tiers(former: IntegrationPin, pin: IntegrationPin) -> list[str]:
+def other_tiers(former: IntegrationPin, pin: IntegrationPin) -> list[str]:
     """Tools that the rules classify otherwise than what was confirmed."""
     said = []
     before = {tool.name: tool.classification for tool in former.tools}

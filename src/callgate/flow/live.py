@@ -15,7 +15,7 @@ from callgate.model.bundle import Bundle
 from callgate.model.call import Call
 from callgate.model.classification import Ruling
 from callgate.model.contract import Contract, Task
-from callgate.model.drift import NO_DRIFT, Drift
+from callgate.model.drift import NO_DRIFT, DefinitionFinding, Drift
 from callgate.model.hold import Hold
 from callgate.model.identity import Account, Credential, Runtime
 from callgate.model.manifest import WhoAmI
@@ -39,6 +39,8 @@ class Connected:
     listing: Listing
     drift: Drift = NO_DRIFT
     """What the server says now, against the pin."""
+    findings: tuple[DefinitionFinding, ...] | None = None
+    """In the confirmed definitions; None: nobody wanted to see them yet."""
     stateful: bool = True
     """The server may keep state in a session; False only where a verified manifest says so."""
     whoami: WhoAmI | None = None

@@ -6,6 +6,7 @@ Bodies of answers only grow: a field is never renamed, a new one comes last with
 
 from typing import Any
 
+from callgate.flow.drift_views import DefinitionFindingView
 from callgate.model.base import Fact
 from callgate.model.learned import LearnedSpan, ReplayedRow, UsedTarget, UsedTool
 
@@ -71,6 +72,8 @@ class ToolView(Fact, frozen=True):
     """A manifest says what its calls aim at."""
     observed: bool = False
     """Its integration is at stage observe: calls run and are recorded with what production would have done."""
+    findings: tuple[DefinitionFindingView, ...] = ()
+    """What of its definition a person should look at."""
 
 
 class RulesView(Fact, frozen=True):
@@ -119,6 +122,8 @@ class DiscoveryView(Fact, frozen=True):
     """As in IntegrationView."""
     rules: RulesView | None = None
     """None: it is not being connected."""
+    findings: tuple[DefinitionFindingView, ...] = ()
+    """What of all that it says a person should look at."""
 
 
 class IntegrationView(Fact, frozen=True):
