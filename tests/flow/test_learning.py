@@ -40,6 +40,11 @@ async def refused(house, **want):
     return found.value.code
 
 
+async def ask_as(house, tool, credential, **arguments):
+    request = house.request(tool, integration="tracker", credential=credential)
+    return await house.gatehouse.call(msgspec.structs.replace(request, arguments=arguments), lambda _: None)
+
+
 def counted(found):
     total = {}
     for row in found.replayed:
@@ -235,5 +240,34 @@ def test_rules_that_stop_what_is_outside_say_so_in_the_proposal():
         made = parse_contract((await learned(house)).text.encode(), "x")
         assert made.outside is Effect.DENY
         assert msgspec.structs.asdict(made)["irreversible"] is False
+
+    run(check())
+
+
+def test_words_that_the_gate_no_longer_knows_are_not_proposed():
+    async def check():
+        house = await notes_house(targets='["tracker.project:web"]', more='runtimes = ["codex", "cursor"]')
+        await house.use_bundle(**observing("tracker"))
+        for runtime in ("codex", "cursor"):
+            credential = house.credential(runtime=runtime)
+            assert isinstance(await ask_as(house, "write_note", credential, project="web", title="x"), Served)
+        known = tuple(one for one in house.live.bundle.runtimes if one.id != "cursor")
+        await house.use_bundle(runtimes=known)
+        for only in ((), ("tracker",)):
+            found = await learned(house, integrations=only)
+            assert parse_contract(found.text.encode(), "x").runtimes == ("codex",)
+            assert (await house.admin.check_contract(ContractText(text=found.text))).problems == ()
+
+    run(check())
+
+
+def test_what_was_not_kept_once_does_not_hide_an_equal_call_that_was():
+    async def check():
+        house = await open_house()
+        await house.status()
+        await house.use_bundle(**observing("git"))
+        await house.status()
+        await house.status()
+        assert counted(await learned(house)) == {"unknown": 1, "allow": 2}
 
     run(check())

@@ -16,6 +16,7 @@ scalars = st.one_of(
     st.integers(-(2**70), 2**70).map(str),
     st.sampled_from(
         ("true", "inf", "nan", "1.5", "1979-05-27", "07:32:00", "[]", "{}", '[["a"]]', '"@OWNER@"', "{ a = 1 }")
+        + ('"observe"', '{ stage = "observe", observe_until = "2027-01-31", owner = "ana" }')
     ),
     st.text(st.characters(codec="utf-8", exclude_characters='"\\', exclude_categories=("Cc",)), max_size=12).map(
         '"{}"'.format
@@ -24,7 +25,7 @@ scalars = st.one_of(
 keys = st.sampled_from(
     "profile duties risk rates waiting stages roles runtimes read draft execute ask log_depth admin many_from kinds "
     "attended quorum expires_minutes git security codex kind owner users client_ids local-work title targets case name "
-    "call want tier effect tool facts".split()
+    "call want tier effect tool facts stage observe_until".split()
 )
 tables = st.lists(
     st.one_of(

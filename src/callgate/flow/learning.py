@@ -5,6 +5,7 @@ is kept longer than it is looked at; what people erased stays unknown and is cou
 """
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 
 import msgspec
@@ -104,6 +105,14 @@ class Learning(Desk):
         if owner not in self._live.accounts:
             raise InputError("Say who shall own the rules: an account of this gate.", code="owner_needed")
         span = f"{utc(book.first_ms)[:10]} to {utc(book.last_ms)[:10]}"
+        # Only words that this gate still knows, or the file would not pass the check.
+        book.runtimes &= set(self._live.runtimes)
+        if base is not None:
+            base = msgspec.structs.replace(
+                base,
+                domains=tuple(name for name in base.domains if name in self._live.domains.owners),
+                runtimes=tuple(name for name in base.runtimes if name == "*" or name in self._live.runtimes),
+            )
         rules = propose(
             book,
             {(name, tool): tool_of(self._tenancy, name, tool) for name, tool, _ in book.tools},
@@ -220,7 +229,9 @@ class _Replayer:
         self._tenancy = tenancy
         self._first = first
         self._rules = compile_contract(contract)
-        self._verdicts: dict[tuple[object, ...], _Met] = {}
+        self._verdicts: dict[bytes, _Met] = {}
+        self._same: dict[_Met, _Met] = {}
+        """Each verdict once, since many calls meet the same."""
         self._found: dict[tuple[str, str, _Met], int] = {}
 
     async def read(self, start: int, end: int) -> AsyncIterator[int]:
@@ -246,12 +257,15 @@ class _Replayer:
             return "unknown", "", _ERASED
         assert data.principal is not None
         who = msgspec.structs.replace(data.principal, credential="")
-        alike = (body.integration, body.tool, body.pin, body.arguments_tag, who, data.same_host)
+        alike = _digest((body.integration, body.tool, body.pin, body.arguments_tag, who, data.same_host))
         known = self._verdicts.get(alike)
         if known is None:
-            if len(self._verdicts) >= MOST_REMEMBERED:
-                self._verdicts.clear()
-            known = self._verdicts[alike] = await self._judge(leaf)
+            known = await self._judge(leaf)
+            # Of what was not kept here an equal call may have been kept.
+            if known[0] != "unknown":
+                if len(self._verdicts) >= MOST_REMEMBERED:
+                    self._verdicts.clear()
+                self._verdicts[alike] = known = self._same.setdefault(known, known)
         return known
 
     async def _judge(self, leaf: Leaf) -> _Met:
@@ -276,6 +290,10 @@ class _Replayer:
         return tuple(
             sorted(found, key=lambda row: (-row.calls, row.integration, row.tool, row.effect, row.code, row.reason))
         )
+
+
+def _digest(what: object) -> bytes:
+    return hashlib.sha256(msgspec.json.encode(what)).digest()
 
 
 def _end(rules: ProposedRules, first: _Reader, second: _Replayer, base: Contract | None) -> LearnEnd:
