@@ -6,8 +6,10 @@ import msgspec
 import pytest
 
 from callgate.core.contract import parse_contract
+from callgate.core.policy.bundle import bundle_digest
 from callgate.flow.admin import NewIntegration, ToolRuling
 from callgate.flow.integration_file import read_file
+from callgate.flow.reaching import last_lines
 from callgate.model.answer import Served
 from callgate.model.errors import AuthError, ConfigError, InputError, UpstreamError
 from callgate.model.store import Kind
@@ -258,6 +260,25 @@ def test_a_policy_that_waits_on_disk_is_not_made_live_by_the_way():
     run(check())
 
 
+def test_a_catalogue_that_is_newer_than_the_policy_is_no_reason_against_a_domain_and_its_manifest_is_said_not_to_count():
+    async def check():
+        tools = [{"name": "get_file_contents", "inputSchema": {"type": "object"}}]
+        house, _ = await house_with(*tools, integration=GITHUB)
+        others = tuple((name, value) for name, value in house.live.bundle.manifests if name != "git")
+        newer = msgspec.structs.replace(house.live.bundle, manifests=others)
+        house.live.use(msgspec.structs.replace(newer, digest=bundle_digest(newer)))
+        by = house.presence(roles=ALL_ROLES)
+        assert (await house.admin.look_at_integration(by, want(GITHUB))).rules.domain == "github"
+        without = tuple((name, value) for name, value in others if name != "github")
+        newer = msgspec.structs.replace(house.live.bundle, manifests=without)
+        house.live.use(msgspec.structs.replace(newer, digest=bundle_digest(newer)))
+        found = await house.admin.look_at_integration(by, want(GITHUB))
+        assert (found.manifest, {tool.tier for tool in found.tools}) == ("", {"execute"})
+        assert any("is not what the live policy holds" in said for said in found.warnings)
+
+    run(check())
+
+
 def test_the_file_says_how_it_is_connected_and_why_each_tool_counts_so():
     async def check():
         noisy = msgspec.structs.replace(
@@ -456,6 +477,20 @@ def test_what_is_wrong_is_said_with_what_to_do(integration, fault, said):
         assert house.forgotten == ["notes"]
 
     run(check())
+
+
+@pytest.mark.parametrize(
+    ("stderr", "lines"),
+    [
+        (b"a\nb\na\nb\n", ("a", "b")),
+        (b"a\n\na\nb\n", ("a", "a", "b")),
+        (b"", ()),
+        (b"\xff\x1b[31m\n", ("\ufffd\\u{1b}[31m",)),
+        (b"".join(b"%d\n" % n for n in range(50)), tuple(str(n) for n in range(38, 50))),
+    ],
+)
+def test_the_last_lines_of_a_server(stderr, lines):
+    assert last_lines(stderr) == lines
 
 
 def test_everyday_rules_of_a_team_wait_for_consent():

@@ -28,6 +28,8 @@ from callgate.model.terms import Profile, Role, Stage, Tier
 from callgate.model.tool import Integration, IntegrationPin
 
 NONE = "none"
+MANIFESTS = "manifests"
+"""The part of a bundle that comes with the catalogue, not from files of the home."""
 _TIERS = {tier.name.lower(): tier for tier in Tier}
 _MAY = {Tier.READ: "look", Tier.DRAFT: "look and draft", Tier.EXECUTE: "look, draft and change things"}
 _DOMAINS_LINE = re.compile(r"^domains\s*=\s*\[[^\]]*\]\s*$", re.MULTILINE)
@@ -118,12 +120,13 @@ class Everyday(Contracts, Policies):
         unsaid = f"No domain names what it touches, so calls ask; put {', '.join(kinds)} into {DOMAINS}."
         if self._profile() is not Profile.SOLO or Role.SECURITY not in by.roles or self._tools.files is None:
             return None, "", unsaid
-        if self.pending() or any(one.name == name for one in self._bundle().domains):
+        live = self._bundle()
+        if set(self.pending()) - {MANIFESTS} or any(one.name == name for one in live.domains):
             return None, "", unsaid
         files = dict(self._tools.bundle_files())
         files[DOMAINS] = files.get(DOMAINS, b"") + block.encode()
         try:
-            bundle = parse_bundle(files, self._tenancy.catalogue.digests())
+            bundle = parse_bundle(files, dict(live.manifests))
         except ConfigError:
             return None, "", unsaid
         cases = self._tested(bundle)
@@ -139,7 +142,8 @@ class Everyday(Contracts, Policies):
         bundle: Bundle | None,
         unsaid: str,
     ) -> RulesView:
-        says = [f"The rules {after.name} of the team {after.team} get it: assistants may {_MAY[tier]} without a task."]
+        whose = f"The rules {after.name} of the team {after.team}"
+        says = [f"{whose} get it: assistants may {_MAY[tier]} in it, without a task."]
         if kinds:
             says.append(f"A new domain {name}, owned by {by.subject}, holds what its tools aim at: {', '.join(kinds)}.")
         if unsaid:

@@ -134,14 +134,25 @@ class Onboarding(Rulings, Everyday):
         self, by: Presence, wanted: Integration, pin: IntegrationPin, account: str, everyday: str
     ) -> DiscoveryView:
         plan = self.plan_rules(by, wanted, pin, everyday)
-        manifest = meant(self._tenancy.catalogue.of(wanted, self._live.bundle), wanted, pin.server_name)
         return msgspec.structs.replace(
-            self._discovery(wanted, pin, account),
-            manifest=shown_name(manifest) if manifest else "",
-            manifest_digest=manifest.digest if manifest else "",
+            self._described(wanted, pin, account),
             stage=self._live.stage(wanted.name, self._tenancy.clock.now_ms()).value,
             rules=plan.view if isinstance(plan, RulesPlan) else RulesView(says=(plan,)),
         )
+
+    def _described(self, integration: Integration, pin: IntegrationPin, account: str) -> DiscoveryView:
+        """With the manifest that speaks for it, or why none does."""
+        found = self._discovery(integration, pin, account)
+        named = self._tenancy.catalogue.of(integration, self._live.bundle)
+        manifest = meant(named, integration, pin.server_name)
+        wanted = self._tenancy.catalogue.name_of(integration)
+        if manifest is not None:
+            return msgspec.structs.replace(found, manifest=shown_name(manifest), manifest_digest=manifest.digest)
+        if not wanted:
+            return found
+        said = f"The manifest {wanted} is not what the live policy holds, so every tool counts as changing things."
+        todo = "Make it live: callgate policy propose, then approve."
+        return msgspec.structs.replace(found, warnings=(*found.warnings, f"{said} {todo}"))
 
     async def _connect(self, by: Presence, wanted: Integration, digest: str) -> None:
         """The integration, its pin and the word for it: one unit."""
@@ -190,12 +201,7 @@ class Onboarding(Rulings, Everyday):
         if files is None or pin is None:
             return ""
         integration = self._live.integrations[name]
-        manifest = meant(self._tenancy.catalogue.of(integration, self._live.bundle), integration, pin.server_name)
-        found = msgspec.structs.replace(
-            self._discovery(integration, pin, pin.account),
-            manifest=shown_name(manifest) if manifest else "",
-            manifest_digest=manifest.digest if manifest else "",
-        )
+        found = self._described(integration, pin, pin.account)
         try:
             files.write(self._file_of(name), file_text(integration, found, found.tools))
         except ConfigError as fault:

@@ -24,9 +24,10 @@ _HTTP_HINTS = {
     "bad_listing": "Its list has no end, is no list, or is larger than 2,000 tools or 8 MiB.",
     "rate_limited": "Try again in a while.",
 }
+_BROKEN = "It failed, or what stands before it did; look at its log, or try again later."
 _REASONS = (
     ("SSLCertVerificationError", "its certificate is not trusted here, or is for another name"),
-    ("SSLError", "the TLS handshake failed; is it https at all?"),
+    ("SSLError", "the TLS handshake failed, perhaps it speaks plain http"),
     ("gaierror", "its name is not known"),
     ("ConnectionRefusedError", "nothing listens there"),
     ("TimeoutError", "it does not answer in time"),
@@ -43,7 +44,11 @@ def explained(wanted: Integration, fault: CallgateError, stderr: bytes) -> Callg
 
 
 def last_lines(stderr: bytes) -> tuple[str, ...]:
+    """Of its last start, where it said the same twice: it is started twice before the gate gives up."""
     lines = [line for line in stderr.decode(errors="replace").splitlines() if line.strip()]
+    half = len(lines) // 2
+    if half and lines[:half] == lines[half:]:
+        lines = lines[half:]
     return tuple(shorten(line, _WIDTH) for line in lines[-LINES:])
 
 
@@ -53,7 +58,8 @@ def _of_url(wanted: Integration, fault: CallgateError) -> CallgateError:
     reason = next((why for name, why in _REASONS if name in _causes(fault)), "")
     if fault.code == "not_sent" and reason:
         return UpstreamError(f"The server could not be reached: {reason}.", code=fault.code, hint="Check the --url.")
-    fault.hint = fault.hint or _HTTP_HINTS.get(fault.code, "")
+    broken = fault.code == "outcome_unknown" and "status 5" in fault.message
+    fault.hint = fault.hint or (_BROKEN if broken else _HTTP_HINTS.get(fault.code, ""))
     return fault
 
 
