@@ -15,7 +15,7 @@ import pytest
 from callgate.catalog.loader import load_manifest
 from callgate.core.receipt import content_of
 from callgate.core.steps import StepPlan
-from callgate.core.variants import variants_of
+from callgate.core.variants import of_variant
 from callgate.model.terms import Tier
 from callgate.model.tool import ToolManifest
 from tests.e2e.harness import PASSPHRASE
@@ -263,10 +263,9 @@ def stand(tmp_path_factory):
 
 def known(integration: str, tool: str) -> ToolManifest:
     """What the shipped manifest says of a tool of the practice server."""
-    manifest = load_manifest(MANIFESTS.get(integration, integration))
-    server = f"practice-{INTEGRATIONS[integration]}"
-    marks = {one.name for one in manifest.variants if server in one.server_names}
-    meant = next(one for one in variants_of(manifest) if not manifest.variants or one.variant in marks)
+    name, _, variant = MANIFESTS[integration].partition("/")
+    manifest = load_manifest(name)
+    meant = of_variant(manifest, variant) if variant else manifest
     return next(one for one in meant.tools if one.name == tool)
 
 
@@ -392,3 +391,32 @@ def test_a_person_takes_something_back_with_the_command(stand):
             return
         time.sleep(0.05)
     pytest.fail("it is still there")
+
+
+def test_the_account_at_the_target_is_seen_and_another_one_holds_everything(stand):
+    rows = {row["name"]: row for row in stand.gate.get("integrations")["integrations"]}
+    mine = one(stand["notion"], "user", name="ana")
+    assert {name: rows[name]["actor"] for name in ("github", "cloudflare", "notion", "slack")} == {
+        "github": "ana",
+        "cloudflare": "acme",
+        "notion": mine["id"],
+        "slack": "robot",
+    }
+    page = {"page_id": titled(stand["notion"], "Handbook")}
+    stand.ask("notion", "API-retrieve-page-markdown", **page)
+    decided = stand.gate.get("events", kind="decided", limit=1)["events"][-1]
+    assert stand.gate.get("explain", decided["id"])["actor"] == mine["id"]
+
+    other = one(stand["notion"], "user", name="ben")["id"]
+    stand["notion"].world.put("user", mine["id"], mine | {"id": other})
+    try:
+        seen = json.loads(stand.gate.command("integrations", "refresh", "notion", "--json").stdout)
+        assert any(other in said for said in (*seen["changes"], *seen["warnings"]))
+        waiting = stand.ask("notion", "API-retrieve-page-markdown", **page).facts
+        assert waiting["status"] == "pending_approval"
+        assert "account_changed" in waiting["codes"]
+        assert "acts as another account" in stand.gate.command("status").stdout.replace("\n", " ")
+    finally:
+        stand["notion"].world.put("user", mine["id"], mine)
+        stand.gate.command("integrations", "refresh", "notion")
+    assert "Ask before you ship" in stand.ask("notion", "API-retrieve-page-markdown", **page).text

@@ -118,6 +118,37 @@ def test_another_account_holds_every_call_until_somebody_confirms_it():
     run(check())
 
 
+def test_confirming_one_tool_confirms_no_other_account():
+    async def check():
+        whose = Whose("octo-ana")
+        house = await house_of(whose)
+        whose.account = "octo-ben"
+        changed = {"name": "get_note", "description": "Other", "inputSchema": {"type": "object"}}
+        house.upstream.tools = [changed if one["name"] == "get_note" else one for one in house.upstream.tools]
+        offered = await house.admin.refresh_integration("tracker")
+        view = await house.admin.confirm_integration(
+            house.presence(roles=ALL_ROLES), "tracker", offered.digest, ("get_note",)
+        )
+        assert view.account_problem == "changed"
+        assert isinstance(await ask(house, "search_notes", query="plan project:web"), Pending)
+        assert house.live.pins["tracker"].account == "octo-ana"
+
+    run(check())
+
+
+def test_a_server_that_is_connected_to_anew_is_asked_before_anything_is_sent():
+    async def check():
+        whose = Whose("octo-ana")
+        house = await house_of(whose)
+        whose.account = "octo-ben"
+        house.live.unseen["tracker"] = 1
+        waiting = await ask(house, "get_note", note="1")
+        assert [tool_of(one) for one in house.upstream.sent] == ["me"]
+        assert isinstance(waiting, Refused | Pending), waiting
+
+    run(check())
+
+
 def test_a_held_call_that_is_approved_runs_once_and_the_others_still_wait():
     async def check():
         whose = Whose("octo-ana")

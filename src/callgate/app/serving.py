@@ -41,7 +41,6 @@ from callgate.flow.drift import looked_at
 from callgate.flow.gatehouse import Gatehouse
 from callgate.flow.recover import recover, resume_holds, settle
 from callgate.flow.rows import put
-from callgate.flow.whoami import look_for_account
 from callgate.model.config import Config
 from callgate.model.errors import CallgateError, ConfigError, IntegrityError, StoreError
 from callgate.model.event import GateStarted, GateStopped
@@ -347,7 +346,6 @@ async def _count_repeats() -> None:
 async def _drift(built: Built) -> None:
     for name in tuple(built.house.tenancy.live.integrations):
         await looked_at(built.house.tenancy, name, None)
-        await look_for_account(built.house.tenancy, name)
 
 
 async def _changed(built: Built) -> None:

@@ -92,8 +92,11 @@ class Definitions(Connections):
             raise InputError(
                 "The integration was changed or confirmed just now.", code="stale_digest", hint="Look again."
             )
+        before = self._live.connected[name]
         made = self._live.connected[name] = connect(integration, confirmed, self._tenancy)
         made.drift = drift_of(made, confirmed, pin) if tools else NO_DRIFT
+        if tools:
+            made.account, made.account_problem = before.account, before.account_problem
         self._seen(name, mark)
         shown_otherwise(self._tenancy, name)
         if not confirmed.account:

@@ -13,6 +13,7 @@ from callgate.flow.drift_views import ChangeView
 from callgate.flow.flight import Flight
 from callgate.flow.live import Connected, Live
 from callgate.flow.tenancy import Tenancy
+from callgate.flow.whoami import look_for_account
 from callgate.model.call import PROMPTS_GET
 from callgate.model.drift import Drift, DriftKind
 from callgate.model.errors import CallgateError, InputError, UpstreamError
@@ -97,6 +98,7 @@ def to_look_again(live: Live, flight: Flight) -> bool:
 
 async def _look(tenancy: Tenancy, name: str) -> None:
     try:
+        await look_for_account(tenancy, name)
         await look_for_drift(tenancy, name)
     except CallgateError as fault:
         tenancy.log("look_failed", {"integration": name, "code": fault.code})

@@ -49,12 +49,10 @@ async def look_for_account(tenancy: Tenancy, name: str) -> None:
     connected = tenancy.live.connected.get(name)
     if connected is None or connected.pin is None or connected.pin.digest != asked.pin.digest:
         return
-    if not seen:
-        await _missed(tenancy, connected)
-    elif not connected.pin.account:
+    if seen and not connected.pin.account:
         await _first(tenancy, connected, connected.pin, seen)
     else:
-        await _seen(tenancy, connected, connected.pin, seen)
+        await _noted(tenancy, connected, seen)
 
 
 async def account_of(upstream: Upstream, pin: IntegrationPin, whoami: WhoAmI) -> str:
@@ -72,14 +70,20 @@ async def account_of(upstream: Upstream, pin: IntegrationPin, whoami: WhoAmI) ->
 
 
 async def account_now(tenancy: Tenancy, integration: Integration, pin: IntegrationPin) -> str:
-    """The account that its target sees now; empty: it cannot be told, or nothing of it was ever confirmed."""
+    """The account that its target sees now; empty: it cannot be told, or nothing of it was ever confirmed. Calls are
+    judged by it from then on.
+    """
     whoami = connect(integration, pin, tenancy).whoami
     if whoami is None or integration.name not in tenancy.live.pins:
         return ""
     try:
-        return await account_of(tenancy.upstreams.of(integration), pin, whoami)
+        seen = await account_of(tenancy.upstreams.of(integration), pin, whoami)
     except UpstreamError:
         return ""
+    connected = tenancy.live.connected.get(integration.name)
+    if connected is not None and connected.pin is not None and connected.pin.account:
+        await _noted(tenancy, connected, seen)
+    return seen
 
 
 def other_account(former: IntegrationPin, account: str) -> tuple[str, ...]:
@@ -161,8 +165,11 @@ async def _first(tenancy: Tenancy, connected: Connected, pin: IntegrationPin, se
     connected.pin, connected.account, connected.misses = changed, seen, 0
 
 
-async def _seen(tenancy: Tenancy, connected: Connected, pin: IntegrationPin, seen: str) -> None:
-    problem = "" if seen == pin.account else "changed"
+async def _noted(tenancy: Tenancy, connected: Connected, seen: str) -> None:
+    if not seen:
+        await _missed(tenancy, connected)
+        return
+    problem = "" if connected.pin is None or seen == connected.pin.account else "changed"
     former = (connected.account, connected.account_problem)
     connected.account, connected.account_problem, connected.misses = seen, problem, 0
     if former == (seen, problem):
