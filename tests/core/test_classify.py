@@ -135,9 +135,80 @@ def test_hints_of_the_vendor_raise(hints, want):
     assert tier("get_issue", hints=hints) is want
 
 
-@pytest.mark.parametrize("name", ["delete_issue", "frobnicate", "items", "create_draft"])
-def test_that_a_vendor_says_it_only_reads_lowers_nothing(name):
-    assert tier(name, hints={"readOnlyHint": True}) is tier(name)
+READS = {"readOnlyHint": True}
+
+
+@pytest.mark.parametrize(
+    "name", ["delete_issue", "frobnicate", "run_pipeline", "create_draft", "theme.publish", "deletes"]
+)
+def test_a_vendor_that_says_it_only_reads_is_not_believed_against_the_name(name):
+    assert tier(name, hints=READS) is tier(name)
+
+
+@pytest.mark.parametrize("name", ["geolocation", "distance_matrix", "convert_time", "page.labels", "verify_iban"])
+def test_a_vendor_that_says_it_only_reads_counts_where_the_name_does_not_say_otherwise(name):
+    assert (tier(name), tier(name, hints=READS), tier(name, hints={"readOnlyHint": "yes"})) == (X, R, X)
+
+
+@pytest.mark.parametrize(
+    ("definition", "want"),
+    [
+        (tool("feedback", "message", hints=READS), X),
+        (tool("distance_matrix", said="Deletes the matrix.", hints=READS), X),
+        (tool("distance_matrix", said="Takes two points and overwrites the matrix.", hints=READS), X),
+        (tool("distance_matrix", said="Nothing is overwritten.", hints=READS), R),
+        (tool("page", action=one_of("frobnicate"), hints=READS), X),
+        (tool("matrix", "sql", hints=READS), X),
+        (tool("export_graph", "format", hints=READS), R),
+        (tool("export_graph", "format"), D),
+        (tool("export_graph", "path", hints=READS), D),
+        (tool("export_to_disk", "format", hints=READS), D),
+    ],
+)
+def test_what_else_is_said_counts_more_than_that_hint(definition, want):
+    assert classify(definition).tier is want
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "want"),
+    [
+        ("recordings", ["from", "to"], R),
+        ("channel_members", ["channel_id"], R),
+        ("members", ["id"], X),
+        ("members", [], X),
+        ("reactions", ["message_id", "emoji"], X),
+        ("comments", ["issue_id", "body"], X),
+        ("orders", ["status_to_set"], X),
+        ("refund_status", ["booking_id"], R),
+        ("run_logs", ["run_id"], R),
+        ("training_status", ["job_id"], R),
+        ("post_status", ["text"], X),
+        ("set_status", ["id"], X),
+        ("change_status", ["id"], X),
+        ("share_results", ["id"], X),
+        ("email_summary", ["id"], X),
+        ("report_status", ["id"], X),
+        ("compute_disks_snapshot", ["disk"], X),
+        ("preview_import", ["file"], R),
+        ("preview_and_import", ["file"], X),
+        ("recall", ["query"], R),
+        ("recall_message", ["id"], X),
+        ("snooze_ticket", ["id"], X),
+        ("design_tokens", ["id"], R),
+    ],
+)
+def test_nouns_tell_and_list(name, arguments, want):
+    assert tier(name, *arguments) is want
+
+
+def test_an_action_that_is_only_asked_about():
+    assert classify(tool("can_i", "resource", verb=one_of("create", "delete"))).tier is R
+    assert classify(tool("get_it", "resource", verb=one_of("create", "delete"))).tier is X
+
+
+@pytest.mark.parametrize("said", ["Suggests one. To delete it use the other tool.", "Submits nothing."])
+def test_what_a_description_says_of_other_tools_raises_nothing(said):
+    assert tier("suggest_match", said=said) is R
 
 
 @pytest.mark.parametrize(

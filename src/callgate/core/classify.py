@@ -1,7 +1,8 @@
 """A tier, flags and reasons for a tool that no manifest describes, by rules over its definition.
 
-The strictest signal wins and what is not known is execute. Text that a model would read, and what a vendor says of its
-own tool, only ever raise a tier; only words of the name and fixed values of an action can make it a lower one.
+The strictest signal wins and what is not known is execute. Text that a model would read only ever raises a tier; words
+of the name and fixed values of an action can make it a lower one, and so can a vendor's hint that the tool only reads
+where no word of the name says otherwise.
 """
 
 from collections.abc import Mapping
@@ -13,13 +14,16 @@ from callgate.core.classifying.arguments import Arguments, arguments_of
 from callgate.core.classifying.flags import flags_of
 from callgate.core.classifying.names import UNKNOWN, NameReading, read_name
 from callgate.core.classifying.signals import Actions, Signal, actions_of, from_arguments, from_hints, from_prose
+from callgate.core.classifying.vouched import only_reads, vouched
 from callgate.core.classifying.words import Word, without_prefix, words_of
 from callgate.model.classification import Classification, Confidence
 from callgate.model.terms import Tier
 
 MAX_NAME = 128
 MAX_REASONS = 6
-_AKIN = frozenset({"create", "add", "write", "record", "save", "store", "compose", "make", "copy", "adjust", "switch"})
+_AKIN = frozenset(
+    {"create", "add", "write", "record", "save", "store", "compose", "make", "copy", "adjust", "switch", "put", "hide"}
+)
 """In the description of what only prepares they say nothing new."""
 
 
@@ -38,6 +42,8 @@ def classify(definition: Mapping[str, Any], *, integration: str = "") -> Classif
     reading = read_name(words, keys, context, prefixed=len(words) < len(every))
     actions = actions_of(arguments, words, context)
     base = _with_actions(reading, actions)
+    if only_reads(definition.get("annotations")) and (actions is None or actions.known):
+        base = vouched(base, words, keys, definition.get("description"))
     signals = _signals(definition, arguments, words, reading, context)
     return _composed(base, actions, signals, words, keys)
 

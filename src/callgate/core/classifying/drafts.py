@@ -110,6 +110,7 @@ def _own_mark(name: ToolName) -> Softer | None:
     verb = next((one for one in name.words if one.base in _OWN_MARKS and one.plain), None)
     if verb is not None and not name.bases & _fs(
         "alert incident monitor user member host list add remove delete alarm issue service policy rule error check detector"
+        " ticket case"
     ):
         return Softer(verb=verb.text, reason=f"The name says {verb.text}: a person's own mark.")
     if "mark" in name.bases and name.bases & _fs("read unread seen") and not name.bases & _fs("delete spam"):
@@ -199,7 +200,8 @@ def _own_file(name: ToolName) -> Softer | None:
 
 def _branch(name: ToolName) -> Softer | None:
     verb = next((one for one in name.words if one.base in ("create", "new") and one.plain), None)
-    if verb is None or name.words[-1].base != "branch" or name.bases & (CHANGES - _fs("create new branch")):
+    ends = "branch" in (name.words[-1].base, name.words[0].base)
+    if verb is None or not ends or name.bases & (CHANGES - _fs("create new branch")):
         return None
     return Softer(verb=verb.text, reason=f"The name says {verb.text} and branch: nothing until it is merged.")
 
@@ -208,7 +210,7 @@ def _made_up(name: ToolName) -> Softer | None:
     verb = next((one for one in name.words if one.base == "generate" and one.plain), None)
     if (
         verb is not None
-        and not name.bases & (_TOKENS | MONEY_THINGS)
+        and not name.bases & (_TOKENS | MONEY_THINGS | {"design"})
         and not name.bases & (CHANGES - _fs("generate report test document"))
     ):
         return Softer(verb=verb.text, reason="The name says generate: something new, for the one who asks.")

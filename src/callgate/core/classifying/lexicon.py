@@ -12,9 +12,15 @@ LOOKS = _set(
     "get fetch retrieve describe lookup whoami inspect enumerate summarize summarise discover examine explore obtain peek",
     "determine identify locate compare detect calculate analyze analyse explain suggest recommend translate parse extract",
     "introspect wait grep glob visualize visualise render infer rerank tokenize decode lint validate predict simulate",
-    "scrape has is can exists",
+    "scrape has is can exists recall geocode whois",
 )
 """Verbs that look and do nothing else."""
+
+FORETELLS = _set("preview estimate forecast count measure predict")
+"""In front, verbs whose object may be a change that is only looked at: ``preview_import``."""
+
+ASKS = FORETELLS | _set("can has is exists explain")
+"""Verbs beside which an argument may name an action that is only asked about: ``can_i`` with a verb."""
 
 GETS = _set("get fetch retrieve")
 """Of LOOKS, those that govern whatever stands behind them: ``get_delete_markers``."""
@@ -37,6 +43,7 @@ OTHERWISE: dict[str, frozenset[str]] = {
     "read": _set("aloud"),
     "view": _set("as"),
     "list": _set("sale auction sell nft marketplace"),
+    "recall": _set("message mail email order product batch shipment lot device vehicle"),
 }
 """A looking verb and words beside which it means something else: ``ping_user``, ``list_item_for_sale``."""
 
@@ -67,7 +74,7 @@ CHANGES = _set(
     "respond answer chat prompt ask message post repost tweet mention nudge remind apply unapply stream ship fulfill",
     "fulfil return restock uncomment annotate index unindex deindex touch chmod chown mkdir rmdir mv cp rm exec run",
     "schedule unschedule reauthorize transition advance rate like unlike print scan test export build deploy bulkwrite",
-    "turn change new rewrite draft propose request order charge log track review report monitor watch complain appeal train",
+    "snapshot turn change new rewrite draft propose request order charge log track review report monitor watch complain appeal train",
     "finetune tune pay clear submit crawl operate control actuate arm disarm ring page paste cut crop",
     "rotate flip sell settle close offer negotiate escort handle work act fix repair heal correct redact mask compress",
     "unzip zip enforce relax whip abandon rescind retire sunset deprecate undelete untrash bounce opt alter sale",
@@ -88,9 +95,15 @@ NAMES_TOO = _set(
     "answer prompt chat pin match offer trade book stamp tune rate work act load pull push open use capture track",
     "sign ring power setup split roll clone copy mention follow upgrade mark switch refund scan alert fix",
     "contain exchange transition reply forward note download upload screenshot print dispatch store stake like handle",
-    "duplicate set",
+    "duplicate set snapshot resume backup restock",
 )
 """Of CHANGES, those that are nouns or adjectives as well: ``release_get``, ``open_orders_list``."""
+
+COMPUTES = _set(
+    "convert evaluate verify test build export map transform sort answer ask rate crawl report track work like text page",
+    "route sale shuffle compress mask split clone open print scan trigger control",
+)
+"""Of CHANGES, those that compute and change nothing when a vendor says so."""
 
 MOSTLY_NAMES = _set(
     "post comment message order label tag star record note request review invite vote branch flag charge report log",
@@ -108,8 +121,30 @@ TELLS = _set(
     "status info information detail metadata stat statistic metric tree diff history version documentation doc summary",
     "health usage count size top insight blame inference embedding generation analytic screen whoami profile overview log uptime",
     "changelog schema readme validation comparison analysis calculation detection estimation",
+    "balance result total trend breakdown neighbor neighbour forecast weather elevation reputation eligibility availability",
+    "capability transcript excerpt definition staleness quote lag depth backlog coverage calendar roster catalog catalogue",
 )
 """Nouns that something is told by: a name that ends in one and holds no verb looks."""
+
+STRONG_TELLS = _set(
+    "status log metric stat statistic usage history summary detail info result health balance count quota"
+)
+"""Of TELLS, those that are seldom told to do anything: beside one of them a word that is a noun too is one."""
+
+NOUNS_BESIDE_TELLS = _set(
+    "run build refund order release deploy test transfer trade charge call alert monitor request invite vote schedule",
+    "review bill draft process backup booking claim return work prompt stage index stream snapshot scan exchange",
+)
+"""Of NAMES_TOO, those that in front of one of STRONG_TELLS are what it is about: ``refund_status``."""
+
+SELECTING = _set(
+    "id ids key keys name names slug number uuid guid ref handle limit offset cursor page pages size count since until from to",
+    "start end after before at date day days month year week hour hours minutes period range window interval sort order by",
+    "filter filters query q search keyword lang locale language format units unit fields columns include expand depth hops",
+    "timezone tz k n min max top skip direction aggregation agg granularity step as of email domain ip address code",
+    "first last recent all only mode scope region country city lat lon latitude longitude radius zoom token types kinds",
+)
+"""Last words of arguments that choose what is looked at."""
 
 THINGS = _set(
     "account activity address agent ai alarm alias analysis app application area article artifact asset attachment",
@@ -131,6 +166,17 @@ THINGS = _set(
     "suite survey system tab table tag task team template tenant terminal test text thread ticket time timeline timezone",
     "todo token tool topic trace track transaction trigger type usage user value variable vendor version video view vm",
     "volume wallet webhook wiki window work worker workflow workspace workitem zone my all own recent latest",
+    "absence advisory album allergy anomaly answer appointment artist aged available bank benchmark billing block blocker booking",
+    "candle candidate caption carrier cell chain citation claim clinic consumer cost course courier crawl credit crew cluster",
+    "dependent dependency device dividend dose duplicate earning energy enrollment exam exchange expiry fare fee firmware fleet",
+    "flight fund fx gateway geofence grade guest holding hotel iot inbox ingredient inspection interview inventory keyword lab",
+    "leave leaderboard lesson limit listing loan lot lyric match material medication merchant mortgage movie nutrition offer offset",
+    "outage outlier paper parcel participant partition passenger patient payable payroll pending penalty player playlist portfolio",
+    "position prescription producer profit property provider quality question radar rate ranking rating receivable recipe recording",
+    "referral reminder reservation resident restaurant review risk roaster room sale sample scene score season seat sensor sequence",
+    "severity shipment sleep slot song standing stock store strategy student supplier survey switch symbol symptom task tax teacher",
+    "telemetry thing tide timesheet tournament tracking traffic train trial trip user vaccine variant vehicle vital vulnerability",
+    "warehouse weather workout open closed upcoming past overdue unread scheduled active daily weekly monthly annual total",
 )
 """Nouns of the things that systems keep. Beside them a last word of TELLS is trusted; beside unknown words it is not."""
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from callgate.core.classifying.drafts import softer
 from callgate.core.classifying.lexicon import (
     CHANGES,
+    FORETELLS,
     GETS,
     JOINS,
     LOOKS,
@@ -12,11 +13,14 @@ from callgate.core.classifying.lexicon import (
     MOSTLY_NAMES,
     NAMES_TOO,
     NOT_BEFORE_LIST,
+    NOUNS_BESIDE_TELLS,
     OTHERWISE,
+    SELECTING,
+    STRONG_TELLS,
     TELLS,
     THINGS,
 )
-from callgate.core.classifying.words import Word, any_base
+from callgate.core.classifying.words import Word
 from callgate.model.base import Fact
 from callgate.model.classification import Confidence
 from callgate.model.terms import Tier
@@ -57,7 +61,8 @@ def read_name(
         return NameReading(tier=Tier.DRAFT, verb=soft.verb, reason=soft.reason, confidence=Confidence.MEDIUM)
     looks = next((at for at, one in enumerate(words) if _looks(words, at)), -1)
     if looks < 0:
-        return _without_look(words, context, prefixed=prefixed)
+        read = _without_look(words, context, prefixed=prefixed)
+        return _listing(words) if read is UNKNOWN and _is_listing(words, keys, context) else read
     change = _governing_change(words, looks)
     if change is not None:
         return _changing(change)
@@ -114,7 +119,7 @@ def _before(words: Sequence[Word], at: int, looks: int) -> bool:
 
 def _after(words: Sequence[Word], at: int, looks: int) -> bool:
     one, look = words[at], words[looks]
-    if look.base in GETS:
+    if look.base in GETS or look.base == "wait" or (looks == 0 and look.base in FORETELLS and one.base in NAMES_TOO):
         return False
     if one.base not in NAMES_TOO or (not look.plain and one.base not in MOSTLY_NAMES):
         return True
@@ -129,9 +134,10 @@ def _without_look(words: Sequence[Word], context: frozenset[str], *, prefixed: b
         return _telling(last)
     for at, one in enumerate(words):
         named = at > 0 and one.base in NAMES_TOO and last.base in TELLS and _known(words[:at], context)
-        if one.base in CHANGES and (one.plain or at == 0) and not named:
+        named = named or (at == 0 and one.base in NOUNS_BESIDE_TELLS and _is_told(words, context))
+        if one.base in CHANGES and (one.plain or at == 0) and not named and not is_thing(one):
             return _changing(one)
-    if last.base in TELLS and _known(words[:-1], context):
+    if last.base in TELLS and (_known(words[:-1], context) or _is_told(words, context)):
         return _telling(last)
     by = next((at for at, one in enumerate(words) if one.text == "by"), 0)
     if by and _known(words[:by], context):
@@ -141,8 +147,41 @@ def _without_look(words: Sequence[Word], context: frozenset[str], *, prefixed: b
         return NameReading(
             tier=Tier.READ, verb=last.text, reason=f"The name says {last.text}: it looks.", confidence=Confidence.MEDIUM
         )
-    late = any_base(words, CHANGES)
-    return UNKNOWN if not late else _changing(next(one for one in words if one.text == late))
+    late = next((one for one in words if one.base in CHANGES and not is_thing(one)), None)
+    return UNKNOWN if late is None else _changing(late)
+
+
+def is_thing(one: Word) -> bool:
+    """A changing word that stands as a noun: ``orders``, ``billing``; names hardly say ``deletes`` or ``deleting``."""
+    if one.plain or one.base not in CHANGES:
+        return False
+    return one.text.endswith("ing") or (one.base in NAMES_TOO and one.text.endswith("s"))
+
+
+def _is_told(words: Sequence[Word], context: frozenset[str]) -> bool:
+    """``refund_status``, ``run_logs``: what stands before is what it is about."""
+    before = words[:-1]
+    rest = tuple(one for one in before if one.base not in NOUNS_BESIDE_TELLS)
+    return bool(before) and words[-1].base in STRONG_TELLS and _known(rest, context)
+
+
+def _is_listing(words: Sequence[Word], keys: frozenset[str], context: frozenset[str]) -> bool:
+    """Nothing but known nouns, the last one of several things, and arguments that choose among them."""
+    last = words[-1]
+    several = not last.plain and last.text.endswith("s")
+    if len(words) == 1 and (not keys or any(key.rpartition("_")[2] in ("id", "ids") for key in keys)):
+        return False
+    return several and _known(words, context) and all(_selects(key) for key in keys)
+
+
+def _selects(key: str) -> bool:
+    last = key.rpartition("_")[2]
+    return last in SELECTING or last in THINGS
+
+
+def _listing(words: Sequence[Word]) -> NameReading:
+    reason = f"The name holds nouns alone and ends in {words[-1].text}, and its arguments choose among them: it lists."
+    return NameReading(tier=Tier.READ, verb="", reason=reason, confidence=Confidence.LOW)
 
 
 def _telling(last: Word) -> NameReading:
@@ -151,7 +190,10 @@ def _telling(last: Word) -> NameReading:
 
 
 def _known(words: Sequence[Word], context: frozenset[str]) -> bool:
-    return all(one.base in THINGS or one.text in THINGS or one.base in TELLS or one.text in context for one in words)
+    return all(
+        one.base in THINGS or one.text in THINGS or one.base in TELLS or one.text in context or is_thing(one)
+        for one in words
+    )
 
 
 def _changing(one: Word) -> NameReading:

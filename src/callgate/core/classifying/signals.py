@@ -8,6 +8,7 @@ from callgate.core.classifying.drafts import softer
 from callgate.core.classifying.lexicon import (
     ACTION_KEYS,
     ADDRESS_KEYS,
+    ASKS,
     BODY_KEYS,
     CHANGES,
     CODE_KEYS,
@@ -54,6 +55,7 @@ _LEADS = frozenset(
     {"this", "tool", "the", "use", "it", "will", "to", "allow", "allows", "can", "you", "a", "function", "lets"}
 )
 _LEADING = 8
+_DENIES = frozenset({"not", "never", "without", "no", "nothing", "don't", "doesn't", "cannot", "can't", "won't"})
 _SURE_IN_PROSE = CHANGES - NAMES_TOO - EVERYDAY_VERBS
 
 
@@ -175,7 +177,7 @@ def _raw_request(own: Sequence[Argument], keys: frozenset[str]) -> Iterator[Sign
 
 
 def _values(arguments: Arguments, reading: NameReading) -> Iterator[Signal]:
-    if reading.tier is Tier.EXECUTE:
+    if reading.tier is Tier.EXECUTE or reading.verb in ASKS:
         return
     for one in arguments.own:
         if one.key not in PLAIN_ACTION_KEYS:
@@ -191,7 +193,7 @@ def _values(arguments: Arguments, reading: NameReading) -> Iterator[Signal]:
 
 
 def from_hints(annotations: Any, reading: NameReading) -> Iterator[Signal]:
-    """Hints of the vendor. That it says it only reads counts for nothing: a server says of itself what it likes."""
+    """Hints of the vendor. That it says it only reads raises nothing; where it counts, see ``vouched``."""
     if not isinstance(annotations, Mapping):
         return
     # Without meaning beside readOnlyHint = true (MCP specification); some libraries write both unasked.
@@ -215,6 +217,11 @@ def from_prose(text: Any, known: frozenset[str]) -> Iterator[Signal]:
 def _sentence(said: Sequence[Word], known: frozenset[str], *, leading: bool) -> Iterator[Signal]:
     bases = frozenset(one.base for one in said)
     start = next((at for at, one in enumerate(said) if one.base not in _LEADS), None)
+    if said and said[0].text == "to" and any(one.text in ("use", "call") for one in said[2:]):
+        # "To delete one, use …" speaks of another tool.
+        start = None
+    if start is not None and said[start + 1 : start + 2] and said[start + 1].text == "nothing":
+        start = None
     if leading and start is not None:
         verb = said[start]
         if verb.base in _SURE_IN_PROSE - known and _is_finite(verb):
@@ -227,6 +234,15 @@ def _sentence(said: Sequence[Word], known: frozenset[str], *, leading: bool) -> 
             yield Signal(tier=Tier.EXECUTE, reason=f"Its description says {verb.text} and names code.", code=True)
     if leading and bases & _DISK and bases & frozenset({"save", "download", "write"}):
         yield Signal(tier=Tier.DRAFT, reason="Its description says that it writes on this machine.")
+
+
+def changes_in_prose(text: Any) -> bool:
+    """The first sentence of a description holds a verb that changes something and is not denied."""
+    if not isinstance(text, str):
+        return False
+    said = next(sentences(text, 1), ())
+    denied = any(one.text in _DENIES for one in said)
+    return not denied and any(one.base in _SURE_IN_PROSE and _is_finite(one) for one in said)
 
 
 def _is_finite(verb: Word) -> bool:

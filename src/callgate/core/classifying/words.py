@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from callgate.core.classifying.lexicon import CHANGES, FILLERS, LOOKS, LOOKS_OR_NAMES
+from callgate.core.classifying.lexicon import CHANGES, FILLERS, LOOKS, LOOKS_OR_NAMES, THINGS
 from callgate.model.base import Fact
 
 MAX_TEXT = 4096
@@ -142,7 +142,7 @@ def word(text: str) -> Word:
         return Word(text=text, base=text[:-2], plain=False)
     if text.endswith("s") and not text.endswith(("ss", "us", "is")) and len(text) > _TOO_SHORT:
         return Word(text=text, base=text[:-1], plain=False)
-    return Word(text=text, base=_without_prefix(text) or text, plain=True)
+    return Word(text=text, base=text if text in THINGS else _without_prefix(text) or text, plain=True)
 
 
 def _without_prefix(text: str) -> str:
