@@ -173,6 +173,38 @@ def test_what_is_more_than_the_shape_of_tables(text, dialect):
     assert not only_shapes(text, dialect)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "select * from view(1, 2)",
+        "select * from schema('x')",
+        "select * from a, partition('x') t",
+        "select partition(a) from t",
+        "select join('/etc/passwd')",
+        "select a from t where exists (select * from view(1))",
+    ],
+)
+@pytest.mark.parametrize("dialect", ["sqlite", "postgres", "mysql"])
+def test_a_function_that_looks_like_a_table_or_an_alias_is_unknown(text, dialect):
+    assert not only_reads(text, dialect)
+    assert not only_shapes(f"create table u as {text}", dialect)
+
+
+def test_names_of_columns_behind_an_alias_are_no_function():
+    assert only_reads("with recent (a) as (select b from t) select a from recent", "postgres")
+    assert only_reads("select u.a from (values (1), (2)) as u (a)", "postgres")
+    assert only_reads("select u.a from t u (a)", "postgres")
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgres", "mysql"])
+def test_no_text_breaks_the_parser(dialect):
+    for name in ("levenshtein_less_equal", "date_trunc", "to_char", "json_extract_path", "date_add", "cast", "extract"):
+        for inside in ("", "a", "a, b", "*", "'x'", "select 1"):
+            for text in (f"select {name}({inside})", f"create table t as select {name}({inside})"):
+                assert only_reads(text, dialect) in {True, False}
+                assert only_shapes(text, dialect) in {True, False}
+
+
 def test_large_and_deep_texts_are_no_reads_and_take_little_time():
     began = time.process_time()
     assert not only_reads("select " + "1 + " * MAX_SQL + "1", "postgres")

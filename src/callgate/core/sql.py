@@ -18,6 +18,8 @@ MAX_DEPTH = 40
 
 # Comments, escapes and quotes that one reader ends where another goes on: MySQL runs what stands in /*! */.
 _TWO_WAYS = ("\\", "/*", "--", "#", "\x00", "$$", "`")
+_BROKEN = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What the parser raises for some texts in place of its own errors."""
 _STATEMENTS = frozenset({"Select", "Union", "Intersect", "Except", "Values"})
 _NODES = frozenset(
     [
@@ -48,7 +50,6 @@ _NODES = frozenset(
         "Column",
         "Identifier",
         "Alias",
-        "Aliases",
         "Literal",
         "Null",
         "Boolean",
@@ -278,14 +279,14 @@ def _parsed(text: str, dialect: str) -> list[Any]:
         reader = sqlglot.Dialect.get_or_raise(dialect)
         tokens = reader.tokenize(text)
         return list(reader.parser().parse(tokens, text)) if len(tokens) <= MAX_TOKENS else []
-    except (sqlglot.errors.SqlglotError, ValueError, RecursionError):
+    except (sqlglot.errors.SqlglotError, *_BROKEN):
         return []
 
 
 def _is_query(statement: Any) -> bool:
     if statement is None or type(statement).__name__ not in _STATEMENTS:
         return False
-    return all(type(node).__name__ in _NODES for node in statement.walk())
+    return all(type(node).__name__ in _NODES and not _calls(node) for node in statement.walk())
 
 
 def _is_shape(statement: Any) -> bool:
@@ -293,9 +294,23 @@ def _is_shape(statement: Any) -> bool:
         return False
     for node in statement.walk():
         name = type(node).__name__
-        if name not in _SHAPE_NODES or (name in _SHAPES and str(node.args.get("kind")).upper() not in _SHAPES[name]):
+        if (
+            name not in _SHAPE_NODES
+            or _calls(node)
+            or (name in _SHAPES and str(node.args.get("kind")).upper() not in _SHAPES[name])
+        ):
             return False
     return True
+
+
+def _calls(node: Any) -> bool:
+    """What the parser takes for a table or a join, and databases for a call of a function: ``from view(1)``, where the
+    columns of an alias have no name before them; ``select join(1)``, which joins nothing.
+    """
+    args, name = node.args, type(node).__name__
+    if name == "Select":
+        return bool(args.get("joins")) and not (args.get("from_") or args.get("from"))
+    return name == "TableAlias" and bool(args.get("columns")) and not args.get("this")
 
 
 def _deep(text: str) -> bool:
