@@ -54,9 +54,9 @@ class Tenancy:
     def event(
         self, body: EventBody, *, call: str = "", who: PrincipalRef | None = None, same_host: bool = False
     ) -> NewEvent:
-        return NewEvent(
-            id=self.new_id("ev"), at_ms=self.clock.now_ms(), body=body, call=call, principal=who, same_host=same_host
-        )
+        now = self.clock.now_ms()
+        made = f"ev-{now:012x}{self.entropy.bytes(7).hex()}"
+        return NewEvent(id=made, at_ms=now, body=body, call=call, principal=who, same_host=same_host)
 
     async def write(self, unit: Unit) -> Committed | Conflict:
         """Commit, then mirror what was committed. The only way flows write."""
