@@ -92,6 +92,9 @@ class OneChannel:
     def stateless_headers(self, request: Outbound) -> bytes:
         return b"Mcp-Method: %b\r\n" % request.method.encode()
 
+    def list_changed(self) -> None:
+        """Nobody looks at definitions here."""
+
     async def own(self) -> Opened:
         raise UpstreamError("closed", code="closed")
 
