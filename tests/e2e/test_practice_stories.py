@@ -364,6 +364,20 @@ def recorded(stand: PracticeStand, call: str, receipt: dict[str, str]) -> None:
     assert not any(value in json.dumps(bodies) for value in receipt.values() if len(value) > 8)
 
 
+def test_who_answers_sees_what_leaves_and_what_is_sensitive(stand):
+    letter = {"user_google_email": ANA, "to": "guest@outside.example", "subject": "Hello", "body": "Secret."}
+    shown = held(stand, "mail", "send_gmail_message", letter)
+    marks = {one["path"]: (one["sink"], one["sensitive"]) for one in shown["arguments"]}
+    assert marks == {
+        "user_google_email": (False, False),
+        "to": (True, False),
+        "subject": (True, False),
+        "body": (True, True),
+    }
+    said = stand.gate.command("holds", "show", shown["hold"]["id"]).stdout
+    assert "body * out sensitive" in said
+
+
 @pytest.mark.parametrize(("integration", "tool", "made"), FOR_GOOD, ids=[row[0] for row in FOR_GOOD])
 def test_what_cannot_be_undone_says_so(stand, integration, tool, made):
     shown = held(stand, integration, tool, made(stand[integration]))

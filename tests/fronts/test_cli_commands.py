@@ -88,7 +88,7 @@ PINNED: list[tuple[tuple[str, ...], str, str, int]] = [
         "",
         (
             "version tenant profile started_ms home endpoint bundle pending_files integrations open_holds doubts halts "
-            "events checkpoint_size checkpoint_ms warnings same_host config"
+            "events checkpoint_size checkpoint_ms warnings same_host config spent"
         ),
         0,
     ),
@@ -133,7 +133,7 @@ def test_hold_screen_says_the_call_first(gate: Fake) -> None:
     assert lines[2].startswith("Who asks")
     assert "Ana, through codex, as local" in lines[2]
     assert lines[3].startswith("Can it be undone")
-    start = lines.index("Every argument (* is not in the sentence above)")
+    start = next(number for number, line in enumerate(lines) if line.startswith("Every argument (* is not in the"))
     assert [line.split()[0] for line in lines[start + 1 : start + 4]] == ["message", "repo_path", "sign"]
     assert lines[start + 3] == "sign *     false"
     assert any(DIGEST in line for line in lines)

@@ -147,7 +147,7 @@ def _draw(found: HoldDetail) -> None:
             )
         ),
         Text(""),
-        Text("Every argument (* is not in the sentence above)", "bold"),
+        Text("Every argument (* is not in the sentence above; out: data leaves or the effect is aimed by it)", "bold"),
         screens.facts(((_name(item), item.value) for item in found.arguments), skip_empty=False),
         Text(""),
         screens.facts(
@@ -172,4 +172,5 @@ def _question(item: QuestionView) -> str:
 
 
 def _name(item: ArgumentView) -> str:
-    return safe(item.path) + ("" if item.shown else " *")
+    marks = ("" if item.shown else "*", "out" if item.sink else "", "sensitive" if item.sensitive else "")
+    return " ".join((safe(item.path), *filter(None, marks)))

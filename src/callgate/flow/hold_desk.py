@@ -4,6 +4,7 @@ import json
 
 import msgspec
 
+from callgate.core.paths import Selector
 from callgate.core.steps import PRE_READ, RECEIPT, StepPlan
 from callgate.flow.admin import Ballot
 from callgate.flow.desk import Desk, missing
@@ -48,7 +49,7 @@ class HoldDesk(Desk):
             digest=found.digest,
             undo=_undo(manifest),
             questions=tuple(self._question(found, question) for question in found.questions),
-            arguments=_arguments(call, sentence) if call else (),
+            arguments=_arguments(call, sentence, manifest) if call else (),
             targets=tuple(target.text for target in call.targets) if call else (),
             actor=call.principal.actor.name if call else "",
             contract=rules.contract.name if rules else found.contract,
@@ -194,13 +195,25 @@ def _way_back(manifest: ToolManifest) -> str:
     return "Not through this integration; by hand in the target."
 
 
-def _arguments(call: Call, sentence: str) -> tuple[ArgumentView, ...]:
+def _arguments(call: Call, sentence: str, manifest: ToolManifest | None) -> tuple[ArgumentView, ...]:
     """Every argument, in full up to a limit that is said; ``shown`` when the sentence holds the whole value."""
     views: list[ArgumentView] = []
+    sinks, sensitive = (_roots(paths) for paths in ((manifest.sinks, manifest.sensitive) if manifest else ((), ())))
     for path, value in call.arguments.items():
         text = json.dumps(value, ensure_ascii=True)
         cut = f"{text[:LONGEST_VALUE]} … ({len(text)} characters in all)" if len(text) > LONGEST_VALUE else text
         views.append(
-            ArgumentView(path=path, value=cut, shown=isinstance(value, str) and value != "" and value in sentence)
+            ArgumentView(
+                path=path,
+                value=cut,
+                shown=isinstance(value, str) and value != "" and value in sentence,
+                sink=path in sinks,
+                sensitive=path in sensitive,
+            )
         )
     return tuple(views)
+
+
+def _roots(paths: tuple[str, ...]) -> frozenset[str]:
+    """Names of the arguments that dotted paths begin in."""
+    return frozenset(Selector(path).root for path in paths)

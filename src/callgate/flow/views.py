@@ -245,6 +245,10 @@ class ArgumentView(Fact, frozen=True):
     """JSON."""
     shown: bool = False
     """The sentence holds it already."""
+    sink: bool = False
+    """Data can leave through it, or it aims the effect, as the manifest says."""
+    sensitive: bool = False
+    """What stands in it is sensitive, as the manifest says."""
 
 
 class HoldView(Fact, frozen=True):

@@ -165,7 +165,9 @@ class HttpUpstream:
         try:
             found = credential_headers(self.integration.headers, self._resolve)
         except ConfigError as fault:
-            raise UpstreamError(f"{wire.SENTENCES['credential']} {fault}", code="credential", hint=fault.hint) from fault
+            raise UpstreamError(
+                f"{wire.SENTENCES['credential']} {fault}", code="credential", hint=fault.hint
+            ) from fault
         return "".join(f"{name}: {value}\r\n" for name, value in found.items()).encode("ascii")
 
     def head(self, method: bytes, lines: bytes, length: int = 0) -> bytes:
