@@ -260,6 +260,21 @@ def test_a_policy_that_waits_on_disk_is_not_made_live_by_the_way():
     run(check())
 
 
+def test_a_server_that_is_none_of_the_manifest_s_for_certain_is_said_to_count_as_the_worst():
+    async def check():
+        tools = [{"name": "get_file_contents", "inputSchema": {"type": "object"}}, {"name": "own_thing"}]
+        elsewhere = msgspec.structs.replace(GITHUB, url="https://git.example/mcp")
+        house, _ = await house_with(*tools, integration=elsewhere)
+        found = await house.admin.look_at_integration(house.presence(roles=ALL_ROLES), want(elsewhere))
+        assert [(one.tool, one.tier, one.decided_by) for one in found.tools] == [
+            ("get_file_contents", "execute", "unverified"),
+            ("own_thing", "execute", "nobody"),
+        ]
+        assert any("--manifest" in said for said in found.warnings)
+
+    run(check())
+
+
 def test_a_catalogue_that_is_newer_than_the_policy_is_no_reason_against_a_domain_and_its_manifest_is_said_not_to_count():
     async def check():
         tools = [{"name": "get_file_contents", "inputSchema": {"type": "object"}}]

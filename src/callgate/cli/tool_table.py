@@ -11,27 +11,41 @@ from callgate.model.call import TOOLS_CALL
 
 _GROUPS = (("execute", "Changes things"), ("draft", "Drafts"), ("read", "Only looks"))
 _COLUMNS = ("Tool", "Decided by", "Undo", "Target")
-_WIDEST = 0.45
-"""Share of the screen that a name may take beside other columns."""
+_BESIDE = 58
+"""Columns that reasons, undo and target need beside the names; with less each tool gets lines of its own."""
 
 
 def draw_tools(tools: Sequence[ToolView], *, empty: str, new: bool = True) -> None:
     """``new``: say which ones are not confirmed."""
     many = len({tool.integration for tool in tools}) > 1
-    names = {id(tool): f"{tool.integration}/{tool.tool}" if many else tool.tool for tool in tools}
-    rows: list[tuple[Text | str, str, str, str]] = []
-    groups = [
-        (title, [tool for tool in tools if tool.tier == tier and not _is_method(tool)]) for tier, title in _GROUPS
-    ]
-    for title, group in (*groups, ("Of the protocol", [tool for tool in tools if _is_method(tool)])):
+    rows: list[tuple[Text, str, str, str]] = []
+    for tier, title in _GROUPS:
+        group = [tool for tool in tools if tool.tier == tier and not _is_method(tool)]
         if group:
             rows.append((screens.cell(f"{title} ({len(group)})", "bold"), "", "", ""))
-            rows += [(names[id(tool)], _why(tool, new=new), _undo(tool), _target(tool)) for tool in group]
-    longest = max((len(name) for name in names.values()), default=0)
-    if longest <= screens.width() * _WIDEST:
+            rows += [(_name(tool, many), _why(tool, new=new), _undo(tool), _target(tool)) for tool in group]
+    longest = max((len(name) for name, *_ in rows), default=0)
+    if longest + _BESIDE <= screens.width():
         screens.table(_COLUMNS, rows, empty=empty, whole=True)
-        return
-    screens.cards(((name, _lines(cells)) for name, *cells in rows), empty=empty)
+    else:
+        screens.cards(((name, _lines(cells)) for name, *cells in rows), empty=empty)
+    _draw_methods([tool for tool in tools if _is_method(tool)], many)
+
+
+def _draw_methods(methods: Sequence[ToolView], many: bool) -> None:
+    """What else of the protocol is governed: the same for every server that has it, so its names are enough."""
+    if methods:
+        listed = ", ".join(f"{_name(tool, many).plain}{_state(tool)}" for tool in methods)
+        screens.say(f"Of the protocol, which only looks: {listed}.")
+
+
+def _state(tool: ToolView) -> str:
+    notes = _notes(tool, new=False)
+    return f" ({'. '.join(notes)})" if notes else ""
+
+
+def _name(tool: ToolView, many: bool) -> Text:
+    return screens.cell(f"{tool.integration}/{tool.tool}" if many else tool.tool)
 
 
 def counts(tools: Sequence[ToolView]) -> str:
@@ -68,6 +82,8 @@ def _decided(tool: ToolView) -> str:
         return f"{tool.ruled_by} ({tool.ruled_reason}); otherwise {tool.own_tier}"
     if tool.decided_by == "manifest":
         return f"manifest {tool.manifest}: {tool.say}"
+    if tool.decided_by == "unverified":
+        return f"manifest {tool.manifest}, not verified for this server, so it counts as the worst: {tool.say}"
     if tool.decided_by == "rules":
         return f"rules, confidence {tool.confidence}: {next(iter(tool.reasons), '')}"
     if tool.decided_by == "protocol":
@@ -96,7 +112,7 @@ def _undo(tool: ToolView) -> str:
         return f"by {tool.undone_by}"
     if tool.irreversible:
         return "perhaps not" if tool.confidence else "no"
-    return "by hand" if tool.decided_by == "manifest" else "unknown"
+    return "by hand" if tool.decided_by in {"manifest", "unverified"} else "unknown"
 
 
 def _target(tool: ToolView) -> str:

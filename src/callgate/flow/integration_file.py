@@ -127,6 +127,8 @@ def _why(tool: ToolView) -> str:
         return f"By {tool.ruled_by}; without that it is {tool.own_tier}."
     if tool.decided_by == "manifest":
         return f"By the manifest: {tool.say}."
+    if tool.decided_by == "unverified":
+        return f"The manifest is not verified for this server, so it counts as the worst: {tool.say}."
     if tool.decided_by == "rules":
         return f"By rules, confidence {tool.confidence}: {' '.join(tool.reasons)}"
     return "Nobody knows it, so it counts as the worst."
@@ -137,4 +139,5 @@ def _undo(tool: ToolView) -> str:
         return f"Taken back by {tool.undone_by}."
     if tool.irreversible:
         return "It may not be possible to take back." if tool.confidence else "It cannot be taken back."
-    return "Whether it can be taken back is unknown." if tool.decided_by != "manifest" else "Taken back by hand."
+    by_hand = tool.decided_by in {"manifest", "unverified"}
+    return "Taken back by hand." if by_hand else "Whether it can be taken back is unknown."

@@ -9,9 +9,11 @@ from callgate.model.classification import Ruling
 
 def decided(profile: ToolProfile, ruling: Ruling | None) -> dict[str, Any]:
     """Fields of a ToolView. ``ruling``: what a person said of it, whether it stands or not."""
-    own = "manifest" if profile.manifest else "rules" if profile.classification else "nobody"
+    own = "rules" if profile.classification else "nobody"
     if is_method(profile):
         own = "protocol"
+    elif profile.manifest:
+        own = "manifest" if profile.verified else "unverified"
     undone_by = profile.manifest.undone_by if profile.manifest else ""
     return {
         "decided_by": "person" if profile.ruling is not None else own,

@@ -58,7 +58,9 @@ class ToolView(Fact, frozen=True):
     reasons: tuple[str, ...] = ()
     """Theirs, the one that decided first."""
     decided_by: str = ""
-    """Who gave it its tier: ``manifest``, ``rules``, ``person``, ``protocol``, or ``nobody`` (then it is execute)."""
+    """Who gave it its tier: ``manifest``, ``rules``, ``person``, ``protocol``, or, where it is execute for want of
+    anything better, ``unverified`` (a manifest that nobody held against this server) or ``nobody``.
+    """
     own_tier: str = ""
     """Its tier without a person's word."""
     ruled_by: str = ""
