@@ -6,11 +6,12 @@ import shutil
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from callgate.catalog.cases import failed_cases, parse_cases
 from callgate.catalog.fitting import check_manifest
-from callgate.catalog.loader import known_manifests, load_manifest, parse_manifest
+from callgate.catalog.loader import folder_of, known_manifests, load_manifest, parse_manifest
 from callgate.catalog.report import check_catalogue
 from callgate.model.errors import ConfigError
 
@@ -78,6 +79,20 @@ def parse(text):
 def test_a_shipped_manifest_its_runbook_and_its_cases(name):
     (found,) = check_catalogue((name,), definitions=GOLDEN / "catalog")
     assert found.problems == ()
+
+
+@pytest.mark.parametrize("name", known_manifests())
+def test_each_rule_that_lowers_a_tier_has_a_case_that_needs_it(name):
+    manifest = load_manifest(name)
+    cases = parse_cases((folder_of(name) / "cases.toml").read_bytes(), "cases.toml")
+    unnoticed = []
+    for place, tool in enumerate(manifest.tools):
+        for number in range(len(tool.tier_by)):
+            fewer = msgspec.structs.replace(tool, tier_by=tool.tier_by[:number] + tool.tier_by[number + 1 :])
+            tools = (*manifest.tools[:place], fewer, *manifest.tools[place + 1 :])
+            if not failed_cases(msgspec.structs.replace(manifest, tools=tools), cases, {}):
+                unnoticed.append(f"{tool.name}[{number}]")
+    assert unnoticed == []
 
 
 def test_the_whole_catalogue_is_checked_in_little_time():
