@@ -56,7 +56,7 @@ CALLS = [
     ("google-drive", "google_drive", "", "update_drive_file", lambda at: ANA | {"file_id": guide(at), "starred": True}),
     ("google-drive", "google_drive", "", "manage_drive_access", lambda at: ANA | {"file_id": guide(at), "action": "grant", "share_with": "ben@acme.example"}),
 ]  # fmt: skip
-RESTORES = {"label_thread", "apply_sensitive_thread_label", "manage_gmail_filter", "modify_gmail_message_labels", "batch_modify_gmail_message_labels"}  # fmt: skip
+RESTORES = {"label_thread", "manage_gmail_label", "apply_sensitive_thread_label", "manage_gmail_filter", "modify_gmail_message_labels", "batch_modify_gmail_message_labels"}  # fmt: skip
 
 
 @pytest.mark.parametrize(("server", "manifest", "variant", "name", "made"), CALLS, ids=[call[3] for call in CALLS])
