@@ -6,6 +6,7 @@ import pytest
 from callgate.core.decide import compile_rules, decide
 from callgate.core.observe import ends_ms
 from callgate.core.policy.bundle import bundle_digest, parse_bundle
+from callgate.core.policy.cases import run_cases
 from callgate.core.policy.changes import changes
 from callgate.model.bundle import Observing
 from callgate.model.decision import Observed
@@ -192,6 +193,18 @@ def test_a_switch_that_says_too_little_is_refused(line, key):
         rules_with(line)
     assert refused.value.file == "rules.toml"
     assert refused.value.key == key
+
+
+def test_cases_of_an_observed_integration_are_judged_as_in_production():
+    files = dict(starter("ana"))
+    cases = {name: data for name, data in files.items() if name.startswith("cases/")}
+    line = b'git = { stage = "observe", observe_until = "2026-12-15", owner = "ana" }'
+    files["rules.toml"] = files["rules.toml"].replace(b'git = "production"', line, 1)
+    made = parse_bundle(files, {"git": "0" * 64})
+    assert dict(made.stages)["git"] == "observe"
+    found = run_cases(made, cases)
+    assert len(found) > 5
+    assert [one.name for one in found if not one.passed] == []
 
 
 def test_the_last_day_is_whole():

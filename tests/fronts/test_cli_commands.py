@@ -10,9 +10,9 @@ import pytest
 
 from callgate.adapters.home.place import Home
 from callgate.flow.admin import Ballot, HaltRequest, NewAccount, NewPassphrase, TaskRequest, TokenRequest
-from callgate.flow.views import AccountView, VoteView
+from callgate.flow.views import AccountView, IntegrationView, VoteView
 from callgate.model.terms import HaltScope
-from tests.fakes.admin import DIGEST, HOLD, LEARNED, NOW, PASSPHRASE, PROPOSAL, FakeAdmin
+from tests.fakes.admin import DIGEST, HOLD, INTEGRATION, LEARNED, NOW, PASSPHRASE, PROPOSAL, FakeAdmin
 from tests.fakes.local_gate import local_gate
 from tests.fronts.cli_help import run, typed
 
@@ -362,6 +362,20 @@ def test_policy(gate: Fake) -> None:
         2,
         "callgate: git.cedar: @id: The files changed since. Propose again.\n",
     )
+
+
+def test_an_observed_integration_says_until_when_and_who_answers(gate: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    for stage, said in (
+        ("observe", "only observed until 2027-02-10, ana answers for it"),
+        ("read", "stage read, observed until 2027-02-10"),
+    ):
+        row = msgspec.structs.replace(INTEGRATION, stage=stage, observe_until="2027-02-10", observe_owner="ana")
+
+        async def rows(row: IntegrationView = row) -> tuple[IntegrationView, ...]:
+            return (row,)
+
+        monkeypatch.setattr(gate.admin, "integrations", rows)
+        assert said in gate.run("integrations", "list").stdout
 
 
 def test_learned_rules_are_printed_or_kept_and_never_written_over(gate: Fake, tmp_path: Path) -> None:
