@@ -8,9 +8,11 @@ import tomllib
 from pathlib import Path
 
 import msgspec
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from callgate.app import inventory as taking
 from callgate.app.adopting import Adopting
 from callgate.app.inventory import InventoryTask
 from callgate.app.undoing import Undoing
@@ -20,6 +22,16 @@ from callgate.core.adopt.plan import AdoptWish
 from callgate.core.inventory.document import BadDocument
 from callgate.core.inventory.jsonc import parse_json
 from tests.properties.test_inventory import SECRETS
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_catalogue():
+    """Reading all manifests takes a second, each time."""
+    kept = taking.known_tools
+    taking.known_tools = dict
+    yield
+    taking.known_tools = kept
+
 
 ROUTE = GateRoute(url="http://127.0.0.1:8700", program="/opt/callgate/bin/callgate", helpers="/opt/helpers")
 WORDS = st.sampled_from(["npx", "-y", "uvx", "./server", "--verbose", "mcp-server-git==1.0.0", "/opt/x"])

@@ -39,6 +39,8 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("integrations", "integrations", "List, refresh, confirm, apply and remove integrations."),
             ("inventory", "inventory", "See what assistants here are connected to, and what goes past the gate."),
             ("adopt", "adopt", "Move what assistants here are connected to behind the gate, under the same names."),
+            ("export", "export", "Write the configuration of an assistant that leaves only the gate, or check one."),
+            ("hook", "hook", "Say whether a call that an assistant is about to make goes to the gate."),
             ("catalog", "catalog", "Check the manifests and their cases."),
             ("practice", "practice", "Start a practice server, or compare what one held before and after."),
             ("learn", "learn", "Propose everyday rules from calls that ran."),

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from callgate.app.undoing import Undoing
     from callgate.core.adopt.entries import GateRoute
     from callgate.core.adopt.plan import AdoptWish
+    from callgate.core.export.clients import ExportClient, ExportPart
+    from callgate.model.export import ExportCheck
 
 
 def place(home: str) -> Home:
@@ -168,6 +170,29 @@ def undoing(environ: Mapping[str, str], home: Path | None, adoption: str) -> "Un
 def gate_url(environ: Mapping[str, str], home: Path | None) -> str:
     """Of the gate of the home. Raises ConfigError."""
     return str(load("callgate.app.adopting").gate_url(locate(environ, _text(home)).root))
+
+
+def check_export(
+    environ: Mapping[str, str],
+    client: "ExportClient",
+    parts: "tuple[ExportPart, ...]",
+    gate: str,
+    *,
+    managed: bool,
+    file: Path | None,
+    root: Path,
+    person: Path | None,
+    home: Path | None,
+) -> "ExportCheck":
+    """``file``: this one alone; None: what is installed below ``root``."""
+    exporting = load("callgate.app.exporting")
+    found: ExportCheck
+    if file is not None:
+        found = exporting.check_file(client, parts, file, gate, managed=managed)
+    else:
+        task = _task(environ, root, person, (gate,), home)
+        found = exporting.check_installed(client, parts, task, gate, managed=managed)
+    return found
 
 
 def write_stages(

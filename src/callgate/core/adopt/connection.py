@@ -146,7 +146,7 @@ class _Reader:
         if self._known and folder:
             self._known |= {
                 "${workspaceFolder}": folder,
-                "${workspaceFolderBasename}": folder.split("/")[-1],
+                "${workspaceFolderBasename}": folder.rsplit("/", maxsplit=1)[-1],
             }
 
     def local(self) -> Connection:

@@ -234,6 +234,22 @@ CODES: dict[str, FindingKind] = {
         "The vendor's account, not a file, says which tools this brings.",
         "Look them up in the account's settings.",
     ),
+    # Against what was exported
+    "export_missing": _kind(
+        _HIGH,
+        "The file that leaves only the gate is not installed.",
+        "Write it with callgate export, and install it at this place.",
+    ),
+    "export_differs": _kind(
+        _HIGH,
+        "This is not as callgate export writes it.",
+        "Compare it with what callgate export prints, and put that in its place.",
+    ),
+    "export_wider": _kind(
+        _HIGH,
+        "Nothing but the gate may stand in this list, and this does.",
+        "Take it out.",
+    ),
     "home_for_others": _kind(
         _HIGH,
         "Other users can look into the gate's home.",

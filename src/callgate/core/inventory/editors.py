@@ -141,7 +141,9 @@ def read_gemini(reading: Reading) -> None:
         for spot in spots:
             off = name_of(spot) in excluded or (names is not None and name_of(spot) not in names)
             _gemini_server(reading, spot, ConnectionState.OFF if off else ConnectionState.ON)
-        if names is not None and reading.file.layer == "system":
+        defined = {name_of(spot) for spot in spots}
+        if names is not None and reading.file.layer == "system" and not defined.issuperset(names):
+            # A server of the system's own file replaces one of its name in the user's.
             reading.find("allowlist_by_name", allowed)
         for spot in (top.at("tools", "autoAccept"), top.at("autoAccept")):
             if spot.value is True:
