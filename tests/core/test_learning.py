@@ -5,7 +5,7 @@ import pytest
 
 from callgate.core.contract import compile_contract, parse_contract
 from callgate.core.learning.book import MOST_TARGETS, LearnedCall, UseBook
-from callgate.core.learning.propose import MANY, MOST_NAMED, propose
+from callgate.core.learning.propose import FEW, MANY, MOST_NAMED, propose
 from callgate.core.learning.write import contract_text
 from callgate.model.contract import Scope
 from callgate.model.inquiry import ELICIT
@@ -181,15 +181,19 @@ def test_one_integration_alone_keeps_what_is_said_of_others():
 
 
 def test_the_time_of_a_call_has_headroom_and_never_grows():
-    book = book_of(used("a_tool", repo("acme/web")))
-    book.ended("call-1", 4_500_000)
-    book.ended("call-2", 50_000_000)
+    book = book_of(*(used("a_tool", repo("acme/web"), call=f"call-{number}") for number in range(FEW)))
+    book.ended("call-0", 4_500_000)
+    book.ended("another", 50_000_000)
+    for number in range(1, FEW - 1):
+        book.ended(f"call-{number}", 1)
     tools = {("hub", "a_tool"): tool(AIMED)}
 
     def timeout(base):
         made = propose(book, tools, base, team="eng", owner="ana", objective="Work", only=())
         return made.contract.call_timeout_ms
 
+    assert timeout(None) == 60_000
+    book.ended(f"call-{FEW - 1}", 1)
     assert timeout(None) == 14_000
     assert timeout(contract(call_timeout_ms=12_000).contract) == 12_000
 

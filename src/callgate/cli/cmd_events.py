@@ -81,7 +81,7 @@ def _facts(found: ExplainView) -> list[tuple[str, str]]:
         ("Asked by", f"{found.asked_by}, through {found.runtime}, as {found.actor}"),
         ("Rules", found.contract),
         ("Task", found.task),
-        ("Stage", f"{found.stage}; in production it would be {found.would}" if found.stage else ""),
+        ("Stage", f"{found.stage}; in production: {found.would}" if found.stage else ""),
         ("Risk", f"{found.risk} of 100" + (f" ({parts})" if parts else "")),
         ("At", screens.moment(found.at_ms)),
         ("Now", found.outcome),

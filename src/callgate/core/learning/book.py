@@ -71,8 +71,9 @@ class UseBook:
         self.runtimes: set[str] = set()
         self.busiest = 0
         """Most calls of one person in one minute."""
+        self.ended_calls = 0
         self.slowest_us = 0
-        """Longest execution."""
+        """Longest execution of those that ended."""
         self._minute = -1
         self._people: dict[str, int] = {}
         self._running: dict[str, None] = {}
@@ -95,6 +96,7 @@ class UseBook:
         """A call that is none of these is passed over."""
         if call in self._running:
             del self._running[call]
+            self.ended_calls += 1
             self.slowest_us = max(self.slowest_us, duration_us)
 
     def integrations(self) -> tuple[str, ...]:

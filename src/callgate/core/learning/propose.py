@@ -21,6 +21,8 @@ MANY = 5
 """Distinct targets below one prefix from which on the prefix is proposed, where nothing is changed."""
 MOST_NAMED = 300
 """Targets that one scope names; the most used ones."""
+FEW = 50
+"""Ended calls below which nothing is said of how long one may take."""
 DEEP = 3
 """Folders that a path has at least before what is below it may be proposed."""
 HEADROOM = 3
@@ -94,7 +96,7 @@ def propose(
         outside=base.outside if base else Effect.HOLD,
         breadth=Breadth.TARGETS,
         everyday=True,
-        call_timeout_ms=_timeout(book.slowest_us, base),
+        call_timeout_ms=_timeout(book, base),
     )
     if base is not None:
         contract = msgspec.structs.replace(contract, retry=base.retry)
@@ -113,12 +115,12 @@ def _kept(scope: Scope, base: Contract) -> Scope:
     return msgspec.structs.replace(scope, max_tier=min(scope.max_tier or base.max_tier, base.max_tier))
 
 
-def _timeout(slowest_us: int, base: Contract | None) -> int:
-    """Three times the longest call, in whole seconds; never more than now."""
+def _timeout(book: UseBook, base: Contract | None) -> int:
+    """Three times the longest call, in whole seconds; never more than now, and as now while few have been seen."""
     now = base.call_timeout_ms if base else USUAL_MS
-    if not slowest_us:
+    if book.ended_calls < FEW:
         return now
-    wanted = -(-slowest_us * HEADROOM // 1_000_000) * 1000
+    wanted = -(-book.slowest_us * HEADROOM // 1_000_000) * 1000
     return min(now, max(SHORTEST_MS, wanted))
 
 

@@ -86,7 +86,8 @@ def _body(contract: Contract) -> Iterator[str]:
     yield f"domains = {_array(contract.domains)}"
     if contract.initiators != ("*",):
         yield f"initiators = {_array(contract.initiators)}"
-    yield f"runtimes = {_array(contract.runtimes)}"
+    used = "" if "*" in contract.runtimes else "  # from no other assistant did a call come"
+    yield f"runtimes = {_array(contract.runtimes)}{used}"
     if contract.prohibited:
         yield f"prohibited = {_array(contract.prohibited)}"
     yield f"outside = {_text(contract.outside.name.lower())}"
