@@ -96,6 +96,16 @@ def test_words_of_other_languages_are_plain(query):
     assert WORDS.narrowed({"query": query}, (WEB,)) == {"query": f"{query} repo:acme/web"}
 
 
+def test_what_ids_begin_with_and_queries_leave_out():
+    qualifier = Qualifier(kind="channel", add="in:{id}", bare="#", normalise="channel")
+    talk = QueryNarrower(Narrowing(argument="q", several=" ", qualifiers=(qualifier,)))
+    found = tuple(("channel", name) for name in ("#general", "@ben"))
+    for query in ("in:general in:@ben", "in:#General IN:@Ben", 'in:"general" in:@ben'):
+        assert talk.aims({"q": query}) == (found, "")
+    assert talk.narrowed({"q": "x"}, found) == {"q": "x in:general in:@ben"}
+    assert talk.narrowed({"q": "x"}, (("channel", "general"),)) is None
+
+
 def test_what_stands_beside_a_query_goes_into_it_and_is_never_believed_there():
     rule = Narrowing(
         argument="query",

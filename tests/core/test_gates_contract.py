@@ -265,6 +265,39 @@ def search(confine, **rules):
     return profile({"properties": {"q": {}}}, tier=Tier.READ, retrieval=True, confine=confine, **rules)
 
 
+HUB = search(
+    Confinement(
+        narrow=Narrowing(
+            argument="q",
+            several=" ",
+            qualifiers=(Qualifier(kind="repository", add="repo:{id}"), Qualifier(kind="owner", add="org:{id}")),
+        )
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("query", "prohibited", "waits"),
+    [
+        ("x", ("repository:acme/payroll",), True),
+        ("x", ("owner:beta",), True),
+        ("x", ("*",), True),
+        ("x", ("mail.address:*", "scope:access"), False),
+        ("x org:acme", ("repository:acme/payroll",), True),
+        ("x org:acme", ("repository:acme/*",), True),
+        ("x org:acme", ("repository:beta/payroll", "owner:beta"), False),
+        ("x org:acme", ("repository:acme-old/payroll",), False),
+        ("x repo:acme/web", ("repository:acme/payroll", "owner:beta"), False),
+    ],
+)
+def test_a_search_that_can_find_what_is_prohibited_waits(query, prohibited, waits):
+    """Also under rules for everything."""
+    for breadth in Breadth:
+        found = judged(HUB, {"q": query}, contract(prohibited=prohibited, breadth=breadth))
+        held = ("target_unknown", Effect.HOLD, Ask.MEANT, "prohibited")
+        assert (held in codes(found)) is waits
+
+
 @pytest.mark.parametrize(
     ("prohibited", "denied"),
     [((), False), (("scope:secrets",), True), (("scope:*",), True), (("scope:access",), False), (("*",), True)],

@@ -39,7 +39,7 @@ targets = ["drive.folder:{shop}"]
 
 [[scopes]]
 integration = "slack"
-targets = ["slack.channel_name:general"]
+targets = ["slack.channel_name:#general"]
 
 [[scopes]]
 integration = "notion"
@@ -225,6 +225,7 @@ def test_another_mailbox_is_no_way_out(stand):
     [
         "release",
         "release in:finance",
+        "release in:Finance",
         "in:#finance",
         "in:general in:finance release",
         "from:ben release",

@@ -35,7 +35,7 @@ class QueryNarrower:
     put into parentheses that it cannot close, and nothing but this form is believed.
     """
 
-    __slots__ = ("_adds", "_beginnings", "_beside", "_hidden", "_normalise", "_rule", "path", "wide")
+    __slots__ = ("_adds", "_bare", "_beginnings", "_beside", "_hidden", "_normalise", "_rule", "path", "wide")
 
     def __init__(self, rule: Narrowing) -> None:
         """Raises ValueError when it cannot compile."""
@@ -44,6 +44,7 @@ class QueryNarrower:
         self._adds: dict[str, tuple[str, str]] = {}
         self._beginnings: dict[str, str] = {}
         self._normalise: dict[str, Callable[[str], str | None]] = {}
+        self._bare = {one.kind: one.bare for one in rule.qualifiers}
         if not rule.qualifiers:
             raise ValueError("at least one qualifier is wanted")
         for one in rule.qualifiers:
@@ -97,7 +98,7 @@ class QueryNarrower:
             return None
         if len(usable) > 1 and not self._rule.several:
             return None
-        added = self._rule.several.join(f"{self._adds[kind][0]}{name}{self._adds[kind][1]}" for kind, name in usable)
+        added = self._rule.several.join(self._written(kind, name) for kind, name in usable)
         made = self._with(query, added)
         if made is None or len(made) > MAX_QUERY:
             return None
@@ -133,6 +134,10 @@ class QueryNarrower:
             return f"({added})"
         return f"({query.strip()}) and ({added})" if _closed(query) else None
 
+    def _written(self, kind: str, name: str) -> str:
+        before, after = self._adds[kind]
+        return f"{before}{name.removeprefix(self._bare[kind])}{after}"
+
     def _of_words(self, query: str) -> tuple[tuple[str, str], ...]:
         tokens = self._words(query)
         if tokens is None:
@@ -143,6 +148,7 @@ class QueryNarrower:
             if kind is None or minus:
                 continue
             name = value.strip('"')
+            name = f"{self._bare[kind]}{name}" if name[:1].isalnum() else name
             made = self._normalise[kind](name) if _WORD.fullmatch(name) else None
             if not made:
                 return ()

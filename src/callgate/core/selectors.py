@@ -32,6 +32,16 @@ def lower(text: str) -> str | None:
     return text.lower()
 
 
+def channel(text: str) -> str | None:
+    """Names of channels and people, which begin with ``#`` or ``@``, in lower case; ids as they are."""
+    return text.lower() if text.startswith(("#", "@")) else text
+
+
+def dashed(text: str) -> str | None:
+    """Lower case, and a dash for each slash: how Gmail's searches write a label."""
+    return text.lower().replace("/", "-")
+
+
 def posix_path(text: str) -> str | None:
     """An absolute path without empty, ``.`` and trailing parts; None for one that names no certain place.
 
@@ -79,6 +89,8 @@ def airtable_id(text: str) -> str | None:
 
 NORMALISERS: dict[str, Callable[[str], str | None]] = {
     "": plain,
+    "channel": channel,
+    "dashed": dashed,
     "airtable_id": airtable_id,
     "digits": digits,
     "lower": lower,

@@ -124,6 +124,8 @@ class Qualifier(Fact, frozen=True, kw_only=True):
     """Other beginnings that say the same: ``user:``."""
     normalise: str = ""
     """As of the targets of this kind: what a query names already becomes the same id."""
+    bare: str = ""
+    """What ids begin with and the query leaves out, before a letter or digit: ``#``."""
 
 
 class Beside(Fact, frozen=True, kw_only=True):

@@ -124,10 +124,19 @@ def _unsaid(tool: ToolProfile | None) -> bool:
 
 
 def _finds(call: Call, contract: ContractRules, tool: ToolProfile | None) -> bool:
-    """A search that nothing keeps inside, where the rules prohibit something of a kind that it can find."""
-    if tool is None or not tool.reaches or tool.keeps_inside(call.targets):
+    """A search that can find what the rules prohibit: nothing keeps it inside, or what it looks through is an owner of
+    that (``acme`` and ``acme/payroll``).
+    """
+    if tool is None or not tool.reaches:
         return False
-    return any(text.partition(":")[0] in tool.reaches for text in contract.prohibited.texts)
+    anywhere = not tool.keeps_inside(call.targets)
+    for text in contract.prohibited.texts:
+        kind, _, name = text.partition(":")
+        if kind not in tool.reaches and text != "*":
+            continue
+        if anywhere or any(one.kind != kind and name.startswith(f"{one.id}/") for one in call.targets):
+            return True
+    return False
 
 
 def _may_roam(contract: ContractRules, tool: ToolProfile | None) -> bool:
