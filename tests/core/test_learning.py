@@ -7,6 +7,7 @@ from callgate.core.contract import compile_contract, parse_contract
 from callgate.core.learning.book import MOST_TARGETS, LearnedCall, UseBook
 from callgate.core.learning.propose import FEW, MANY, MOST_NAMED, propose
 from callgate.core.learning.write import contract_text
+from callgate.model.bundle import Domain
 from callgate.model.contract import Scope
 from callgate.model.inquiry import ELICIT
 from callgate.model.learned import LearnedSpan, ReplayedRow
@@ -101,6 +102,22 @@ def test_a_prefix_of_a_folder_that_is_deep_enough():
 def test_a_prefix_never_takes_in_another_domain_by_number():
     mixed = [used("a_tool", repo(f"acme/{n}", "eng" if n % 2 else "hr")) for n in range(MANY + 1)]
     assert not any("*" in pattern for pattern in scope_of(*mixed).targets)
+
+
+def test_no_prefix_where_another_domain_has_a_part_of_it():
+    many = [used("a_tool", repo(f"acme/{n}")) for n in range(MANY)]
+    book = book_of(*many)
+    tools = {("hub", "a_tool"): tool(AIMED)}
+
+    def targets(*patterns):
+        eng = Domain(name="eng", title="", owner="ana", targets=("repo:acme/*",))
+        hr = Domain(name="hr", title="", owner="ben", targets=patterns)
+        made = propose(book, tools, None, team="eng", owner="ana", objective="Work", domains=(eng, hr))
+        return made.contract.scopes[0].targets
+
+    assert targets("repo:other/*", "repo:*") == ("repo:acme/*",)
+    assert len(targets("repo:acme/hr-*")) == MANY
+    assert len(targets("repo:acme/payroll")) == MANY
 
 
 def test_what_cannot_be_undone_administers_or_moves_money_is_left_out():

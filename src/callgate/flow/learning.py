@@ -121,6 +121,7 @@ class Learning(Desk):
             owner=owner,
             objective=f"Everyday work of the team {team}, as it was from {span}.",
             only=want.integrations,
+            domains=self._live.bundle.domains if self._live.bundle else (),
         )
         if rules is None:
             raise InputError(

@@ -11,6 +11,7 @@ from callgate.core.learning.book import ToolFigures, UseBook
 from callgate.core.patterns import Patterns, pattern_problem
 from callgate.core.toolbox import ToolProfile
 from callgate.model.base import Fact
+from callgate.model.bundle import Domain
 from callgate.model.contract import Contract, Scope
 from callgate.model.inquiry import ASKS
 from callgate.model.learned import UsedTarget, UsedTool
@@ -30,6 +31,8 @@ SHORTEST_MS, USUAL_MS = 10_000, 60_000
 
 Tools = Mapping[tuple[str, str], ToolProfile | None]
 """(integration, tool) to what it is now; None: it is not offered any more."""
+Claims = tuple[tuple[str, str], ...]
+"""(target pattern, domain that it belongs to)."""
 
 
 class ProposedRules(Fact, frozen=True):
@@ -63,23 +66,32 @@ class _Draft:
 
 
 def propose(
-    book: UseBook, tools: Tools, base: Contract | None, *, team: str, owner: str, objective: str, only: tuple[str, ...]
+    book: UseBook,
+    tools: Tools,
+    base: Contract | None,
+    *,
+    team: str,
+    owner: str,
+    objective: str,
+    only: tuple[str, ...] = (),
+    domains: tuple[Domain, ...] = (),
 ) -> ProposedRules | None:
     """None: nothing that was used may stand in rules. ``base``: the everyday rules in force. ``only``: integrations
-    that were asked for; what ``base`` says of others is kept then.
+    that were asked for; what ``base`` says of others is kept then. ``domains``: all of the gate's.
     """
     prohibited = Patterns(base.prohibited if base else ())
-    drafts = [_draft(book, tools, integration, prohibited) for integration in book.integrations()]
+    claims = tuple((pattern, domain.name) for domain in domains for pattern in domain.targets)
+    drafts = [_draft(book, tools, integration, prohibited, claims) for integration in book.integrations()]
     made = {draft.integration: scope for draft in drafts if (scope := draft.scope()) is not None}
     if not made:
         return None
     former = {scope.integration: scope for scope in base.scopes} if base else {}
     kept = tuple(sorted(name for name in former if only and name not in only))
     scopes = {**made, **{name: _kept(former[name], base) for name in kept if base}}
-    domains = {name for draft in drafts if draft.integration in made for name in draft.domains}
+    named = {name for draft in drafts if draft.integration in made for name in draft.domains}
     runtimes = set(book.runtimes)
     if kept and base:
-        domains |= set(base.domains)
+        named |= set(base.domains)
         runtimes |= set(base.runtimes)
     contract = Contract(
         id="",
@@ -89,7 +101,7 @@ def propose(
         owner=owner,
         scopes=tuple(scopes[name] for name in sorted(scopes)),
         max_tier=max(scope.max_tier or Tier.READ for scope in scopes.values()),
-        domains=tuple(sorted(domains)),
+        domains=tuple(sorted(named)),
         initiators=base.initiators if base else ("*",),
         runtimes=("*",) if "*" in runtimes else tuple(sorted(runtimes)),
         prohibited=base.prohibited if base else (),
@@ -124,7 +136,7 @@ def _timeout(book: UseBook, base: Contract | None) -> int:
     return min(now, max(SHORTEST_MS, wanted))
 
 
-def _draft(book: UseBook, tools: Tools, integration: str, prohibited: Patterns) -> _Draft:
+def _draft(book: UseBook, tools: Tools, integration: str, prohibited: Patterns, claims: Claims) -> _Draft:
     draft = _Draft(integration)
     used = list(book.of(integration))
     aims = any(
@@ -140,7 +152,7 @@ def _draft(book: UseBook, tools: Tools, integration: str, prohibited: Patterns) 
             draft.tier = max(draft.tier, tier)
             for target, calls in figures.targets.items():
                 counts[target] = counts.get(target, 0) + calls
-    _aim(draft, counts, prohibited)
+    _aim(draft, counts, prohibited, claims)
     return draft
 
 
@@ -187,11 +199,11 @@ def _may_aim(profile: ToolProfile | None) -> bool:
     return profile is not None and known is not None and bool(known.targets) and profile.answer_filter is None
 
 
-def _aim(draft: _Draft, counts: dict[Target, int], prohibited: Patterns) -> None:
+def _aim(draft: _Draft, counts: dict[Target, int], prohibited: Patterns, claims: Claims) -> None:
     """Patterns for what was touched, and why something is not named."""
     ordered = sorted(counts, key=lambda target: (-counts[target], target.text, target.domain))
     good = [target for target in ordered if not _unfit(target, prohibited)]
-    wide = _prefixes(good) if draft.tier is not Tier.EXECUTE else {}
+    wide = _prefixes(good, claims) if draft.tier is not Tier.EXECUTE else {}
     named: set[str] = set()
     for target in ordered:
         pattern = wide.get(target, "")
@@ -217,8 +229,10 @@ def _unfit(target: Target, prohibited: Patterns) -> str:
     return "" if target.domain else "it belongs to no domain"
 
 
-def _prefixes(targets: Iterable[Target]) -> dict[Target, str]:
-    """Targets that share an owner or a folder with enough others of their domain, with the pattern for all of them."""
+def _prefixes(targets: Iterable[Target], claims: Claims) -> dict[Target, str]:
+    """Targets that share an owner or a folder with enough others of their domain, with the pattern for all of them.
+    None where another domain has a part of what the pattern would name.
+    """
     groups: dict[tuple[str, str, str], list[Target]] = {}
     for target in targets:
         folder, slash, _ = target.id.rpartition("/")
@@ -226,8 +240,10 @@ def _prefixes(targets: Iterable[Target]) -> dict[Target, str]:
             groups.setdefault((target.kind, f"{folder}/", target.domain), []).append(target)
     return {
         target: f"{kind}:{prefix}*"
-        for (kind, prefix, _), found in groups.items()
-        if len(found) >= MANY and not pattern_problem(f"{kind}:{prefix}*")
+        for (kind, prefix, domain), found in groups.items()
+        if len(found) >= MANY
+        and not pattern_problem(f"{kind}:{prefix}*")
+        and not any(name != domain and pattern.startswith(f"{kind}:{prefix}") for pattern, name in claims)
         for target in found
     }
 
