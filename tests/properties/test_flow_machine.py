@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from callgate.flow.admin import Peer
 from callgate.model.answer import Failed, Pending, Served
-from callgate.model.bundle import Rates
+from callgate.model.bundle import Observing, Rates
 from callgate.model.errors import CallgateError, OutcomeUnknown, UpstreamError
 from callgate.model.event import Finished
 from callgate.model.terms import HaltScope, HoldState
@@ -166,10 +166,11 @@ class House(RuleBasedStateMachine):
     def revoke(self) -> None:
         self.do(self.house.admin.revoke_token("cred-ana-claude-code", Peer(uid=1, pid=1)))
 
-    @rule(read_stage=st.booleans())
-    def other_bundle(self, read_stage) -> None:
-        stages = () if read_stage else self.other.stages
-        self.do(self.house.use_bundle(stages=stages))
+    @rule(stage=st.sampled_from(["read", "production", "observe"]))
+    def other_bundle(self, stage) -> None:
+        stages = {"read": (), "production": self.other.stages, "observe": (("git", "observe"),)}[stage]
+        observing = (Observing(name="git", until="2027-01-15", owner="ana"),) if stage == "observe" else ()
+        self.do(self.house.use_bundle(stages=stages, observing=observing))
 
     # Time, targets, faults.
 
