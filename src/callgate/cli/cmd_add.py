@@ -64,7 +64,11 @@ def add(
         bool, typer.Option("--allow-private", help="The URL may lead to this machine or a private network.")
     ] = False,
     manifest: Annotated[
-        str, typer.Option("--manifest", help="Manifest of the catalogue, or none; otherwise the one of that name.")
+        str,
+        typer.Option(
+            "--manifest",
+            help="Manifest of the catalogue, also with its variant (gmail/workspace), or none; otherwise the one of that name.",
+        ),
     ] = "",
     everyday: Annotated[str, _EVERYDAY] = "read",
     actor: Annotated[str, typer.Option("--actor", help="The account the target sees.")] = "",
