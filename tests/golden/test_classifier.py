@@ -1,5 +1,6 @@
 """The classifier on names and arguments as other systems have them, and on the labelled catalogue where it is kept."""
 
+import json
 import os
 import pathlib
 import re
@@ -8,9 +9,12 @@ import pytest
 from benchmarks.classifier import TIERS, Score, flags, scores
 
 from callgate.core.classify import classify
+from callgate.model.terms import Tier
 
 ROOT = pathlib.Path(__file__).parents[2]
 CATALOG = pathlib.Path(os.environ.get("CALLGATE_CATALOG") or ROOT.parent / "shared" / "catalog")
+INVENTED = (pathlib.Path(__file__).parent / "classifier" / "invented.jsonl").read_text().splitlines()
+"""Tools of invented servers, labelled execute by somebody who did not see the rules."""
 LINE = re.compile(r"(read|draft|execute) +([-!$]+) (\S+) ([\w.-]+)\((.*)\)")
 NAMES = (pathlib.Path(__file__).parent / "classifier" / "names.txt").read_text().splitlines()
 CASES = [LINE.fullmatch(line).groups() for line in NAMES if line and not line.startswith("#")]
@@ -71,3 +75,11 @@ class TestLabelled:
         for recall, precision in flags(CATALOG).values():
             assert recall >= 0.9
             assert precision >= 0.5
+
+
+def test_no_invented_tool_that_changes_something_is_called_less():
+    said = {
+        (server, tool["name"]): classify(tool, integration=server).tier for server, tool in map(json.loads, INVENTED)
+    }
+    assert len(said) > 300
+    assert {name: tier for name, tier in said.items() if tier is not Tier.EXECUTE} == {}

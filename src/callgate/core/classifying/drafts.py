@@ -87,7 +87,9 @@ def softer(words: Sequence[Word], keys: frozenset[str], context: frozenset[str])
 
 
 def _draft(name: ToolName) -> Softer | None:
-    if name.bases & {"draft", "pending"} == frozenset() or name.bases & _PUBLISHES:
+    told = " ".join(one.base for one in name.words)
+    further = _PUBLISHES - ({"order"} if "draft order" in told else set())
+    if name.bases & {"draft", "pending"} == frozenset() or name.bases & further:
         return None
     verb = next((one for one in name.words if one.base in _MAKES | _UNMAKES), None)
     if verb is None and name.words[0].base == "draft" and name.words[0].plain and len(name.words) > 1:

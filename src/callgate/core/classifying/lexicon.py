@@ -84,7 +84,7 @@ CHANGES = _set(
 EVERYDAY_VERBS = _set(
     "use perform make set select choose call generate convert map complete connect work enrich contain allow include type",
     "relate add join do manage store apply finish clear act cover ask resolve evaluate remember respond unlike like",
-    "produce transform capture execute run invoke eval accept",
+    "produce transform capture execute run invoke eval accept sort",
 )
 """Of CHANGES, those that begin descriptions of tools that look, too."""
 
