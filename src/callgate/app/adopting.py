@@ -22,6 +22,7 @@ from callgate.core.adopt.plan import (
     ChangedFile,
     Move,
     Names,
+    allowed,
     change,
     choose,
     integrations,
@@ -67,6 +68,7 @@ class Adopting:
         judged = Judge(looked.readings, looked.knowledge, str(task.root)).servers()
         self._moves, self._left = choose(judged, self._files, wish, str(task.root))
         self._left = [one for one in self._left if one.code not in _QUIET]
+        self._lists = [one for reading in looked.readings for one in reading.allowlists]
         self._left += _hidden(looked.readings)
         self._left += [
             _plain_left(one.code, one.client, one.file) for one in looked.search.troubles if one.client and one.file
@@ -92,7 +94,9 @@ class Adopting:
         known: dict[str, str] = {}
         for record in self._store.records():
             known |= {one.connection: one.integration for one in record.connections if one.integration in taken}
-        self._moves = named(self._moves, Names(taken=frozenset(taken), known=known))
+        found = named(self._moves, Names(taken=frozenset(taken), known=known))
+        self._moves, stay = allowed(found, self._lists, self._link)
+        self._left += stay
 
     def integrations(self) -> dict[str, Integration]:
         """What the gate is asked to connect, by name."""
@@ -125,11 +129,11 @@ class Adopting:
         _, connection = self._wanted(self._moves)[integration]
         self._store.keep_secrets(integration, connection.secret_files())
 
-    def view(self, *, stage: str, id_: str = "", steps: Sequence[str] = ()) -> AdoptView:
+    def view(self, *, stage: str, id_: str = "", dry_run: bool = False, steps: Sequence[str] = ()) -> AdoptView:
         planned = self._change()
         return AdoptView(
             id=id_,
-            dry_run=not id_,
+            dry_run=dry_run,
             stage=stage,
             moves=self._shown(planned),
             left=tuple(
@@ -154,6 +158,7 @@ class Adopting:
                 secrets=move.connection.keys,
                 confined=wanted[move.integration][0].confined,
                 may_write=wanted[move.integration][0].writable,
+                near=wanted[move.integration][0].allow_private,
             )
             for move in planned.moves
         )

@@ -52,15 +52,24 @@ class Registration:
                 self.found.append(found)
 
     def confirm(self) -> None:
+        """A server that says something else by now is disconnected again, and its entries stay."""
         for found in self.found:
-            self._gate.act("integrations", found.integration, "confirm", by=self._by, act={"digest": found.digest})
+            name = found.integration
+            try:
+                self._gate.act("integrations", name, "confirm", by=self._by, act={"digest": found.digest})
+            except CommandError as fault:
+                self._disconnect(name, str(fault))
+
+    def _disconnect(self, name: str, says: str) -> None:
+        if name in self._new:
+            self._new.remove(name)
+            self._gate.act("integrations", name, "remove", by=self._by, act={})
+        self._run.refuse(name, says)
 
     def take_back(self) -> None:
         """Nobody wants them: the gate is as it was."""
-        for name in self._new:
-            self._gate.act("integrations", name, "remove", by=self._by, act={})
-            self._run.refuse(name, "")
-        self._new = []
+        for name in tuple(self._new):
+            self._disconnect(name, "")
 
     def stage(self, home: Path | None, *, days: int) -> list[str]:
         """New integrations start at observe. What a person has to do about it still, in words."""

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from callgate.cli import screens
 from callgate.flow.views import DiscoveryView
-from callgate.model.adopt import AdoptLeft, AdoptView, FileChange, UndoView
+from callgate.model.adopt import AdoptLeft, AdoptMove, AdoptView, FileChange, UndoView
 
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 _KNOWN = frozenset({"gated", "switched_off", "blocked"})
@@ -25,7 +25,7 @@ def plan(found: AdoptView, *, days: int) -> None:
                 one.target,
                 one.integration if one.becomes == "http" else f"{one.integration} over callgate stdio",
                 ", ".join(one.secrets),
-                _runs(one.confined, one.may_write),
+                _runs(one),
             )
             for one in found.moves
         ),
@@ -37,10 +37,12 @@ def plan(found: AdoptView, *, days: int) -> None:
         screens.say(f"They start at stage {found.stage} for {days} days: calls run as before and are recorded.")
 
 
-def _runs(confined: bool, may_write: Sequence[str]) -> str:
-    if not confined:
+def _runs(one: AdoptMove) -> str:
+    if not one.confined:
         return "with all that the gate's user may do"
-    return f"may write {', '.join(may_write)}" if may_write else ""
+    if one.near:
+        return "on this machine or a private network"
+    return f"may write {', '.join(one.may_write)}" if one.may_write else ""
 
 
 def changes(found: Sequence[FileChange]) -> None:

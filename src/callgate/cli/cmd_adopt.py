@@ -126,7 +126,7 @@ def _check(clients: list[str], folders: list[Path]) -> None:
 def _adopt(way: _Way, run: "Adopting", *, dry_run: bool) -> None:
     gate = Gate(way.home)
     run.name(_taken(gate, needed=not dry_run))
-    planned = run.view(stage=Stage.OBSERVE.value)
+    planned = run.view(stage=Stage.OBSERVE.value, dry_run=dry_run)
     if not way.as_json:
         adopt_screen.plan(planned, days=way.days)
     if dry_run or not planned.changes:

@@ -23,6 +23,8 @@ class AdoptMove(Fact, frozen=True):
     confined: bool = True
     may_write: tuple[str, ...] = ()
     """Paths that a confined local server may read and write."""
+    near: bool = False
+    """The URL may lead to this machine or a private network."""
 
 
 class AdoptLeft(Fact, frozen=True):
@@ -46,7 +48,7 @@ class FileChange(Fact, frozen=True):
 
 
 class AdoptView(Fact, frozen=True):
-    """``id`` is empty when nothing was changed."""
+    """``id`` is empty when no file was changed."""
 
     id: str
     dry_run: bool

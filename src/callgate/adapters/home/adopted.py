@@ -36,7 +36,7 @@ class AdoptionStore:
         """The copies are on the disk before anything else is."""
         folder = self._adopted / record.id
         self._folder(self._adopted)
-        self._folder(folder)
+        self._folder(folder, new=True)
         for name, data in copies.items():
             self._write(folder / name, data)
         self.save(record)
@@ -69,9 +69,10 @@ class AdoptionStore:
         except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
             raise ConfigError("The record of an adoption cannot be read.", file=str(path)) from fault
 
-    def _folder(self, folder: Path) -> None:
+    def _folder(self, folder: Path, *, new: bool = False) -> None:
+        """``new``: two runs at once do not share one."""
         try:
-            folder.mkdir(mode=0o700, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=not new)
             self._give(folder)
         except OSError as fault:
             raise self._fault(fault) from fault

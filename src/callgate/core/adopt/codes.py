@@ -15,6 +15,10 @@ KINDS: dict[str, LeftKind] = {
     "gated": LeftKind("It is behind the gate already.", "Nothing is to do."),
     "switched_off": LeftKind("The client does not connect it.", "Switch it on in the client, and adopt again."),
     "blocked": LeftKind("Managed settings keep it from connecting.", "Nothing is to do."),
+    "list_blocks": LeftKind(
+        "A managed list would not let the client connect the gate in its place.",
+        "Put the gate's URL into the list first: callgate export --managed writes one.",
+    ),
     "waits": LeftKind(
         "A project's file brings it, and nobody has approved it in the client so far.",
         "Look at what it runs, approve it in the client, and adopt again.",

@@ -4,6 +4,8 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+import msgspec
+
 from callgate.core.adopt.codes import left_kind
 from callgate.core.adopt.connection import CannotMove, Connection, connection_of, family
 from callgate.core.adopt.edits import Edit, NotEditable, edited, parse, value_at
@@ -11,7 +13,8 @@ from callgate.core.adopt.entries import Approvals, GateRoute, edits_beside, entr
 from callgate.core.adopt.masking import diff
 from callgate.core.inventory.document import BadDocument
 from callgate.core.inventory.judge import Judged
-from callgate.core.inventory.reading import ConfigFile, shown_key
+from callgate.core.inventory.matching import is_blocked
+from callgate.core.inventory.reading import Allowlist, ConfigFile, shown_key
 from callgate.core.inventory.secrecy import shown
 from callgate.core.names import integration_name_problem
 from callgate.model.adopt import AdoptLeft, FileChange
@@ -183,6 +186,22 @@ def named(moves: Iterable[Move], names: Names) -> list[Move]:
             taken.add(given[digest])
         found.append(_with_name(move, given[digest]))
     return found
+
+
+def allowed(moves: Iterable[Move], lists: list[Allowlist], link: GateRoute) -> tuple[list[Move], list[AdoptLeft]]:
+    """Without those whose place a managed list keeps for the server itself."""
+    kept, stay = [], []
+    for move in moves:
+        entry = move.judged.entry
+        new = gate_entry(entry.client, move.integration, link)
+        gated = msgspec.structs.replace(
+            entry, program=new.get("command", ""), args=tuple(new.get("args", ())), url=new.get("url", "")
+        )
+        if is_blocked(gated, lists):
+            stay.append(left(move.judged, "list_blocks"))
+        else:
+            kept.append(move)
+    return kept, stay
 
 
 def _with_name(move: Move, name: str) -> Move:

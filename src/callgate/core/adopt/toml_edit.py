@@ -110,6 +110,9 @@ def _taken_between(body: Any) -> str:
     tables = [place for place, (_, item) in enumerate(body) if isinstance(item, items.Table | items.AoT)]
     keys = [place for place, (key, _) in enumerate(body) if key is not None and (not tables or place < tables[0])]
     said = ""
+    if keys:
+        trivia = body[keys[-1]][1].trivia
+        said, trivia.trail = trivia.trail[1:], trivia.trail[:1]
     for place in range(keys[-1] + 1 if keys else 0, tables[0] if tables else len(body)):
         said += body[place][1].as_string()
         body[place] = (None, items.Null())
