@@ -9,7 +9,7 @@ from callgate.flow.drift import MOST_LOOKS, look_for_drift
 from callgate.model.answer import Failed, Pending, Refused, Served
 from callgate.model.call import RESOURCES_READ
 from callgate.model.errors import AuthError, InputError, StoreError, UpstreamError
-from callgate.model.terms import Effect, Role
+from callgate.model.terms import Effect, HoldState, Role
 from callgate.model.tool import Integration, ProgramPart
 from tests.fakes.house import ALL_ROLES, open_house, run
 from tests.fakes.upstream import tool_of
@@ -416,5 +416,38 @@ def test_a_bundle_that_changes_keeps_what_was_seen():
         await look(house)
         await house.use_bundle()
         assert isinstance(await house.status(), Pending)
+
+    run(check())
+
+
+def test_a_server_that_goes_back_to_what_was_confirmed_is_let_go_on():
+    async def check():
+        house = await open_house()
+        was = msgspec.json.decode(msgspec.json.encode(house.upstream.tools))
+        _type(house)
+        await look(house)
+        assert isinstance(await house.status(), Pending)
+        house.upstream.tools = was
+        house.live.unsettle("git")
+        assert isinstance(await house.status(), Served)
+
+    run(check())
+
+
+@pytest.mark.parametrize("change", ["definition", "server"])
+def test_an_equal_call_runs_after_the_confirmation_that_it_waited_for(change):
+    async def check():
+        house = await open_house()
+        if change == "definition":
+            tool(house, "git_create_branch")["annotations"] = {"readOnlyHint": True}
+        else:
+            house.upstream.server = ("another", "1")
+        await look(house)
+        held = await house.branch()
+        assert isinstance(held, Pending)
+        await confirm(house)
+        assert isinstance(await house.branch(), Served)
+        assert len(house.sent("git_create_branch")) == 1
+        assert (await house.hold(held.hold)).state in (HoldState.VOID, HoldState.WITHDRAWN)
 
     run(check())

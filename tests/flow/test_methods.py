@@ -11,7 +11,7 @@ from callgate.flow.rows import noun, put
 from callgate.model.answer import Failed, Pending, Refused, Served
 from callgate.model.bundle import Domain, PolicyFile, Rates
 from callgate.model.call import COMPLETE, GOVERNED, PROMPTS_GET, RESOURCES_LIST, RESOURCES_READ
-from callgate.model.errors import OutcomeUnknown, UpstreamError
+from callgate.model.errors import InputError, OutcomeUnknown, UpstreamError
 from callgate.model.event import Decided, DriftSeen
 from callgate.model.store import Kind, Unit
 from callgate.model.terms import HaltScope
@@ -370,7 +370,8 @@ def test_an_approval_does_not_outlive_the_prompt_it_was_given_for():
         assert isinstance(held, Pending), held
         house.upstream.prompts = [{**PROMPTS[0], "description": "Another"}, PROMPTS[1]]
         await confirm(house)
-        await house.approve(held.hold)
+        with pytest.raises(InputError):
+            await house.approve(held.hold)
         assert sent(house, PROMPTS_GET) == []
         assert (await house.hold(held.hold)).ended == "definition_changed"
 

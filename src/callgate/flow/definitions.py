@@ -5,6 +5,7 @@ import asyncio
 import msgspec
 
 from callgate.core.drift import merged
+from callgate.core.toolbox import Toolbox
 from callgate.flow.connect import connect, pin_digest, shown_otherwise
 from callgate.flow.desk import need
 from callgate.flow.drift import change_views, drift_of, use_drift
@@ -19,8 +20,11 @@ from callgate.model.errors import InputError
 from callgate.model.event import PinsConfirmed
 from callgate.model.identity import Presence
 from callgate.model.store import Conflict, Expect, Kind, NameRow, Unit
-from callgate.model.terms import Role
+from callgate.model.terms import HoldState, Role
 from callgate.model.tool import IntegrationPin
+
+_CHANGED = "tool/definition_changed/"
+"""Key of the finding that a confirmation answers."""
 
 
 class Definitions(Connections):
@@ -99,6 +103,7 @@ class Definitions(Connections):
             made.account, made.account_problem = before.account, before.account_problem
         self._seen(name, mark)
         shown_otherwise(self._tenancy, name)
+        await self._release(before.toolbox, made.toolbox)
         if not confirmed.account:
             await look_for_account(self._tenancy, name)
         return self._shown(name)
@@ -124,6 +129,18 @@ class Definitions(Connections):
         if connected is not None and connected.pin is not None:
             await use_drift(self._tenancy, connected, drift_of(connected, connected.pin, seen), seen.digest)
         self._seen(name, mark)
+
+    async def _release(self, before: Toolbox, now: Toolbox) -> None:
+        """End what waited for this confirmation alone, and what is bound to a definition that counts no more: equal
+        calls would go on waiting with it.
+        """
+        for hold in tuple(self._live.holds.values()):
+            if hold.state is not HoldState.OPEN or hold.integration != now.integration.name:
+                continue
+            alone = {key for question in hold.questions for key in question.findings} == {_CHANGED}
+            was, is_now = (box.tools.get(hold.tool) for box in (before, now))
+            if alone or was is None or is_now is None or was.pin.digest != is_now.pin.digest:
+                await self._rooms.holds.end(hold, HoldState.VOID, "definition_changed")
 
     def _seen(self, name: str, mark: int | None) -> None:
         if mark is not None and self._live.unseen.get(name) == mark:

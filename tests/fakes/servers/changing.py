@@ -1,0 +1,136 @@
+"""An MCP server whose definitions change: run ``python changing.py FOLDER stdio|http [PORT]``; over HTTP it prints its port.
+
+In the folder, written by the test: ``now.json`` (name, version, instructions, tools), read at every listing;
+``later.json``, which is used in its place from the second ``tools/list`` of a process on; ``once.json``, in place of it
+for the first ``tools/list`` of all. Written by the server: ``calls.jsonl``, a line per ``tools/call`` and per listing.
+The tool ``change`` makes what it is given the definitions and says, before it answers, that they changed.
+Over HTTP it keeps sessions, and forgets them when it ends.
+"""
+
+import itertools
+import json
+import os
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+VERSION = "2025-06-18"
+CHANGED = {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}
+
+
+class Server:
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.listings = itertools.count(1)
+
+    def read(self, name):
+        path = self.folder / name
+        return json.loads(path.read_text()) if path.exists() else None
+
+    def note(self, **what):
+        with (self.folder / "calls.jsonl").open("a") as log:
+            log.write(json.dumps({"pid": os.getpid(), **what}) + "\n")
+
+    def tools(self):
+        self.note(listed=True)
+        once = self.folder / "once.json"
+        if once.exists():
+            found = json.loads(once.read_text())
+            once.unlink()
+            return found["tools"]
+        later = self.read("later.json") if next(self.listings) > 1 else None
+        return (later or self.read("now.json"))["tools"]
+
+    def answer(self, message):
+        """(messages to send first, the response; None for a notification)."""
+        method, params = message.get("method"), message.get("params", {})
+        if "id" not in message:
+            return [], None
+        said = {}
+        first = []
+        if method == "initialize":
+            now = self.read("now.json")
+            said = {
+                "protocolVersion": VERSION,
+                "capabilities": {"tools": {"listChanged": True}},
+                "serverInfo": {"name": now.get("name", "changing"), "version": now.get("version", "1")},
+                "instructions": now.get("instructions", ""),
+            }
+        elif method == "tools/list":
+            said = {"tools": self.tools()}
+        elif method == "tools/call":
+            self.note(tool=params["name"], arguments=params["arguments"])
+            if params["name"] == "change":
+                (self.folder / "now.json").write_text(params["arguments"]["to"])
+                first = [CHANGED]
+            elif params["name"] == "end":
+                os._exit(0)
+            said = {"content": [{"type": "text", "text": f"did {params['name']}"}], "isError": False}
+        elif method != "ping":
+            error = {"code": -32601, "message": "Method not found"}
+            return [], {"jsonrpc": "2.0", "id": message["id"], "error": error}
+        return first, {"jsonrpc": "2.0", "id": message["id"], "result": said}
+
+
+def over_stdio(server):
+    for line in sys.stdin:
+        first, response = server.answer(json.loads(line))
+        for message in [*first, *([response] if response else [])]:
+            sys.stdout.write(json.dumps(message) + "\n")
+        sys.stdout.flush()
+
+
+def over_http(server, port):
+    sessions = set()
+    numbers = itertools.count(1)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_):
+            pass
+
+        def end(self, status, body=b"", **headers):
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name.replace("_", "-"), value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_POST(self):
+            message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            session = self.headers.get("Mcp-Session-Id")
+            headers = {"Content_Type": "application/json"}
+            if message.get("method") == "initialize":
+                session = f"{os.getpid()}-{next(numbers)}"
+                sessions.add(session)
+                headers["Mcp_Session_Id"] = session
+            elif session not in sessions:
+                self.end(404)
+                return
+            _, response = server.answer(message)
+            self.end(*((200, json.dumps(response).encode()) if response else (202,)), **headers)
+
+        def do_GET(self):
+            self.end(405)
+
+        def do_DELETE(self):
+            sessions.discard(self.headers.get("Mcp-Session-Id"))
+            self.end(200)
+
+    listening = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    print(listening.server_address[1], flush=True)
+    listening.serve_forever()
+
+
+def main():
+    server = Server(sys.argv[1])
+    if sys.argv[2] == "stdio":
+        over_stdio(server)
+    else:
+        over_http(server, int(sys.argv[3]) if len(sys.argv) > 3 else 0)
+
+
+if __name__ == "__main__":
+    main()
