@@ -16,6 +16,7 @@ from callgate.core.gates import retrieval
 from callgate.core.learning.book import LearnedCall, UseBook
 from callgate.core.learning.propose import ProposedRules, propose
 from callgate.core.learning.write import contract_text
+from callgate.core.ledger.canonical import body_bytes
 from callgate.core.ledger.events import decode_event, utc
 from callgate.core.toolbox import ToolProfile
 from callgate.flow.admin import LearnRequest
@@ -147,8 +148,11 @@ def judged(tenancy: Tenancy, call: Call, rules: ContractRules) -> _Met:
     if decision.effect is Effect.ALLOW:
         return "allow", "", ""
     first = decision.findings[0]
-    if first.code == retrieval.CODE and narrower_of(tenancy, call, tool, rules) is not None:
-        return "narrow", "", ""
+    narrower = narrower_of(tenancy, call, tool, rules) if first.code == retrieval.CODE else None
+    if narrower is not None and not call.derived_from:
+        instead = msgspec.structs.replace(call, arguments=narrower, body=body_bytes(narrower), derived_from=call.id)
+        met = judged(tenancy, instead, rules)
+        return ("narrow", "", "") if met[0] == "allow" else met
     return decision.effect.name.lower(), f"{first.gate}/{first.code}", first.reason
 
 
