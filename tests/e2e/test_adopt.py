@@ -85,7 +85,7 @@ def test_adopt_call_and_undo(tmp_path):
         assert gate.get("integrations")["integrations"] == []
 
         done = gate.command("adopt", *root, *ACT, "--json", stdin=PASSPHRASE)
-        assert done.returncode == 0, (done.stdout, done.stderr)
+        assert done.returncode == 0, done.stdout + done.stderr
         made = json.loads(done.stdout)
         assert TOKEN not in done.stdout + done.stderr
         assert [(one["client"], one["server"], one["integration"]) for one in made["moves"]] == [
@@ -126,3 +126,44 @@ def test_adopt_call_and_undo(tmp_path):
         assert gate.get("integrations")["integrations"] == []
         assert not list((gate.home / "secrets").iterdir())
         assert gate.stop() == 0
+
+
+def test_a_no_a_server_that_is_gone_and_a_gate_that_is_stopped(tmp_path):
+    with effects_in(tmp_path, "both") as server, gate_in(tmp_path) as gate:
+        home = tmp_path / "m/home/ana"
+        entries = {
+            "here": {"url": server.url, "headers": {"X-Key": TOKEN}},
+            "gone": {"url": "http://127.0.0.1:9/mcp", "headers": {"X-Key": TOKEN}},
+        }
+        file = written(home / ".cursor/mcp.json", json.dumps({"mcpServers": entries}, indent=2), 0o644)
+        before = looked({"file": file})
+        root = ("--root", str(tmp_path / "m"))
+
+        said_no = gate.command("adopt", *root, stdin="n")
+        assert said_no.returncode == 1
+        assert "Nothing was changed" in said_no.stderr
+        wrong = gate.command("adopt", *root, *ACT, stdin="not the passphrase")
+        assert wrong.returncode == 1, wrong.stderr
+        only_gone = gate.command("adopt", *root, "--server", "gone", *ACT, stdin=PASSPHRASE)
+        assert only_gone.returncode == 1, only_gone.stdout
+        assert looked({"file": file}) == before
+        assert gate.get("integrations")["integrations"] == []
+        assert not [path for path in (gate.home / "secrets").rglob("*") if path.is_file()]
+        rules = (gate.home / "policies/rules.toml").read_text()
+        assert rules == gate.files["rules.toml"]
+
+        done = gate.command("adopt", *root, *ACT, stdin=PASSPHRASE)
+        assert done.returncode == 0, done.stderr
+        assert "gone" in done.stdout
+        assert "1 server behind the gate" in done.stdout
+        assert TOKEN not in done.stdout + done.stderr
+        found = json.loads(file.read_text())["mcpServers"]
+        assert found["gone"] == entries["gone"]
+        assert found["here"]["args"] == ["stdio", "here", "--runtime", "cursor"]
+        assert gate.stop() == 0
+
+        undone = gate.command("adopt", "--undo", "--yes")
+        assert undone.returncode == 0, undone.stderr
+        assert "here stays connected" in undone.stdout
+        assert looked({"file": file}) == before
+        assert gate.command("adopt", "--undo", "--yes").returncode == 2

@@ -10,6 +10,7 @@ from callgate.cli.client import Gate, decode
 from callgate.cli.outcome import CommandError, Exit, NoGateError
 from callgate.cli.people import Person
 from callgate.core.adopt.connection import family
+from callgate.flow.admin import NewIntegration
 from callgate.flow.policy_views import PolicyView, ProposalView
 from callgate.flow.views import DiscoveryView, IntegrationView
 from callgate.model.terms import Profile
@@ -19,8 +20,12 @@ if TYPE_CHECKING:
     from callgate.app.undoing import Undoing
 
 
+def _rows(gate: Gate) -> tuple[IntegrationView, ...]:
+    return decode(gate.get("integrations"), dict[str, tuple[IntegrationView, ...]])["integrations"]
+
+
 class Registration:
-    """By one person, for one run. ``found`` has what new servers offer."""
+    """By one person, for one run. ``found`` has what new servers offer; they are connected with ``connect``."""
 
     def __init__(self, gate: Gate, by: Person, run: "Adopting") -> None:
         self._gate = gate
@@ -29,47 +34,44 @@ class Registration:
         self.found: list[DiscoveryView] = []
         self._new: list[str] = []
 
-    def connect(self) -> None:
-        """A server that the gate cannot connect is left where it is; a person who may not connect any ends it."""
-        known = {
-            row.name
-            for row in decode(self._gate.get("integrations"), dict[str, tuple[IntegrationView, ...]])["integrations"]
-        }
+    def look(self) -> None:
+        """A server that the gate cannot reach is left where it is; a person who may not connect any ends it."""
+        known = {row.name for row in _rows(self._gate)}
         for name, integration in sorted(self._run.integrations().items()):
+            if name in known:
+                continue
             self._run.keep_secrets(name)
+            want = NewIntegration(integration=integration, everyday="none")
             try:
-                found = decode(self._gate.act("integrations", by=self._by, act=integration), DiscoveryView)
+                reply = self._gate.act("integrations", "look", by=self._by, act=want, slow=True)
             except CommandError as fault:
-                if name not in known:
-                    self._run.refuse(name, " ".join(part for part in (str(fault), fault.hint) if part))
+                self._refuse(name, fault)
                 if isinstance(fault, NoGateError) or fault.exit_code is Exit.NO:
-                    self.take_back()
+                    self.leave()
                     raise
                 continue
-            if name not in known:
-                self._new.append(name)
-            if not found.confirmed:
-                self.found.append(found)
+            self.found.append(decode(reply, DiscoveryView))
 
-    def confirm(self) -> None:
-        """A server that says something else by now is disconnected again, and its entries stay."""
+    def connect(self) -> None:
+        """What was shown, and only that."""
+        wanted = self._run.integrations()
         for found in self.found:
             name = found.integration
+            want = NewIntegration(integration=wanted[name], everyday="none", digest=found.digest)
             try:
-                self._gate.act("integrations", name, "confirm", by=self._by, act={"digest": found.digest})
+                self._gate.act("integrations", by=self._by, act=want, slow=True)
             except CommandError as fault:
-                self._disconnect(name, str(fault))
+                self._refuse(name, fault)
+                continue
+            self._new.append(name)
 
-    def _disconnect(self, name: str, says: str) -> None:
-        if name in self._new:
-            self._new.remove(name)
-            self._gate.act("integrations", name, "remove", by=self._by, act={})
-        self._run.refuse(name, says)
+    def leave(self) -> None:
+        """Nobody wants them: nothing of them stays."""
+        for found in self.found:
+            self._run.refuse(found.integration, "")
 
-    def take_back(self) -> None:
-        """Nobody wants them: the gate is as it was."""
-        for name in tuple(self._new):
-            self._disconnect(name, "")
+    def _refuse(self, name: str, fault: CommandError) -> None:
+        self._run.refuse(name, " ".join(part for part in (str(fault), fault.hint) if part))
 
     def stage(self, home: Path | None, *, days: int) -> list[str]:
         """New integrations start at observe. What a person has to do about it still, in words."""
@@ -103,10 +105,9 @@ def disconnect(
     if not wanted:
         return (), ()
     try:
-        rows = decode(gate.get("integrations"), dict[str, tuple[IntegrationView, ...]])["integrations"]
+        there = {row.name for row in _rows(gate)}
     except CommandError:
         return (), tuple(f"{name} stays connected to the gate: callgate integrations remove {name}" for name in wanted)
-    there = {row.name for row in rows}
     by = person(gate, account, passphrase_fd) if there.intersection(wanted) else None
     gone, stays = [], []
     for name in wanted:

@@ -135,13 +135,13 @@ def _adopt(way: _Way, run: "Adopting", *, dry_run: bool) -> None:
         return
     _ask("Change these files, and connect these servers to the gate?", yes=way.yes)
     registration = Registration(gate, person(gate, way.account, way.passphrase_fd), run)
-    registration.connect()
+    registration.look()
     if not way.as_json:
         adopt_screen.found(registration.found)
     if registration.found and not _agreed("Offer these tools to assistants through the gate?", yes=way.yes):
-        registration.take_back()
+        registration.leave()
         raise CommandError("Nothing was changed.", exit_code=Exit.NO)
-    registration.confirm()
+    registration.connect()
     steps = registration.stage(way.home, days=way.days)
     adopted = run.write()
     done = run.view(stage=Stage.OBSERVE.value, id_=adopted, steps=[*steps, *_logins(planned)])
