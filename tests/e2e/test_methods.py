@@ -220,6 +220,6 @@ def test_what_happened_reads_well_and_names_nothing(gate):
     assert explained.returncode == 0, explained.stderr
     assert "resources/read" in explained.stdout
     tools = gate.command("tools", "local").stdout
-    assert "Read the resource {uri}" in tools
+    assert "Of the protocol, which only looks: resources/list, resources/read" in tools
     assert "1 prompt" in gate.command("integrations", "list").stdout
     assert gate.verify()["ok"]

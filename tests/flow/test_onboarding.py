@@ -1,5 +1,6 @@
 """Connecting a server: a look leaves nothing, a yes puts exactly what was shown in force, with rules and a file."""
 
+import asyncio
 import tomllib
 
 import msgspec
@@ -386,6 +387,32 @@ def test_a_home_that_cannot_be_written_stops_nothing():
         assert added.file == ""
         assert "notes" in house.live.integrations
         assert ("integration_file", {"integration": "notes", "code": "bad_config"}) in house.logged
+
+    run(check())
+
+
+def test_two_at_once_have_both_their_rules_or_are_told():
+    async def check():
+        house, _ = await house_with()
+        other = msgspec.structs.replace(NOTES, name="wiki", url="https://wiki.example/mcp")
+        upstreams = house.rooms.tenancy.upstreams
+        upstreams.made["wiki"] = FakeUpstream([dict(tool) for tool in TOOLS], integration=other)
+        by = house.presence(roles=ALL_ROLES)
+        first = await house.admin.look_at_integration(by, want())
+        second = await house.admin.look_at_integration(by, want(other))
+        upstreams.made["wiki"] = FakeUpstream([dict(tool) for tool in TOOLS], integration=other)
+        done = await asyncio.gather(
+            house.admin.connect_integration(by, want(digest=first.digest, rules=first.rules.token)),
+            house.admin.connect_integration(by, want(other, digest=second.digest, rules=second.rules.token)),
+        )
+        told = sorted(one.rules[0] for one in done)
+        assert told == [
+            "Everyday rules do not name it: The rules were changed just now. Look again.",
+            "The rules everyday name it now.",
+        ]
+        text = house.home.texts["contracts/everyday.toml"]
+        assert parse_contract(text, "everyday.toml").id == house.live.everyday("")
+        assert {"integrations/notes.toml", "integrations/wiki.toml"} <= set(house.home.texts)
 
     run(check())
 

@@ -1,7 +1,8 @@
 """What every part of the administration shares."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from callgate.core.attempts import Attempts
@@ -68,6 +69,8 @@ class DeskTools:
     """None: nothing is written to the home."""
     integration_files: str = "integrations"
     """Folder of the files about integrations."""
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held from reading what a file shall say until it says so."""
 
 
 class Desk:

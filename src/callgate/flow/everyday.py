@@ -1,5 +1,6 @@
 """What everyday rules may say of a new integration: proposed with its tools, in force with the same yes."""
 
+import asyncio
 import re
 from typing import NamedTuple
 
@@ -91,7 +92,7 @@ class Everyday(Contracts, Policies):
             said = [
                 f"The rules {view.name} would name it, and wait for {who}: callgate contract consent {plan.after.id}"
             ]
-        problem = self._write_contract(plan)
+        problem = await asyncio.to_thread(self._write_contract, plan)
         return (*said, problem) if problem else tuple(said)
 
     def _everyday_of(self, team: str) -> Contract | None:
@@ -188,7 +189,7 @@ class Everyday(Contracts, Policies):
             put(LIVE_BUNDLE, setting, expect=self._live.version(Kind.SETTING, LIVE_BUNDLE)),
         )
         text = dict(self._tools.bundle_files()).get(DOMAINS, b"") + block.encode()
-        self._tools.files.write(f"policies/{DOMAINS}", text)
+        await asyncio.to_thread(self._tools.files.write, f"policies/{DOMAINS}", text)
         if isinstance(await self._tenancy.write(Unit(events=events, changes=changes, names=tuple(names))), Conflict):
             raise InputError("Another bundle went live just now; look again.", code="stale_proposal")
         self._live.use(bundle)

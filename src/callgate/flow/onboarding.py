@@ -1,5 +1,7 @@
 """Connecting a server: look first, and with one yes its definitions, its tiers and its rules are in force."""
 
+import asyncio
+
 import msgspec
 
 from callgate.core.variants import meant, shown_name
@@ -52,25 +54,26 @@ class Onboarding(Rulings, Everyday):
             finally:
                 await self._leave(wanted.name)
         rules = await self._adopted(by, wanted, want)
-        return AddedView(integration=self._shown(wanted.name), file=self._write_file(wanted.name), rules=rules)
+        return AddedView(integration=self._shown(wanted.name), file=await self._write_file(wanted.name), rules=rules)
 
     async def confirm_integration(
         self, by: Presence, name: str, digest: str, tools: tuple[str, ...] = ()
     ) -> IntegrationView:
         found = await super().confirm_integration(by, name, digest, tools)
-        self._write_file(name)
+        await self._write_file(name)
         return found
 
     async def classify_tool(self, by: Presence, want: ToolRuling) -> ToolView:
         found = await super().classify_tool(by, want)
-        self._write_file(want.integration)
+        await self._write_file(want.integration)
         return found
 
     async def remove_integration(self, by: Presence, name: str) -> None:
         await super().remove_integration(by, name)
         if self._tools.files is not None:
             try:
-                self._tools.files.remove(self._file_of(name))
+                async with self._tools.writing:
+                    await asyncio.to_thread(self._tools.files.remove, self._file_of(name))
             except ConfigError as fault:
                 self._tenancy.log("integration_file", {"integration": name, "code": fault.code})
 
@@ -79,10 +82,12 @@ class Onboarding(Rulings, Everyday):
         integration = self._live.integrations.get(name)
         if integration is None:
             raise missing("integration", "tools")
-        files = self._tools.files.folder(self._tools.integration_files) if self._tools.files is not None else {}
-        data = files.get(f"{name}.toml")
+        files = self._tools.files
+        texts = await asyncio.to_thread(files.folder, self._tools.integration_files) if files is not None else {}
+        data = texts.get(f"{name}.toml")
         if data is None:
-            raise InputError("There is no file of this integration.", code="no_file", hint=f"Look for {name}.toml.")
+            hint = "It is written when the integration is confirmed, or one of its tools is classified."
+            raise InputError("There is no file of this integration.", code="no_file", hint=hint)
         entry = read_file(data, self._file_of(name))
         otherwise = connected_otherwise(entry, integration)
         if otherwise:
@@ -183,28 +188,35 @@ class Onboarding(Rulings, Everyday):
         if not want.rules:
             return ()
         try:
-            plan = self.plan_rules(by, wanted, self._live.pins[wanted.name], want.everyday)
-            if isinstance(plan, str):
-                return (plan,)
-            if plan.view.token != want.rules:
-                raise InputError("The rules were changed just now.", code="stale_proposal", hint="Look again.")
-            return await self.adopt_rules(by, plan)
+            async with self._tools.writing:
+                pin = self._live.pins.get(wanted.name)
+                if pin is None:
+                    return ("It was removed meanwhile.",)
+                plan = self.plan_rules(by, wanted, pin, want.everyday)
+                if isinstance(plan, str):
+                    return (plan,)
+                if plan.view.token != want.rules:
+                    raise InputError("The rules were changed just now.", code="stale_proposal", hint="Look again.")
+                return await self.adopt_rules(by, plan)
         except CallgateError as fault:
             return (f"Everyday rules do not name it: {fault} {fault.hint}".rstrip(),)
 
     def _file_of(self, name: str) -> str:
         return f"{self._tools.integration_files}/{name}.toml"
 
-    def _write_file(self, name: str) -> str:
+    async def _write_file(self, name: str) -> str:
         """The file, below the home; empty: it could not be written, which the log says."""
-        files, pin = self._tools.files, self._live.pins.get(name)
-        if files is None or pin is None:
+        files = self._tools.files
+        if files is None:
             return ""
-        integration = self._live.integrations[name]
-        found = self._described(integration, pin, pin.account)
-        try:
-            files.write(self._file_of(name), file_text(integration, found, found.tools))
-        except ConfigError as fault:
-            self._tenancy.log("integration_file", {"integration": name, "code": fault.code})
-            return ""
+        async with self._tools.writing:
+            integration, pin = self._live.integrations.get(name), self._live.pins.get(name)
+            if integration is None or pin is None:
+                return ""
+            found = self._described(integration, pin, pin.account)
+            try:
+                await asyncio.to_thread(files.write, self._file_of(name), file_text(integration, found, found.tools))
+            except ConfigError as fault:
+                self._tenancy.log("integration_file", {"integration": name, "code": fault.code})
+                return ""
         return f"{self._tools.info.home}/{self._file_of(name)}"
