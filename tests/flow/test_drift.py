@@ -451,3 +451,43 @@ def test_an_equal_call_runs_after_the_confirmation_that_it_waited_for(change):
         assert (await house.hold(held.hold)).state in (HoldState.VOID, HoldState.WITHDRAWN)
 
     run(check())
+
+
+def test_names_that_pose_are_kept_away_and_told():
+    async def check():
+        house = await open_house()
+        names = ["Git_Status", "callgate_call", "git_st\u0430sh", "a\u200bb", "prompts/get"]
+        house.upstream.tools += [{"name": name, "inputSchema": {"type": "object"}} for name in names]
+        found = await house.admin.definition_changes("git")
+        told = {one.name: one.code for one in found.findings if one.code.startswith("name_")}
+        assert told == {
+            "Git_Status": "name_look_alike",
+            "callgate_call": "name_reserved",
+            "git_st\u0430sh": "name_look_alike",
+            "a\u200bb": "name_unreadable",
+            "prompts/get": "name_reserved",
+        }
+        await confirm(house)
+        listed = [tool["name"] for tool in msgspec.json.decode(shown(house))]
+        assert not {*names, "git_status"} & set(listed)
+        for name in ("Git_Status", "git_status", "callgate_call"):
+            refused = await house.call(name)
+            assert "quarantined" in {one.code for one in refused.findings}, name
+        views = {view.tool: view for view in await house.admin.tools("git")}
+        assert [one.code for one in views["Git_Status"].findings] == ["name_look_alike"]
+
+    run(check())
+
+
+def test_what_is_told_of_many_has_an_end():
+    async def check():
+        house = await open_house()
+        house.upstream.tools += [{"name": f"new{number}" + "x" * 1000} for number in range(300)]
+        await look(house)
+        (seen,) = await house.events("drift_seen")
+        assert len(seen.new) == 101
+        assert seen.new[-1] == "and 200 more"
+        assert max(map(len, seen.new)) <= 128
+        assert all(not (change.old or change.new) for change in house.live.connected["git"].drift.changes)
+
+    run(check())

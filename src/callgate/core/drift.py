@@ -94,7 +94,12 @@ def judge_drift(pinned: IntegrationPin, seen: IntegrationPin, reads: Mapping[str
         elif any(change.kind is IN_FORCE for change in found):
             newer.add(key)
     changes += [_change(key, "", NEW, _ABSENT, others[key]) for key in now if key not in before]
-    return Drift(changes=tuple(changes), held=frozenset(held), newer=frozenset(newer))
+    return Drift(
+        changes=tuple(changes),
+        held=frozenset(held),
+        newer=frozenset(newer),
+        seen=seen.digest if changes else "",
+    )
 
 
 def unreadable(pinned: IntegrationPin, code: str) -> Drift:

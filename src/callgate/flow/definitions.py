@@ -27,6 +27,12 @@ _CHANGED = "tool/definition_changed/"
 """Key of the finding that a confirmation answers."""
 
 
+def _unread(former: IntegrationPin, pin: IntegrationPin) -> tuple[str, ...]:
+    if former.program is not None or not pin.program:
+        return ()
+    return ("What its server runs is read now; it was not when it was confirmed.",)
+
+
 class Definitions(Connections):
     async def refresh_integration(self, name: str) -> DiscoveryView:
         integration = self._known(name)
@@ -55,7 +61,7 @@ class Definitions(Connections):
             confirmed=former.digest == seen,
             changes=change_views(drift),
             findings=finding_views(one for one in found if one.key in changed),
-            warnings=(*other_tiers(former, pin), *other_account(former, account)),
+            warnings=(*_unread(former, pin), *other_tiers(former, pin), *other_account(former, account)),
         )
 
     async def confirm_integration(
@@ -98,7 +104,7 @@ class Definitions(Connections):
             )
         before = self._live.connected[name]
         made = self._live.connected[name] = connect(integration, confirmed, self._tenancy)
-        made.drift = drift_of(made, confirmed, pin) if tools else NO_DRIFT
+        made.drift = drift_of(made, confirmed, pin).brief() if tools else NO_DRIFT
         if tools:
             made.account, made.account_problem = before.account, before.account_problem
         self._seen(name, mark)
@@ -127,7 +133,7 @@ class Definitions(Connections):
     async def _compared(self, name: str, seen: IntegrationPin, mark: int | None) -> None:
         connected = self._live.connected.get(name)
         if connected is not None and connected.pin is not None:
-            await use_drift(self._tenancy, connected, drift_of(connected, connected.pin, seen), seen.digest)
+            await use_drift(self._tenancy, connected, drift_of(connected, connected.pin, seen))
         self._seen(name, mark)
 
     async def _release(self, before: Toolbox, now: Toolbox) -> None:

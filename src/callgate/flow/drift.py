@@ -8,6 +8,8 @@ import asyncio
 
 from callgate.core.drift import judge_drift, read_fields, unreadable
 from callgate.core.methods import TEMPLATES_LIST
+from callgate.core.toolbox import MAX_NAME
+from callgate.core.visible import shorten
 from callgate.flow.connect import by_rules, make_pin
 from callgate.flow.drift_views import ChangeView
 from callgate.flow.flight import Flight
@@ -23,6 +25,8 @@ from callgate.model.tool import IntegrationPin
 
 LOOK_S = 10.0
 """How long a call waits for the definitions to be listed again."""
+MOST_TOLD = 100
+"""Names of one kind in an event."""
 MOST_LOOKS = 3
 """For one call, of a server that goes on saying that something changed."""
 MEANS = {
@@ -50,17 +54,17 @@ async def look_for_drift(tenancy: Tenancy, name: str) -> None:
     try:
         found = await tenancy.upstreams.of(integration).discover()
         seen = make_pin(integration, found, classified=by_rules(integration, tenancy))
-        drift, digest_seen = drift_of(connected, pin, seen), seen.digest
+        drift = drift_of(connected, pin, seen)
     except (UpstreamError, InputError) as fault:
         tenancy.log("discovery_failed", {"integration": name, "code": fault.code})
         if fault.code not in _UNREADABLE:
             return
-        drift, digest_seen = unreadable(pin, fault.code), ""
+        drift = unreadable(pin, fault.code)
     now = live.connected.get(name)
     if now is None or now.pin is None or now.pin.digest != pin.digest:
         # Confirmed or removed meanwhile: what was compared is of yesterday.
         return
-    await use_drift(tenancy, now, drift, digest_seen)
+    await use_drift(tenancy, now, drift)
     if mark is not None and live.unseen.get(name) == mark:
         del live.unseen[name]
 
@@ -104,8 +108,9 @@ async def _look(tenancy: Tenancy, name: str) -> None:
         tenancy.log("look_failed", {"integration": name, "code": fault.code})
 
 
-async def use_drift(tenancy: Tenancy, connected: Connected, drift: Drift, seen: str) -> None:
-    """``seen``: digest of what the server says now; empty: it cannot be read. Recorded when it is another than before."""
+async def use_drift(tenancy: Tenancy, connected: Connected, found: Drift) -> None:
+    """Recorded when it is another than before."""
+    drift = found.brief()
     if drift == connected.drift:
         return
     connected.drift = drift
@@ -114,7 +119,7 @@ async def use_drift(tenancy: Tenancy, connected: Connected, drift: Drift, seen: 
         body = DriftSeen(
             integration=connected.integration.name,
             pinned=connected.pin.digest,
-            seen=seen,
+            seen=drift.seen,
             tools=_told(drift.held),
             noted=_told(drift.keys(DriftKind.NOTED)),
             newer=_told(drift.newer),
@@ -143,12 +148,13 @@ def change_views(drift: Drift) -> tuple[ChangeView, ...]:
 
 
 def _told(keys: frozenset[str] | tuple[str, ...]) -> tuple[str, ...]:
-    """Drift keys as they stand in the ledger: names of prompts and templates are not told."""
-    return tuple(sorted({_word(key) for key in keys}))
+    """Drift keys as they stand in the ledger: names of prompts and templates are not told, and no more than some."""
+    words = sorted({_word(key) for key in keys})
+    return tuple(words[:MOST_TOLD]) + ((f"and {len(words) - MOST_TOLD} more",) if len(words) > MOST_TOLD else ())
 
 
 def _word(key: str) -> str:
     method, _, name = key.partition(" ")
     if not key:
         return "server"
-    return method if name and method in (PROMPTS_GET, TEMPLATES_LIST) else key
+    return method if name and method in (PROMPTS_GET, TEMPLATES_LIST) else shorten(key, MAX_NAME)

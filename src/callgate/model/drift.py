@@ -2,6 +2,8 @@
 
 import enum
 
+import msgspec
+
 from callgate.model.base import Fact
 from callgate.model.inventory import Severity
 
@@ -38,12 +40,19 @@ class DefinitionChange(Fact, frozen=True):
 
 class Drift(Fact, frozen=True):
     """``changes``: in the order of the confirmed pin, then what is new. ``held``: keys of what must not be used;
-    ``newer``: of what takes more than was confirmed.
+    ``newer``: of what takes more than was confirmed. ``seen``: digest of what the server says; empty: it says what was
+    confirmed, or nothing that can be read.
     """
 
     changes: tuple[DefinitionChange, ...] = ()
     held: frozenset[str] = frozenset()
     newer: frozenset[str] = frozenset()
+    seen: str = ""
+
+    def brief(self) -> "Drift":
+        """Without the texts of its changes, which may be as long as the server likes."""
+        changes = tuple(msgspec.structs.replace(change, old="", new="") for change in self.changes)
+        return msgspec.structs.replace(self, changes=changes)
 
     def keys(self, kind: DriftKind) -> tuple[str, ...]:
         """What has changes of this kind, each once."""
