@@ -77,7 +77,7 @@ def _inside(
     outside = contract.contract.outside
     if scope.tools is not None and call.tool not in scope.tools:
         found.append(_outside(outside, "outside_contract", "The rules do not name this tool.", "tool"))
-    if _for_good(call, tool) and not contract.contract.irreversible:
+    if not contract.contract.irreversible and _for_good(call, tool):
         found.append(_IRREVERSIBLE)
     if call.targets:
         _targets(call, contract, scope, found)
