@@ -401,7 +401,7 @@ def test_a_person_takes_something_back_with_the_command(stand):
     waiting = json.loads(done.stdout)["result"]["structuredContent"]
     stand.gate.approve(waiting["approval_id"])
     # The command has left, so nobody waits for the answer of what was approved.
-    for _ in range(200):
+    for _ in range(400):
         if not place.rows(before):
             return
         time.sleep(0.05)
