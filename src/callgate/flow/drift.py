@@ -65,6 +65,8 @@ async def look_for_drift(tenancy: Tenancy, name: str) -> None:
         # Confirmed or removed meanwhile: what was compared is of yesterday.
         return
     await use_drift(tenancy, now, drift)
+    # After the judgement: it calls a tool of the server.
+    await look_for_account(tenancy, name)
     if mark is not None and live.unseen.get(name) == mark:
         del live.unseen[name]
 
@@ -102,7 +104,6 @@ def to_look_again(live: Live, flight: Flight) -> bool:
 
 async def _look(tenancy: Tenancy, name: str) -> None:
     try:
-        await look_for_account(tenancy, name)
         await look_for_drift(tenancy, name)
     except CallgateError as fault:
         tenancy.log("look_failed", {"integration": name, "code": fault.code})

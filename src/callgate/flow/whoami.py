@@ -41,7 +41,7 @@ async def look_for_account(tenancy: Tenancy, name: str) -> None:
     asked = tenancy.live.connected.get(name)
     if asked is None or asked.pin is None or asked.whoami is None:
         return
-    if name in tenancy.live.unseen or asked.whoami.tool in asked.drift.held:
+    if asked.whoami.tool in asked.drift.held:
         # Nobody knows what it would be asked of.
         return
     try:
