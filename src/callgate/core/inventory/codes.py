@@ -27,12 +27,12 @@ CODES: dict[str, FindingKind] = {
     "direct_server": _kind(
         _MEDIUM,
         "The client reaches this server past the gate: its calls are neither judged nor recorded.",
-        "Connect it to the gate with callgate add, and put the gate's URL here instead.",
+        "Move it behind the gate with callgate adopt.",
     ),
     "direct_changes": _kind(
         _HIGH,
         "Past the gate, this server has tools that change things.",
-        "Connect it to the gate with callgate add, and put the gate's URL here instead.",
+        "Move it behind the gate with callgate adopt.",
     ),
     "gate_unknown": _kind(
         _LOW,
@@ -125,7 +125,7 @@ CODES: dict[str, FindingKind] = {
     "no_allowlist": _kind(
         _LOW,
         "Nothing on this machine limits which servers this client may connect.",
-        "Install managed settings that leave only the gate.",
+        "Install what callgate export --managed writes.",
     ),
     "allowlist_skips_plugins": _kind(
         _HIGH,
