@@ -167,3 +167,33 @@ def test_a_no_a_server_that_is_gone_and_a_gate_that_is_stopped(tmp_path):
         assert "here stays connected" in undone.stdout
         assert looked({"file": file}) == before
         assert gate.command("adopt", "--undo", "--yes").returncode == 2
+
+
+def test_nothing_moves_before_its_stage_is_approved(tmp_path):
+    with effects_in(tmp_path, "both") as server, gate_in(tmp_path) as gate:
+        file = written(
+            tmp_path / "m/home/ana/.cursor/mcp.json",
+            json.dumps({"mcpServers": {"here": {"url": server.url}}}, indent=2),
+        )
+        before = looked({"file": file})
+        words = ("adopt", "--root", str(tmp_path / "m"), *ACT, "--json")
+        rules = gate.home / "policies/rules.toml"
+        rules.write_text(rules.read_text().replace("initiator = 600", "initiator = 601"))
+        waits = gate.command(*words, stdin=PASSPHRASE)
+        assert waits.returncode == 1
+        assert [one["code"] for one in json.loads(waits.stdout)["left"]] == ["waits_for_policy"]
+        assert looked({"file": file}) == before
+
+        rules.write_text(rules.read_text().replace("[stages]\n", '[stages]\nhere = "production"\n'))
+        proposal = gate.act("policy", "propose", act={})
+        gate.act("policy", "approve", act={"digest": proposal["digest"]})
+        done = gate.command(*words, stdin=PASSPHRASE)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert [one["integration"] for one in json.loads(done.stdout)["moves"]] == ["here"]
+        assert "callgate" in file.read_text()
+
+        for _ in range(2):
+            undone = gate.command("adopt", "--undo", *ACT, stdin=PASSPHRASE)
+            assert undone.returncode == 0, undone.stderr
+        assert looked({"file": file}) == before
+        assert gate.get("integrations")["integrations"] == []

@@ -73,6 +73,7 @@ class Adopting:
         self._left += [
             _plain_left(one.code, one.client, one.file) for one in looked.search.troubles if one.client and one.file
         ]
+        self._held: dict[str, Connection] = {}
         self._check_disk()
 
     def _check_disk(self) -> None:
@@ -124,6 +125,13 @@ class Adopting:
         self._left += [left(move.judged, "gate_refused", says) for move in gone]
         self._moves = [move for move in self._moves if move.integration != integration]
 
+    def hold(self, names: Sequence[str]) -> None:
+        """The gate has connected these; their entries stay until their stage is approved."""
+        gone = [move for move in self._moves if move.integration in names]
+        self._held |= {name: one for name, (_, one) in self._wanted(gone).items()}
+        self._left += [left(move.judged, "waits_for_policy") for move in gone]
+        self._moves = [move for move in self._moves if move.integration not in names]
+
     def keep_secrets(self, integration: str) -> None:
         """Before the gate is asked to connect it."""
         _, connection = self._wanted(self._moves)[integration]
@@ -169,7 +177,7 @@ class Adopting:
     def write(self) -> str:
         """The adoption's id; empty when nothing was to be written. A file that changed meanwhile stays, and is named."""
         planned = self._change()
-        if not planned.files:
+        if not (planned.files or self._held):
             return ""
         found = [(file, one) for file in planned.files if (one := self._found(file)) is not None]
         record = self._record(planned, found)
@@ -207,7 +215,7 @@ class Adopting:
         stamp = dt.datetime.fromtimestamp(now_ms / 1000, dt.UTC).strftime("%Y%m%d-%H%M%S")
         taken = {record.id for record in self._store.records()}
         number = next(n for n in range(1, 1_000) if f"{stamp}-{n}" not in taken)
-        wanted = self._wanted(planned.moves)
+        wanted = {name: one for name, (_, one) in self._wanted(planned.moves).items()} | self._held
         return AdoptRecord(
             schema=SCHEMA,
             id=f"{stamp}-{number}",
@@ -215,7 +223,7 @@ class Adopting:
             state="begun",
             connections=tuple(
                 KeptConnection(integration=name, connection=one.digest, secrets=tuple(one.secret_files()))
-                for name, (_, one) in sorted(wanted.items())
+                for name, one in sorted(wanted.items())
             ),
             files=tuple(_kept(self._task.root, number, file, on) for number, (file, on) in enumerate(found)),
         )

@@ -13,6 +13,7 @@ from callgate.core.adopt.connection import family
 from callgate.flow.admin import NewIntegration
 from callgate.flow.policy_views import PolicyView, ProposalView
 from callgate.flow.views import DiscoveryView, IntegrationView
+from callgate.model.errors import CallgateError
 from callgate.model.terms import Profile
 
 if TYPE_CHECKING:
@@ -74,27 +75,35 @@ class Registration:
         self._run.refuse(name, " ".join(part for part in (str(fault), fault.hint) if part))
 
     def stage(self, home: Path | None, *, days: int) -> list[str]:
-        """New integrations start at observe. What a person has to do about it still, in words."""
+        """New integrations start at observe; until that is live their entries stay. What is left to do, in words."""
         if not self._new:
             return []
-        before = decode(self._gate.get("policy"), PolicyView)
         runtimes = sorted({family(move.client) for move in self._run.view(stage="").moves})
-        if any(file.state != "live" for file in before.files):
-            names = ", ".join(self._new)
-            return [f"Files in policies wait for a proposal. Give {names} the stage observe in rules.toml yourself."]
-        if not machinery.write_stages(
-            os.environ, home, names=self._new, runtimes=runtimes, days=days, owner=self._by.account
-        ):
-            return []
         try:
-            proposal = decode(self._gate.act("policy", "propose", by=self._by, act={}), ProposalView)
-            if before.profile == Profile.SOLO.value and self._by.account in proposal.who:
-                self._gate.act("policy", "approve", by=self._by, act={"digest": proposal.digest})
-                return []
-        except CommandError as fault:
-            return [f"The stage is in rules.toml and not live: {fault} Run callgate policy propose, and approve it."]
-        who = " or ".join(proposal.who)
-        return [f"Until {who} has run callgate policy approve {proposal.digest}, what changes something is refused."]
+            step = self._propose(home, runtimes, days)
+        except (CommandError, CallgateError) as fault:
+            step = f"The stage is not live: {fault}"
+        if step:
+            self._run.hold(self._new)
+            return [step, "Then run callgate adopt again: nothing of these was moved so far."]
+        return []
+
+    def _propose(self, home: Path | None, runtimes: list[str], days: int) -> str:
+        """Empty: it is live. Raises CommandError and CallgateError."""
+        before = decode(self._gate.get("policy"), PolicyView)
+        names = ", ".join(self._new)
+        if any(file.state != "live" for file in before.files):
+            return (
+                f"Files in policies wait for a proposal. Give {names} the stage observe in rules.toml, and propose it."
+            )
+        owner = self._by.account
+        if not machinery.write_stages(os.environ, home, names=self._new, runtimes=runtimes, days=days, owner=owner):
+            return ""
+        proposal = decode(self._gate.act("policy", "propose", by=self._by, act={}), ProposalView)
+        if before.profile == Profile.SOLO.value and owner in proposal.who:
+            self._gate.act("policy", "approve", by=self._by, act={"digest": proposal.digest})
+            return ""
+        return f"{' or '.join(proposal.who)} approves the stage: callgate policy approve {proposal.digest}"
 
 
 def disconnect(

@@ -10,6 +10,8 @@ from callgate.flow.views import DiscoveryView
 from callgate.model.adopt import AdoptLeft, AdoptMove, AdoptView, FileChange, UndoView
 
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
+_LATE = frozenset({"gate_refused", "waits_for_policy", "changed", "not_writable", "linked", "read_only"})
+"""Reasons that come up after the plan was shown."""
 _KNOWN = frozenset({"gated", "switched_off", "blocked"})
 """Reasons that need no card each."""
 
@@ -105,7 +107,7 @@ def found(servers: Sequence[DiscoveryView]) -> None:
 
 
 def done(made: AdoptView) -> None:
-    _stays([one for one in made.left if one.code in ("gate_refused", "changed", "not_writable", "linked", "read_only")])
+    _stays([one for one in made.left if one.code in _LATE])
     screens.say(
         f"{screens.count(len(made.changes), 'file')} changed, {screens.count(len(made.moves), 'server')} behind the gate."
     )

@@ -57,7 +57,7 @@ def replace(root: str, place: str, before: bytes | None, after: OnDisk) -> None:
 
 
 def remove(root: str, place: str, before: bytes) -> None:
-    """Take a file away that this made; its folder too, when that is empty then and was made. Raises CannotRewrite."""
+    """Take a file away that was made here; its folder stays. Raises CannotRewrite."""
     try:
         with _folder_of(root, place) as (folder, name):
             if _read(folder, name).data != before:

@@ -62,6 +62,10 @@ KINDS: dict[str, LeftKind] = {
     "read_only": LeftKind("The file is read-only.", "Make it writable, and adopt again."),
     "changed": LeftKind("The file was changed while this ran.", "Look at it, and adopt again."),
     "not_writable": LeftKind("The file cannot be written.", "Run it as the user whose file it is."),
+    "waits_for_policy": LeftKind(
+        "The gate has connected it, and its stage waits for an approval: until then its calls would be refused.",
+        "Approve the policy, then run callgate adopt again.",
+    ),
     "gate_refused": LeftKind(
         "The gate could not connect it.",
         "Correct what it says, and adopt again; a local server that confinement stops may run with --unconfined NAME.",
