@@ -261,6 +261,47 @@ def test_a_policy_that_waits_on_disk_is_not_made_live_by_the_way():
     run(check())
 
 
+def test_the_manifest_of_an_address_counts_whatever_the_integration_is_called():
+    async def check():
+        tools = [{"name": "get_file_contents", "inputSchema": {"type": "object"}}]
+        ours = msgspec.structs.replace(GITHUB, name="code")
+        house, _ = await house_with(*tools, integration=ours)
+        found = await house.admin.look_at_integration(house.presence(roles=ALL_ROLES), want(ours))
+        assert (found.manifest.partition("/")[0], found.tools[0].decided_by) == ("github", "manifest")
+        await connected(house, ours)
+        assert house.live.integrations["code"].manifest == "github"
+        assert (await connected(house, ours)).integration.manifest == "github"
+        without = msgspec.structs.replace(ours, manifest="none")
+        with pytest.raises(InputError):
+            await house.admin.look_at_integration(house.presence(roles=ALL_ROLES), want(without))
+
+    run(check())
+
+
+@pytest.mark.parametrize("manifest", ["", "gmail/workspace"])
+def test_what_a_manifest_of_one_product_does_not_name_counts_as_the_worst(manifest):
+    async def check():
+        tools = [{"name": "search_gmail_messages"}, {"name": "list_calendars"}]
+        suite = Integration(name="suite", actor="local", command=("uvx", "workspace-mcp@1.2"), manifest=manifest)
+        house, _ = await house_with(*tools, integration=suite)
+        found = await house.admin.look_at_integration(house.presence(roles=ALL_ROLES), want(suite))
+        assert found.manifest == "gmail/workspace"
+        assert [(one.decided_by, one.tier) for one in found.tools] == [("manifest", "read"), ("nobody", "execute")]
+
+    run(check())
+
+
+def test_a_server_that_several_manifests_know_is_left_to_the_person(monkeypatch):
+    async def check():
+        house, _ = await house_with()
+        monkeypatch.setattr(house.rooms.tenancy.catalogue, "likely", lambda _: ("gmail", "slack"))
+        found = await house.admin.look_at_integration(house.presence(roles=ALL_ROLES), want())
+        assert found.manifest == ""
+        assert any("gmail, slack" in said and "--manifest" in said for said in found.warnings)
+
+    run(check())
+
+
 def test_a_server_that_is_none_of_the_manifest_s_for_certain_is_said_to_count_as_the_worst():
     async def check():
         tools = [{"name": "get_file_contents", "inputSchema": {"type": "object"}}, {"name": "own_thing"}]

@@ -3,8 +3,13 @@
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
+from urllib.parse import urlsplit
+
+import msgspec
 
 from callgate.catalog.loader import known_manifests, load_manifest, manifest_digest
+from callgate.catalog.recognise import known_servers
+from callgate.core.variants import package_of, recognised
 from callgate.model.bundle import Bundle
 from callgate.model.errors import ConfigError
 from callgate.model.tool import NO_MANIFEST, Integration, Manifest
@@ -61,6 +66,24 @@ class Catalogue:
             return ""
         named = integration.manifest.partition("/")[0]
         return named or (integration.name if integration.name in self.names() else "")
+
+    def likely(self, integration: Integration) -> tuple[str, ...]:
+        """Manifests of whose servers the address or the program is one; several: a server of several products.
+
+        Loads every manifest once, which takes up to a second.
+        """
+        host = (urlsplit(integration.url).hostname or "") if integration.url else ""
+        packages = {package_of(word) for word in integration.command}
+        names = self.names()
+        found = {
+            one.integration for one in known_servers() if host in one.hosts or not packages.isdisjoint(one.packages)
+        }
+        asked = msgspec.structs.replace(integration, manifest="")
+        for name in names:
+            manifest = self._loaded(name)
+            if isinstance(manifest, Manifest) and recognised(manifest, asked, ""):
+                found.add(name)
+        return tuple(sorted(found & set(names)))
 
     def of(self, integration: Integration, bundle: Bundle | None) -> Manifest | None:
         """The manifest of an integration, if the live bundle holds exactly it.

@@ -67,7 +67,7 @@ def add(
         str,
         typer.Option(
             "--manifest",
-            help="Manifest of the catalogue, also with its variant (gmail/workspace), or none; otherwise the one of that name.",
+            help="Manifest of the catalogue, also with its variant (gmail/workspace), or none; otherwise the one for that name, address or program.",
         ),
     ] = "",
     everyday: Annotated[str, _EVERYDAY] = "read",

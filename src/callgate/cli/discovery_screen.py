@@ -52,7 +52,8 @@ def _manifest(found: DiscoveryView) -> str:
     without = sum(tool.decided_by == "nobody" for tool in found.tools)
     if not without:
         return found.manifest
-    return f"{found.manifest}; it does not know {screens.count(without, 'tool')}, which count as changing things"
+    others = f"it does not know {screens.count(without, 'tool')}, so they count as changing things"
+    return f"{found.manifest}; {others}. With --manifest none rules propose the tiers of all"
 
 
 def _draw_rules(found: DiscoveryView) -> None:

@@ -31,18 +31,19 @@ class Onboarding(Rulings, Everyday):
     async def look_at_integration(self, by: Presence, want: NewIntegration) -> DiscoveryView:
         """What would be connected. A server that is not connected yet is left again, and nothing of it stays."""
         need(by, Role.PLATFORM)
-        wanted = self._wanted(want.integration)
+        wanted, likely = await self._wanted(want.integration)
         try:
             pin = await self._reached(wanted)
             account = await account_now(self._tenancy, wanted, pin)
-            return self._shown_whole(by, wanted, pin, account, want.everyday)
+            found = self._shown_whole(by, wanted, pin, account, want.everyday)
+            return msgspec.structs.replace(found, warnings=(*found.warnings, *_several(likely)))
         finally:
             await self._leave(wanted.name)
 
     async def connect_integration(self, by: Presence, want: NewIntegration) -> AddedView:
         """What was looked at, and only that."""
         need(by, Role.PLATFORM)
-        wanted = self._wanted(want.integration)
+        wanted, _ = await self._wanted(want.integration)
         known = self._live.integrations.get(wanted.name)
         if known is not None:
             if known.asks != wanted.asks:
@@ -106,16 +107,24 @@ class Onboarding(Rulings, Everyday):
             if said.tier.name.lower() != now[tool].tier
         )
 
-    def _wanted(self, integration: Integration) -> Integration:
+    async def _wanted(self, integration: Integration) -> tuple[Integration, tuple[str, ...]]:
+        """(it, with the manifest of the catalogue that is for its address or program; or several that could be)."""
         wanted = self._checked(integration)
         known = self._live.integrations.get(wanted.name)
+        if known is not None and not wanted.manifest:
+            wanted = msgspec.structs.replace(wanted, manifest=known.manifest)
         if known is not None and apart_from_asks(known) != apart_from_asks(wanted):
             raise InputError(
                 f"There is an integration {wanted.name} already, connected otherwise.",
                 code="integration_exists",
                 hint=f"Choose another name, or remove it first: callgate integrations remove {wanted.name}",
             )
-        return wanted
+        if known is not None or wanted.manifest or self._tenancy.catalogue.name_of(wanted):
+            return wanted, ()
+        likely = await asyncio.to_thread(self._tenancy.catalogue.likely, wanted)
+        if len(likely) == 1:
+            return msgspec.structs.replace(wanted, manifest=likely[0]), ()
+        return wanted, likely
 
     async def _reached(self, wanted: Integration) -> IntegrationPin:
         try:
@@ -220,3 +229,10 @@ class Onboarding(Rulings, Everyday):
                 self._tenancy.log("integration_file", {"integration": name, "code": fault.code})
                 return ""
         return f"{self._tools.info.home}/{self._file_of(name)}"
+
+
+def _several(likely: tuple[str, ...]) -> tuple[str, ...]:
+    if not likely:
+        return ()
+    said = f"Its server is one of several products, and each manifest knows one of them: {', '.join(likely)}."
+    return (f"{said} With --manifest one of them counts, and what it does not name counts as changing things.",)
