@@ -165,3 +165,19 @@ def test_a_request_of_the_server_inside_a_stream_is_relayed_and_answered():
                 await exchange.answer(b"{}")
 
     asyncio.run(body())
+
+
+def test_a_list_that_changes_inside_of_an_answer_is_told_before_the_answer():
+    changed = b'{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
+
+    async def body():
+        async with against(answered(lambda n: stream() + event(changed) + event(result(n, "done")) + END)) as (
+            _,
+            upstream,
+        ):
+            told = []
+            upstream.on_changed = lambda: told.append(True)
+            assert "done" in await outcome(upstream)
+            assert told == [True]
+
+    asyncio.run(body())

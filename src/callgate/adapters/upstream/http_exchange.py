@@ -254,8 +254,6 @@ class HttpExchange:
             raise wire.unknown(f"the server answered with status {status}")
         raise wire.fault(_STATUS.get(status, "rejected"))
 
-    # Reading.
-
     async def _read(self, response: HttpResponse, limit: int) -> bytes:
         length = response.length
         if length is not None:
@@ -322,6 +320,8 @@ class HttpExchange:
         if message is None or (message.is_response and message.id != self._number):
             self._channel.dropped += 1
             return None
+        if message.method.endswith("/list_changed"):
+            self._channel.list_changed()
         return message
 
     def _check_resumable(self, stream: Stream, fault: Exception | None) -> str:
