@@ -306,7 +306,12 @@ def _tokens(query: str) -> list[tuple[str, str, str]] | None:
     if not _UNPLAIN.isdisjoint(unquoted):
         return None
     found = []
+    end = -1
     for match in _TOKEN.finditer(query):
+        # What touches, as x"y", is one word to some servers and two to others.
+        if match.start() == end:
+            return None
+        end = match.end()
         # Some servers take "key: value" for a qualifier too.
         if match[3].casefold() in _BOOLEAN or match[3].endswith(":"):
             return None
