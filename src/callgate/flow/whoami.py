@@ -26,7 +26,8 @@ from callgate.model.store import Conflict, Kind, NameRow, Unit
 from callgate.model.terms import Outcome
 from callgate.model.tool import Integration, IntegrationPin
 
-WAIT_MS = 10_000
+WAIT_MS = 4_000
+"""For each step; all of it ends before a call that waits for it gives up (``flow.drift.LOOK_S``)."""
 LONGEST = 256
 """Characters of an account's name."""
 MISSES = 2
