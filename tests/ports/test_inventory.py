@@ -120,6 +120,25 @@ def test_a_table_for_any_plugin_server_closes_it(tmp_path):
     assert server(found, "codex", "reports").state == "blocked"
 
 
+@pytest.mark.parametrize(
+    ("identity", "state", "code"),
+    [
+        ('command = "uvx"\nargs = ["other"]', "on", "allowlist_program"),
+        ('command = "uvx"', "on", "allowlist_program"),
+        ('command = { executable = "uvx", args = [{ match = "exact", value = "other" }] }', "blocked", ""),
+        ('command = { executable = "uvx", args = [{ match = "exact", value = "db-server" }] }', "on", ""),
+        ('command = { executable = "uvx", args = [{ match = "regex", expression = "o.*" }] }', "on", "allowlist_program"),
+    ],
+)
+def test_only_one_form_of_codexs_list_compares_arguments(tmp_path, identity, state, code):
+    """As Codex 0.169 does it: arguments beside a plain command are passed over without a word."""
+    put(tmp_path, "home/ana/.codex/config.toml", '[mcp_servers.db]\ncommand = "uvx"\nargs = ["db-server"]\n')
+    put(tmp_path, "etc/codex/requirements.toml", f"[mcp_servers.db.identity]\n{identity}\n")
+    found = take(tmp_path)
+    assert server(found, "codex", "db").state == state
+    assert ("allowlist_program" in codes(found)) == bool(code)
+
+
 def test_lines_are_those_of_the_key(seen):
     tree = {one.key: one for one in seen.findings if one.code == "secret_in_clear"}
     assert tree["mcp_servers.issues.env.GITHUB_PERSONAL_ACCESS_TOKEN"].line == 20

@@ -127,7 +127,7 @@ def _codex_managed(wish: ExportWish) -> ExportPlan:
         "mcp_servers": {name: {"identity": _identity(entry)} for name, entry in servers.items()},
         # Without a table for plugins Codex connects what they bring, whatever the list says.
         "plugins": {f"{ALL}@{ALL}": {"mcp_servers": {ALL: {"identity": {"url": wish.route.endpoint("")}}}}},
-        "marketplaces": {"restrict_to_allowed_sources": True, "allowed_sources": []},
+        "marketplaces": {"restrict_to_allowed_sources": True, "allowed_sources": {}},
     }
     return ExportPlan(
         parts=(
@@ -151,7 +151,11 @@ def _codex_managed(wish: ExportWish) -> ExportPlan:
 
 
 def _identity(entry: dict[str, Any]) -> dict[str, Any]:
-    return {"url": entry["url"]} if "url" in entry else {"command": entry["command"], "args": entry["args"]}
+    """Arguments beside a plain command would not be compared (Codex 0.169, tried)."""
+    if "url" in entry:
+        return {"url": entry["url"]}
+    args = [{"match": "exact", "value": one} for one in entry["args"]]
+    return {"command": {"executable": entry["command"], "args": args}}
 
 
 def _claude_rules(wish: ExportWish) -> list[str]:

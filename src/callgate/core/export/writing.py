@@ -41,4 +41,8 @@ def _key(name: str) -> str:
 
 def _value(value: Any) -> str:
     """JSON's spelling of texts, numbers, truth and lists of them is TOML's too, but for the character DEL."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{_key(key)} = {_value(inner)}" for key, inner in value.items()) + " }"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -134,11 +134,20 @@ def _matchers(identity: Spot, name: str) -> Iterator[Matcher]:
     if url.there:
         yield _matcher(url, name, {"exact": "url", "prefix": "prefix", "regex": "regex"}, "url")
     if command.there:
-        args = identity.at("args")
-        texts = tuple(one.text() if one.is_text() else one.at("value").text() for one in args.each())
-        found = _matcher(command, name, {"exact": "command", "prefix": "program", "regex": "regex"}, "command")
-        kind = found.kind if args.there or found.kind != "command" else "program"
-        yield Matcher(kind=kind, values=(*found.values, *texts), name=name)
+        yield _command_matcher(command, name)
+
+
+def _command_matcher(spot: Spot, name: str) -> Matcher:
+    """A plain command is compared alone, whatever ``args`` stand beside it (Codex 0.169, tried); only the form
+    ``{ executable, args = [{ match, value }] }`` compares arguments, each at its place.
+    """
+    if spot.is_text():
+        return Matcher(kind="program", values=(spot.text(),), name=name)
+    args = list(spot.at("args").each())
+    program = spot.at("executable").text()
+    if all(one.at("match").text() == "exact" for one in args):
+        return Matcher(kind="command", values=(program, *(one.at("value").text() for one in args)), name=name)
+    return Matcher(kind="program", values=(program,), name=name)
 
 
 def _matcher(spot: Spot, name: str, kinds: dict[str, str], plain: str) -> Matcher:
