@@ -32,6 +32,7 @@ def test_a_broken_manifest_costs_its_own_integration_alone(tmp_path):
         gate.start()
         assert tiers(gate) == {"execute"}
         assert "manifest_unusable" in gate.stderr.read_text()
+        assert "its manifest cannot be used" in " ".join(gate.command("status").stdout.split())
         wanted = {"name": "again", "actor": "robot", "command": COMMAND, "confined": False, "manifest": "tracker"}
         found = gate.act("integrations", "look", act={"integration": wanted, "everyday": "none"})
         assert any("vendr: There is no such key here. Did you mean vendor?" in one for one in found["warnings"])

@@ -57,6 +57,15 @@ def test_who_connects_it_says_which_it_is(tmp_path):
         }
         assert not any("none of them" in warning for warning in found["own"].warnings)
         assert any("--manifest chat/hosted or chat/local" in warning for warning in found["unsaid"].warnings)
+        for name, view in found.items():
+            await house.admin.confirm_integration(house.presence(roles=ALL_ROLES), name, view.digest)
+        assert {name: tenancy.live.connected[name].manifest_problem for name in found} == {
+            "own": "",
+            "unsaid": "unrecognised",
+        }
+        await house.use_bundle(manifests=())
+        reconnect(tenancy)
+        assert tenancy.live.connected["own"].manifest_problem == "unapproved"
         tenancy.upstreams.made["odd"] = FakeUpstream(TOOLS)
         with pytest.raises(InputError) as caught:
             await house.admin.add_integration(
@@ -93,6 +102,7 @@ def test_a_manifest_that_cannot_be_used_stops_nothing_but_its_own(tmp_path):
         assert not any(tool.manifest for tool in chat.toolbox.tools.values())
         assert any(tool.tier is Tier.READ and tool.manifest for tool in git.toolbox.tools.values())
         assert said == [("manifest_unusable", {"integration": "chat", "file": str(path), "key": "vendor"})]
+        assert (chat.manifest_problem, git.manifest_problem) == ("broken", "")
         policy = await house.admin.policy()
         assert [file.state for file in policy.files if file.name == "manifests"] == ["live"]
         tenancy.upstreams.made["again"] = FakeUpstream(TOOLS)

@@ -50,7 +50,7 @@ TOOL_KEYS = (
 )
 INTEGRATION_KEYS = (
     "name kind where actor state tools confirmed_ms stage manifest confined drifted asks prompts templates due "
-    "observe_until observe_owner account_problem"
+    "observe_until observe_owner account_problem manifest_problem"
 )
 EVENT_KEYS = "index id at_ms kind summary call who what effect event"
 

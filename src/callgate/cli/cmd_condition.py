@@ -80,6 +80,11 @@ def integrations(found: tuple[IntegrationView, ...]) -> None:
     )
 
 
+_MANIFEST = {
+    "broken": "its manifest cannot be used: everything counts as execute",
+    "unapproved": "its manifest is not policy: everything counts as execute",
+    "unrecognised": "none of the servers its manifest knows: everything counts as execute",
+}
 _ACCOUNT = {"changed": "acts as another account than confirmed", "unknown": "does not say whose account it uses"}
 
 
@@ -97,6 +102,7 @@ def _notes(row: IntegrationView) -> str:
         "" if row.confined else "unconfined",
         f"may ask for {', '.join(row.asks)}" if row.asks else "",
         "" if row.manifest else "no manifest",
+        _MANIFEST.get(row.manifest_problem, ""),
         _stage(row),
     )
     return ", ".join(note for note in notes if note)

@@ -123,9 +123,6 @@ def pin_digest(pin: IntegrationPin) -> str:
 def connect(integration: Integration, pin: IntegrationPin | None, tenancy: Tenancy) -> Connected:
     """Compile an integration for serving. Everything that does not depend on a call happens here."""
     named = tenancy.catalogue.of(integration, tenancy.live.bundle)
-    fault = tenancy.catalogue.fault_of(integration) if named is None else None
-    if fault is not None:
-        tenancy.log("manifest_unusable", {"integration": integration.name, "file": fault.file, "key": fault.key})
     manifest = meant(named, integration, pin.server_name if pin else "")
     domains = tenancy.live.domains
     tools = compile_toolbox(
@@ -145,7 +142,24 @@ def connect(integration: Integration, pin: IntegrationPin | None, tenancy: Tenan
         stateful=manifest is None or manifest.stateful or not manifest.verified,
         whoami=_whoami(manifest, pin),
         account=pin.account if pin else "",
+        manifest_problem=_unapplied(integration, tenancy) if named is None else _unrecognised(manifest, pin),
     )
+
+
+def _unapplied(integration: Integration, tenancy: Tenancy) -> str:
+    """Of one whose manifest gives nothing; empty: it asks for none."""
+    if not tenancy.catalogue.name_of(integration):
+        return ""
+    fault = tenancy.catalogue.fault_of(integration)
+    if fault is None:
+        return "unapproved"
+    tenancy.log("manifest_unusable", {"integration": integration.name, "file": fault.file, "key": fault.key})
+    return "broken"
+
+
+def _unrecognised(manifest: Manifest | None, pin: IntegrationPin | None) -> str:
+    variants = manifest is not None and pin is not None and manifest.variants and not manifest.variant
+    return "unrecognised" if variants else ""
 
 
 def _whoami(manifest: Manifest | None, pin: IntegrationPin | None) -> WhoAmI | None:

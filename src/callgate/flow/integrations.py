@@ -228,6 +228,7 @@ class Connections(Desk):
             observe_until=observing.until if observing else "",
             observe_owner=observing.owner if observing else "",
             account_problem=connected.account_problem if connected else "",
+            manifest_problem=connected.manifest_problem if connected else "",
         )
 
     def _observes(self, name: str) -> bool:

@@ -51,6 +51,8 @@ class Connected:
     """As in Facts."""
     misses: int = 0
     """Looks in a row that brought no account."""
+    manifest_problem: str = ""
+    """Why the manifest it asks for does not count in full: ``broken``, ``unapproved``, ``unrecognised``."""
 
     @property
     def actor(self) -> str:

@@ -156,6 +156,9 @@ class IntegrationView(Fact, frozen=True):
     """Account that answers for that."""
     account_problem: str = ""
     """``changed``: its target sees another account than the confirmed one; ``unknown``: its server does not say."""
+    manifest_problem: str = ""
+    """``broken``: the file cannot be used; ``unapproved``: it is not what policy has; ``unrecognised``: the server is none
+    of those it knows. Every tool counts as execute then."""
 
 
 class AddedView(Fact, frozen=True):
