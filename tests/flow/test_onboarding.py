@@ -552,6 +552,11 @@ class SSLCertVerificationError(OSError):
         ),
         (
             Integration(name="notes", actor="local", command=("server",)),
+            caused("not_sent", TimeoutError()),
+            ("said nothing of MCP", "Is it an MCP server", "No module named x"),
+        ),
+        (
+            Integration(name="notes", actor="local", command=("server",)),
             caused("not_sent"),
             ("Run the command by hand", "--readable", "Traceback", "No module named x"),
         ),

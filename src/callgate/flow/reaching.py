@@ -14,6 +14,7 @@ _NOT_MCP = (
     "It answered, but not as an MCP server over streamable HTTP. Is the path right? Often it ends in /mcp; the older "
     "transport with an address that ends in /sse is not spoken here."
 )
+_SILENT = "The server runs, and said nothing of MCP on its standard output in time."
 _HTTP_HINTS = {
     "address_refused": "It must be https and public; for this machine or a private network add --allow-private.",
     "not_found": _NOT_MCP,
@@ -91,6 +92,8 @@ def _chain(fault: BaseException | None) -> Iterator[BaseException]:
 
 
 def _of_command(wanted: Integration, fault: CallgateError) -> CallgateError:
+    if fault.code == "not_sent" and "TimeoutError" in _causes(fault):
+        return UpstreamError(_SILENT, code=fault.code, hint="Is it an MCP server over stdio? Run it by hand.")
     if fault.code in {"initialize_failed", "outcome_unknown", "rejected"}:
         fault.hint = fault.hint or "It started, but does not speak MCP on its standard output."
     elif fault.message.startswith(CANNOT_START):
@@ -98,6 +101,7 @@ def _of_command(wanted: Integration, fault: CallgateError) -> CallgateError:
     elif fault.code == "not_sent" and wanted.confined:
         fault.hint = (
             fault.hint
-            or "Run the command by hand; if it works there, grant what it needs with --readable, --writable or --env."
+            or "Run the command by hand: it has to speak MCP on its standard output. If it works there, grant what it needs "
+            "with --readable, --writable or --env."
         )
     return fault
