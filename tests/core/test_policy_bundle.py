@@ -37,7 +37,8 @@ def test_the_starter_is_read_from_the_package():
     assert {b.role: b.subjects for b in made.roles} == dict.fromkeys(
         (Role.SECURITY, Role.PLATFORM, Role.APP_TEAM), ("ana",)
     )
-    assert {r.id for r in made.runtimes} == {"codex", "claude-code", "claude-desktop", "cursor", "callgate-cli"}
+    assistants = {"codex", "claude-code", "claude-desktop", "cursor", "vscode", "gemini"}
+    assert {r.id for r in made.runtimes} == assistants | {"callgate-cli"}
     assert dict(made.stages) == {"git": "production", "filesystem": "production"}
     assert made.manifests == (("git", "1" * 64),)
     assert (made.waiting.expires_ms, made.waiting.grace_ms, made.waiting.quorum) == (8 * 3_600_000, 0, 1)
