@@ -197,3 +197,21 @@ def test_nothing_moves_before_its_stage_is_approved(tmp_path):
             assert undone.returncode == 0, undone.stderr
         assert looked({"file": file}) == before
         assert gate.get("integrations")["integrations"] == []
+
+
+def test_a_name_that_means_another_server_by_now_is_not_used(tmp_path):
+    with effects_in(tmp_path, "both") as server, gate_in(tmp_path) as gate:
+        text = json.dumps({"mcpServers": {"here": {"url": server.url, "headers": {"K": TOKEN}}}}, indent=2)
+        file = written(tmp_path / "m/home/ana/.cursor/mcp.json", text)
+        words = ("adopt", "--root", str(tmp_path / "m"), *ACT, "--json")
+        assert gate.command(*words, stdin=PASSPHRASE).returncode == 0
+        file.write_text(text)
+        gate.act("integrations", "here", "remove", act={})
+        gate.add("here", url=server.url, allow_private=True)
+        other = gate.command(*words, stdin=PASSPHRASE)
+        assert other.returncode == 1, other.stdout
+        left = json.loads(other.stdout)["left"]
+        assert [one["code"] for one in left] == ["gate_refused"]
+        assert "connected otherwise" in left[0]["says"]
+        assert file.read_text() == text
+        assert (gate.home / "secrets/here/header-k").is_file()

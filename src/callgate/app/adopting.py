@@ -118,9 +118,10 @@ class Adopting:
         writable = dict.fromkeys(path for word in words if (path := _path_in(word, self._store.secrets.parent)))
         return msgspec.structs.replace(integration, writable=tuple(writable))
 
-    def refuse(self, integration: str, says: str) -> None:
-        """The gate could not connect it: its entries stay."""
-        self._store.drop_secrets(integration)
+    def refuse(self, integration: str, says: str, *, known: bool = False) -> None:
+        """The gate could not connect it: its entries stay. ``known``: the gate has one of that name, with its secrets."""
+        if not known:
+            self._store.drop_secrets(integration)
         gone = [move for move in self._moves if move.integration == integration]
         self._left += [left(move.judged, "gate_refused", says) for move in gone]
         self._moves = [move for move in self._moves if move.integration != integration]

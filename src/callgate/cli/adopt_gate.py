@@ -36,22 +36,24 @@ class Registration:
         self._new: list[str] = []
 
     def look(self) -> None:
-        """A server that the gate cannot reach is left where it is; a person who may not connect any ends it."""
+        """A server that the gate cannot reach is left where it is, and so is one whose name in the gate means another by
+        now; a person who may not connect any ends it.
+        """
         known = {row.name for row in _rows(self._gate)}
         for name, integration in sorted(self._run.integrations().items()):
-            if name in known:
-                continue
-            self._run.keep_secrets(name)
+            if name not in known:
+                self._run.keep_secrets(name)
             want = NewIntegration(integration=integration, everyday="none")
             try:
                 reply = self._gate.act("integrations", "look", by=self._by, act=want, slow=True)
             except CommandError as fault:
-                self._refuse(name, fault)
+                self._refuse(name, fault, known=name in known)
                 if isinstance(fault, NoGateError) or fault.exit_code is Exit.NO:
                     self.leave()
                     raise
                 continue
-            self.found.append(decode(reply, DiscoveryView))
+            if name not in known:
+                self.found.append(decode(reply, DiscoveryView))
 
     def connect(self) -> None:
         """What was shown, and only that."""
@@ -71,8 +73,8 @@ class Registration:
         for found in self.found:
             self._run.refuse(found.integration, "")
 
-    def _refuse(self, name: str, fault: CommandError) -> None:
-        self._run.refuse(name, " ".join(part for part in (str(fault), fault.hint) if part))
+    def _refuse(self, name: str, fault: CommandError, *, known: bool = False) -> None:
+        self._run.refuse(name, " ".join(part for part in (str(fault), fault.hint) if part), known=known)
 
     def stage(self, home: Path | None, *, days: int) -> list[str]:
         """New integrations start at observe; until that is live their entries stay. What is left to do, in words."""
