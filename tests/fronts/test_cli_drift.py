@@ -11,8 +11,9 @@ import pytest
 
 from callgate.cli.drift_screen import MOST, sides
 from callgate.flow.drift_views import ChangeView
+from callgate.flow.views import RulesView
 from callgate.model.errors import UpstreamError
-from tests.fakes.admin import DIGEST, DRIFT, INTEGRATION, PASSPHRASE, FakeAdmin
+from tests.fakes.admin import DIGEST, DISCOVERY, DRIFT, INTEGRATION, PASSPHRASE, TOOLS, FakeAdmin
 from tests.fakes.local_gate import local_gate
 from tests.fronts.cli_help import run, typed
 from tests.fronts.test_cli_screens import terminal
@@ -124,6 +125,15 @@ def test_what_is_as_it_was_needs_no_word(gate: Fake) -> None:
     assert "There is nothing to confirm." in result.stdout
     gate.admin.drift = msgspec.structs.replace(DRIFT, pinned="")
     assert gate.run("tools", "confirm", "git").exit_code == 2
+
+
+def test_what_should_be_looked_at_is_shown_when_adding_and_beside_the_tool(gate: Fake) -> None:
+    gate.admin.discovery = msgspec.structs.replace(DISCOVERY, rules=RulesView(says=("None.",)), findings=DRIFT.findings)
+    with local_gate(gate.home, gate.admin), typed(PASSPHRASE) as fd:
+        words = ("add", "git", "--stdio", "x", "--home", gate.home, "--passphrase-fd", fd)
+        assert "invisible_text (high): git_commit description: " in run(*words, stdin="n\n").stdout
+    gate.admin.tool_list = (msgspec.structs.replace(TOOLS[0], findings=DRIFT.findings),)
+    assert "Look at its words: invisible_text (high)" in gate.run("tools", "list").stdout
 
 
 def test_an_integration_may_be_called_like_a_command(gate: Fake) -> None:

@@ -96,15 +96,14 @@ def changed(draw: st.DrawFn, schema: dict[str, Any]) -> dict[str, Any]:
         if draw(st.booleans()):
             inner[draw(st.sampled_from(NAMES))] = draw(LEAVES)
         made["properties"] = inner
-        required = made.get("required", [])
-        made["required"] = [name for name in required if draw(st.booleans())] + draw(
-            st.lists(st.sampled_from(NAMES), max_size=1)
-        )
+        kept = [name for name in made.get("required", []) if draw(st.booleans())]
+        made["required"] = list(dict.fromkeys(kept + draw(st.lists(st.sampled_from(NAMES), max_size=1))))
         if draw(st.booleans()):
             made["additionalProperties"] = draw(st.booleans())
     elif "enum" in made:
-        made["enum"] = [value for value in made["enum"] if draw(st.booleans())] + draw(st.lists(VALUES, max_size=1))
-        made["enum"] = made["enum"] or [draw(VALUES)]
+        kept = [value for value in made["enum"] if draw(st.booleans())]
+        more = [value for value in draw(st.lists(VALUES, max_size=1)) if repr(value) not in map(repr, kept)]
+        made["enum"] = [*kept, *more] or [draw(VALUES)]
     if draw(st.booleans()):
         made["description"] = draw(TEXTS)
     return made
@@ -136,7 +135,7 @@ def test_nothing_that_differs_goes_unsaid(old, new):
     assert (drift.held == {"t"}) == any(change.kind is DriftKind.HELD for change in drift.changes)
 
 
-@settings(max_examples=400)
+@settings(max_examples=150)
 @given(PAIRS, st.lists(VALUES, min_size=1, max_size=4), st.booleans())
 def test_what_fits_the_confirmed_schema_fits_the_new_one_unless_it_is_held(pair, values, full):
     old, new = pair
@@ -165,7 +164,7 @@ def test_texts_alone_are_never_held(tool, text):
     assert judge_drift(pin({**tool, "annotations": {}}), pin({**bare, "annotations": {}}), {}).held == frozenset()
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(LEAVES.flatmap(lambda leaf: st.tuples(st.just(leaf), changed(leaf))))
 def test_a_value_that_was_allowed_is_allowed_or_the_call_is_held(pair):
     old, new = ({"type": "object", "properties": {"a": leaf}} for leaf in pair)
