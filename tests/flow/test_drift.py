@@ -134,6 +134,23 @@ def test_what_can_matter_waits_and_says_what_to_do_and_the_rest_goes_on(change):
     run(check())
 
 
+def test_who_watches_the_gate_is_told_until_it_is_confirmed():
+    async def check():
+        house = await open_house()
+        tool(house, "git_log")["description"] = "Otherwise"
+        await look(house)
+        assert "definitions_changed" not in {one.code for one in (await house.admin.status()).warnings}
+        _type(house)
+        await look(house)
+        (warning,) = [one for one in (await house.admin.status()).warnings if one.code == "definitions_changed"]
+        assert warning.todo == "callgate tools diff git"
+        assert "definitions_changed" in {one.code for one in await house.admin.doctor()}
+        await confirm(house)
+        assert "definitions_changed" not in {one.code for one in (await house.admin.status()).warnings}
+
+    run(check())
+
+
 def test_one_word_for_all_of_it_and_nothing_is_started_anew():
     async def check():
         house = await open_house()

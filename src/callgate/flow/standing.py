@@ -132,7 +132,7 @@ class Standing(Operating, Connections, Policies, Halts):
                     todo="Use them at /mcp/<integration>, or connect one of the integrations under another name.",
                 )
             )
-        said += self._of_observing()
+        said += [*self._of_drift(), *self._of_observing()]
         if doubts:
             said.append(
                 WarningView(
@@ -142,6 +142,17 @@ class Standing(Operating, Connections, Policies, Halts):
                 )
             )
         return said
+
+    def _of_drift(self) -> list[WarningView]:
+        return [
+            WarningView(
+                code="definitions_changed",
+                text=f"{name} is not as it was confirmed, in a way that matters: what rests on it waits.",
+                todo=f"callgate tools diff {name}",
+            )
+            for name, connected in sorted(self._live.connected.items())
+            if connected.drift.held
+        ]
 
     def _of_observing(self) -> list[WarningView]:
         """While an integration is observed, when that ends soon, and when it has ended."""
