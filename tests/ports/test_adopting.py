@@ -71,7 +71,8 @@ def test_a_whole_machine(tmp_path, home):
     assert codes["cursor", "callgate"] == codes["opencode", "gate"] == "gated"
     assert codes["cursor", "zap"] == "old_transport"
     assert codes["vscode", "asked"] == "client_variable"
-    assert codes["vscode", "db"] == codes["claude-desktop", "bridge"] == "secret_argument"
+    assert codes["claude-desktop", "bridge"] == "secret_argument"
+    assert codes["vscode", "db"] == "unapproved"
     assert codes["windsurf", "pay"] == codes["zed", "pg"] == "other_client"
     assert codes["claude-code", ""] == codes["zed", ""] == "unseen"
     shown = repr(view)
@@ -85,6 +86,17 @@ def test_a_project_that_nobody_approved_stays(tmp_path, home):
     run = run_on(tmp_path, home)
     assert reasons(run) == {("a", "waits")}
     assert run.write() == ""
+
+
+def test_a_program_of_a_project_is_named_before_it_is_started(tmp_path, home):
+    entries = {"a": {"command": "npx", "args": ["x"]}, "b": ENTRY}
+    put(tmp_path / "m", "srv/app/.cursor/mcp.json", {"mcpServers": entries})
+    run = run_on(tmp_path, home)
+    assert reasons(run) == {("a", "unapproved")}
+    assert {one.server for one in run.view(stage="").moves} == {"b"}
+    named = run_on(tmp_path, home, servers=("a",))
+    assert {one.server for one in named.view(stage="").moves} == {"a"}
+    assert named.integrations()["a"].cwd == str(tmp_path / "m/srv/app")
 
 
 def test_what_each_client_may_do_without_asking(tmp_path, home):

@@ -23,6 +23,10 @@ KINDS: dict[str, LeftKind] = {
         "A project's file brings it, and nobody has approved it in the client so far.",
         "Look at what it runs, approve it in the client, and adopt again.",
     ),
+    "unapproved": LeftKind(
+        "A project's file brings a program, and whether anybody approved it in the client cannot be seen.",
+        "Look at what it runs, and name it: callgate adopt --server NAME.",
+    ),
     "managed": LeftKind(
         "It stands in a file of the administrator.", "Install what callgate export --managed writes in its place."
     ),

@@ -30,6 +30,8 @@ REWRITTEN = frozenset(
 """Forms of files that are changed; of ``servers`` Cursor's alone."""
 CLIENTS = frozenset({"codex", "claude-code", "claude-desktop", "cursor", "vscode", "gemini"})
 _OWN_LAYERS = frozenset({"user", "project", "local"})
+_SILENT = frozenset({"cursor", "vscode", "gemini"})
+"""Clients whose files do not say which of a project's servers their user approved."""
 _STATES = {
     ConnectionState.OFF: "switched_off",
     ConnectionState.BLOCKED: "blocked",
@@ -142,7 +144,10 @@ def _why_not(one: Judged, file: ConfigFile | None, wish: AdoptWish) -> str:
         return "other_client"
     if not entry.program and not entry.url:
         return "no_target"
-    return _STATES.get(one.server.state, "")
+    if one.server.state in _STATES:
+        return _STATES[one.server.state]
+    unseen = entry.program and entry.layer != "user" and family(entry.client) in _SILENT
+    return "unapproved" if unseen and entry.name not in wish.servers else ""
 
 
 def absolute(root: str, folder: str) -> str:
