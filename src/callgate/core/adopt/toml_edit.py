@@ -24,7 +24,10 @@ def edited(text: str, edits: "Sequence[Edit]") -> str:
         found = str(tomlkit.dumps(document))
     except (exceptions.TOMLKitError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as fault:
         raise ValueError("tomlkit cannot change it") from fault
-    return found.replace("\r\n", "\n").replace("\n", "\r\n") if "\r\n" in text else found
+    plain = found.replace("\r\n", "\n")
+    if "\n\n\n" not in text.replace("\r\n", "\n"):
+        plain = plain.replace("\n\n\n", "\n\n")
+    return plain.replace("\n", "\r\n") if "\r\n" in text else plain
 
 
 def _edit(document: Any, edit: "Edit") -> None:
