@@ -127,7 +127,11 @@ def test_a_table_for_any_plugin_server_closes_it(tmp_path):
         ('command = "uvx"', "on", "allowlist_program"),
         ('command = { executable = "uvx", args = [{ match = "exact", value = "other" }] }', "blocked", ""),
         ('command = { executable = "uvx", args = [{ match = "exact", value = "db-server" }] }', "on", ""),
-        ('command = { executable = "uvx", args = [{ match = "regex", expression = "o.*" }] }', "on", "allowlist_program"),
+        (
+            'command = { executable = "uvx", args = [{ match = "regex", expression = "o.*" }] }',
+            "on",
+            "allowlist_program",
+        ),
     ],
 )
 def test_only_one_form_of_codexs_list_compares_arguments(tmp_path, identity, state, code):

@@ -17,17 +17,20 @@ _KNOWN = frozenset({"gated", "switched_off", "blocked"})
 
 
 def plan(found: AdoptView, *, days: int) -> None:
-    screens.table(
-        ("Client", "Server", "In", "Connects to", "Becomes", "Secrets that move", "Runs"),
+    screens.cards(
         (
             (
-                one.client,
-                one.server,
-                f"{one.file}:{one.line}",
-                one.target,
-                one.integration if one.becomes == "http" else f"{one.integration} over callgate stdio",
-                ", ".join(one.secrets),
-                _runs(one),
+                Text.assemble(
+                    (f"{one.client} ", "bold"),
+                    screens.cell(one.server, "bold"),
+                    "  ",
+                    screens.cell(f"{one.file}:{one.line}"),
+                ),
+                (
+                    f"{one.target}, then {one.integration} at the gate{'' if one.becomes == 'http' else ' (callgate stdio)'}",
+                    f"Secrets that move: {', '.join(one.secrets)}" if one.secrets else "",
+                    _runs(one),
+                ),
             )
             for one in found.moves
         ),
@@ -41,10 +44,10 @@ def plan(found: AdoptView, *, days: int) -> None:
 
 def _runs(one: AdoptMove) -> str:
     if not one.confined:
-        return "with all that the gate's user may do"
+        return "Runs with all that the gate's user may do"
     if one.near:
-        return "on this machine or a private network"
-    return f"may write {', '.join(one.may_write)}" if one.may_write else ""
+        return "On this machine or a private network"
+    return f"Runs confined, and may write {', '.join(one.may_write)}" if one.may_write else ""
 
 
 def changes(found: Sequence[FileChange]) -> None:
