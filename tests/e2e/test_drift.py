@@ -209,6 +209,17 @@ def test_what_announces_itself_is_judged_before_the_next_call(gate, server):
     assert shown(gate, token)["inputSchema"]["properties"]["id"]["type"] == "string"
 
 
+def test_what_announces_itself_over_http_is_judged_before_the_next_call(gate, server):
+    server.start()
+    connect(gate, server, "http")
+    client = Session(gate, gate.token())
+    assert did(client.call())
+    assert did(client.send("tools/call", {"name": "change", "arguments": {"to": json.dumps(bent())}}))
+    assert waits(client.call())
+    assert len(server.called()) == 1
+    assert did(client.call("get_folder"))
+
+
 def test_what_comes_back_from_a_restart_is_judged_before_the_next_call(gate, server):
     connect(gate, server)
     token = gate.token()

@@ -109,7 +109,11 @@ def over_http(server, port):
             elif session not in sessions:
                 self.end(404)
                 return
-            _, response = server.answer(message)
+            first, response = server.answer(message)
+            if first:
+                events = [f"data: {json.dumps(one)}\n\n" for one in (*first, response)]
+                self.end(200, "".join(events).encode(), **{**headers, "Content_Type": "text/event-stream"})
+                return
             self.end(*((200, json.dumps(response).encode()) if response else (202,)), **headers)
 
         def do_GET(self):
