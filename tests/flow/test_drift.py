@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
-from callgate.flow.drift import MOST_LOOKS, look_for_drift
+from callgate.flow.drift import MOST_LOOKS, look_for_drift, looked_at
 from callgate.model.answer import Failed, Pending, Refused, Served
 from callgate.model.call import RESOURCES_READ
 from callgate.model.errors import AuthError, InputError, StoreError, UpstreamError
@@ -506,5 +506,32 @@ def test_what_is_told_of_many_has_an_end():
         assert seen.new[-1] == "and 200 more"
         assert max(map(len, seen.new)) <= 128
         assert all(not (change.old or change.new) for change in house.live.connected["git"].drift.changes)
+
+    run(check())
+
+
+def test_a_look_that_began_before_the_change_is_followed_by_another():
+    async def check():
+        house = await open_house()
+        really, waits = house.upstream.discover, asyncio.Event()
+
+        async def slow():
+            found = await really()
+            house.upstream.discover = really
+            await waits.wait()
+            return found
+
+        house.upstream.discover = slow
+        old = asyncio.create_task(looked_at(house.rooms.tenancy, "git"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        _type(house)
+        house.live.unsettle("git")
+        call = asyncio.create_task(house.status())
+        await asyncio.sleep(0)
+        waits.set()
+        assert isinstance(await call, Pending)
+        await old
+        assert house.live.unseen == {}
 
     run(check())

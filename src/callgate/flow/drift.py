@@ -75,10 +75,15 @@ async def looked_at(tenancy: Tenancy, name: str, seconds: float | None = LOOK_S)
     """Wait until the definitions were listed and judged; all who wait share one look. False: they were not, or the
     server said meanwhile that they changed again.
     """
-    task = tenancy.looks.get(name)
-    if task is None or task.done():
-        task = tenancy.looks[name] = asyncio.get_running_loop().create_task(_look(tenancy, name))
-    await asyncio.wait((task,), timeout=seconds)
+    for _ in range(MOST_LOOKS):
+        task = tenancy.looks.get(name)
+        fresh = task is None or task.done()
+        if task is None or fresh:
+            task = tenancy.looks[name] = asyncio.get_running_loop().create_task(_look(tenancy, name))
+        await asyncio.wait((task,), timeout=seconds)
+        # One that was under way may have begun before the change: then another follows.
+        if fresh or not task.done() or name not in tenancy.live.unseen:
+            break
     return name not in tenancy.live.unseen
 
 
