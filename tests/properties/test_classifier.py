@@ -3,12 +3,23 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callgate.core.classify import classify
-from callgate.core.classifying.lexicon import CHANGES, CODE_KEYS, LOOKS, LOOKS_OR_NAMES, NAMES_TOO, TELLS, THINGS
+from callgate.core.classify import classify, from_schema
+from callgate.core.classifying.lexicon import (
+    CHANGES,
+    CODE_KEYS,
+    COMPUTES,
+    LOOKS,
+    LOOKS_OR_NAMES,
+    MOSTLY_NAMES,
+    NAMES_TOO,
+    TELLS,
+    THINGS,
+)
 from callgate.model.terms import Tier
 
 WORDS = sorted(CHANGES | LOOKS | LOOKS_OR_NAMES | THINGS | TELLS | {"draft", "pending", "and", "or", "by", "api"})
 SURE = sorted(CHANGES - NAMES_TOO)
+CERTAIN = sorted(CHANGES - NAMES_TOO - COMPUTES - MOSTLY_NAMES)
 KEYS = [
     "action", "method", "mode", "path", "url", "to", "body", "query", "id", "params", "branch", "repo_path", "amount",
     "role", "local_path", "code", "variables", "state", "function",
@@ -56,10 +67,18 @@ def test_a_destructive_hint_never_lowers(definition, integration):
         assert tier(raised, integration) >= tier(without, integration)
 
 
-@given(definitions, integrations)
-def test_that_it_only_reads_lowers_nothing(definition, integration):
+@given(definitions, integrations, st.sampled_from(CERTAIN), st.booleans())
+def test_that_it_only_reads_lowers_nothing_beside_a_word_that_only_changes(definition, integration, verb, first):
+    name = definition["name"]
     bare = {key: value for key, value in definition.items() if key != "annotations"}
+    bare["name"] = f"{verb}_{name}" if first else f"{name}_{verb}"
     assert tier({**bare, "annotations": {"readOnlyHint": True}}, integration) >= tier(bare, integration)
+
+
+@given(definitions, integrations)
+def test_that_it_only_reads_counts_no_more_than_what_arguments_say(definition, integration):
+    said = {**definition, "annotations": {"readOnlyHint": True}}
+    assert tier(said, integration) >= from_schema(said, integration=integration)[0]
 
 
 @given(definitions, integrations, st.sampled_from(sorted(CODE_KEYS)))
@@ -89,6 +108,7 @@ def test_a_description_never_lowers(definition, integration, text):
 
 @given(st.lists(st.text("qxzjkvw", min_size=3, max_size=6), min_size=1, max_size=4), hints, st.text(max_size=100))
 def test_unknown_words_give_execute(parts, said, text):
+    said = {**said, "readOnlyHint": False}
     definition = {"name": "_".join(parts), "annotations": said, "description": text}
     assert classify(definition).tier is Tier.EXECUTE
 

@@ -80,7 +80,9 @@ def add(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Connect an integration: look, show its tools with their tiers and the rules for them, ask once.
+    """Connect an integration: look, show, ask once.
+
+    Shown are its tools with their tiers, what decided each, and the rules for them.
 
     Nothing is in force before the answer, and a no leaves nothing behind: exit code 1. With --json nothing is asked;
     it is connected with --yes only.

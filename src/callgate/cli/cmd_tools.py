@@ -29,7 +29,7 @@ class ListUnlessNamed(TyperGroup):
 app = sub_app("Tools.")
 tools = typer.Typer(
     cls=ListUnlessNamed,
-    help="List tools with their tiers, see what changed, confirm it, or decide what one counts as.",
+    help="List tools with their tiers, see what changed, confirm it, classify.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )

@@ -35,7 +35,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("stdio", "stdio", "Speak MCP on stdin and stdout with the running gate, for assistants without HTTP."),
             ("call", "call", "Call a tool through the gate, as any client would."),
             ("add", "add", "Connect an integration: look, show, ask once."),
-            ("tools", "tools", "List tools with their tiers; see what changed, confirm it."),
+            ("tools", "tools", "List tools with their tiers, see what changed, confirm it, classify."),
             ("integrations", "integrations", "List, refresh, confirm, apply and remove integrations."),
             ("inventory", "inventory", "See what assistants here are connected to, and what goes past the gate."),
             ("adopt", "adopt", "Move what assistants here are connected to behind the gate, under the same names."),

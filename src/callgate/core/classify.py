@@ -42,7 +42,7 @@ def classify(definition: Mapping[str, Any], *, integration: str = "") -> Classif
     reading = read_name(words, keys, context, prefixed=len(words) < len(every))
     actions = actions_of(arguments, words, context)
     base = _with_actions(reading, actions)
-    if only_reads(definition.get("annotations")) and (actions is None or actions.known):
+    if actions is None and only_reads(definition.get("annotations")):
         base = vouched(base, words, keys, definition.get("description"))
     signals = _signals(definition, arguments, words, reading, context)
     return _composed(base, actions, signals, words, keys)

@@ -42,7 +42,7 @@ def vouched(reading: NameReading, words: Sequence[Word], keys: frozenset[str], d
         strange = any(one.text.endswith(_VERBAL) for one in words) or keys & _SAYS
         return reading if strange else _read()
     changing = [one for at, one in enumerate(words) if one.base in CHANGES and not _is_noun(one, first=at == 0)]
-    return _read() if all(one.base in _MILD for one in changing) else reading
+    return _read() if changing and all(one.base in _MILD for one in changing) else reading
 
 
 def _is_noun(one: Word, *, first: bool) -> bool:
