@@ -22,9 +22,9 @@ def hook(
     client: Annotated[str, typer.Argument(metavar="CLIENT", help="cursor")],
     gate: Annotated[str, typer.Option("--gate", metavar="URL", help="The gate's URL.")],
 ) -> None:
-    """Say whether a call that an assistant is about to make goes to the gate (callgate export cursor --managed).
+    """Say whether a call that an assistant is about to make goes to the gate.
 
-    Reads the hook's JSON on stdin. What cannot be read is refused.
+    For the hooks that callgate export cursor --managed names. Reads the hook's JSON on stdin. What cannot be read is refused.
     """
     if client != "cursor":
         raise CommandError("There is a hook for cursor alone.", "Other clients are limited by their managed files.")
