@@ -83,7 +83,7 @@ def _decided(tool: ToolView) -> str:
     if tool.decided_by == "manifest":
         return f"manifest {tool.manifest}: {tool.say}"
     if tool.decided_by == "unverified":
-        return f"manifest {tool.manifest}, not verified for this server, so it counts as the worst: {tool.say}"
+        return f"manifest {tool.manifest}, not verified for this server: {tool.say}"
     if tool.decided_by == "rules":
         return f"rules, confidence {tool.confidence}: {next(iter(tool.reasons), '')}"
     if tool.decided_by == "protocol":
