@@ -12,7 +12,7 @@ from callgate.cli.people import Person
 from callgate.core.adopt.connection import family
 from callgate.flow.admin import NewIntegration
 from callgate.flow.policy_views import PolicyView, ProposalView
-from callgate.flow.views import DiscoveryView, IntegrationView
+from callgate.flow.views import DiscoveryView, IntegrationView, StatusView
 from callgate.model.errors import CallgateError
 from callgate.model.terms import Profile
 
@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 
 def _rows(gate: Gate) -> tuple[IntegrationView, ...]:
     return decode(gate.get("integrations"), dict[str, tuple[IntegrationView, ...]])["integrations"]
+
+
+def gate_url(home: Path | None) -> str:
+    """Where the gate listens: as it runs, which ``serve --port`` may have changed; else as its configuration says."""
+    try:
+        endpoint = decode(Gate(home).get("status"), StatusView).endpoint
+    except NoGateError:
+        return machinery.gate_url(os.environ, home).rstrip("/")
+    return endpoint.removesuffix("/mcp").rstrip("/")
 
 
 class Registration:

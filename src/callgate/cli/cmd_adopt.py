@@ -9,7 +9,7 @@ import typer
 
 from callgate.cli import adopt_screen, machinery, screens
 from callgate.cli.acting import person
-from callgate.cli.adopt_gate import Registration, disconnect
+from callgate.cli.adopt_gate import Registration, disconnect, gate_url
 from callgate.cli.client import Gate
 from callgate.cli.options import AccountOption, HomeOption, PassphraseOption, YesOption, sub_app
 from callgate.cli.outcome import CommandError, Exit, NoGateError
@@ -155,9 +155,7 @@ def _adopt(way: _Way, run: "Adopting", *, dry_run: bool) -> None:
 
 def _link(home: Path | None) -> GateRoute:
     helpers = helper_file("codex").parent
-    return GateRoute(
-        url=machinery.gate_url(os.environ, home).rstrip("/"), program=callgate_program(), helpers=str(helpers)
-    )
+    return GateRoute(url=gate_url(home), program=callgate_program(), helpers=str(helpers))
 
 
 def _taken(gate: Gate, *, needed: bool) -> list[str]:

@@ -8,6 +8,7 @@ import msgspec
 import typer
 
 from callgate.cli import machinery, screens
+from callgate.cli.adopt_gate import gate_url
 from callgate.cli.client import Gate, decode
 from callgate.cli.options import HomeOption, sub_app
 from callgate.cli.outcome import CommandError, Exit, NoGateError
@@ -89,7 +90,7 @@ def export(
     """
     if (check is not None) + installed + (output is not None) > 1:
         raise CommandError("--output, --check and --installed do not go together.", "Ask for one of them.")
-    url = (gate or machinery.gate_url(os.environ, home)).rstrip("/")
+    url = gate.rstrip("/") if gate else gate_url(home)
     wish = ExportWish(
         route=GateRoute(url=url, program=callgate_program(), helpers=str(helper_file("codex").parent)),
         integrations=() if together else tuple(integration or _confirmed(home)),
