@@ -8,7 +8,7 @@ from callgate.core.ledger.events import utc
 from callgate.core.visible import is_visible, shorten
 from callgate.model.contract import Contract, Scope
 from callgate.model.learned import LearnedSpan, ReplayedRow, UsedTarget, UsedTool
-from callgate.model.terms import Effect, Tier
+from callgate.model.terms import Tier
 
 MOST_SAID = 100
 """Lines of one list in the comments."""
@@ -55,8 +55,7 @@ def _left(rules: ProposedRules) -> Iterator[str]:
     tools = [one for one in rules.tools if one.left_out]
     targets = [one for one in rules.targets if one.left_out]
     if tools or targets:
-        verb = "wait for people" if rules.contract.outside is Effect.HOLD else "are stopped"
-        yield f"# Left out, so that calls of it {verb}:"
+        yield "# Left out, so that these rules do not let it through:"
     for tool in tools[:MOST_SAID]:
         yield f"#   {_safe(tool.integration)}/{_safe(tool.tool)}, {_many(tool.calls, 'call')}: {tool.left_out}"
     yield from _more(tools)
