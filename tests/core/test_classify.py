@@ -204,6 +204,11 @@ def test_nouns_tell_and_list(name, arguments, want):
     assert tier(name, *arguments) is want
 
 
+def test_a_word_taken_for_a_prefix_still_counts_against_the_hint():
+    assert tier("abandon_matrix", hints=READS, integration="abandon") is X
+    assert tier("acme_matrix", hints=READS, integration="acme") is R
+
+
 def test_an_action_that_is_only_asked_about():
     assert classify(tool("can_i", "resource", verb=one_of("create", "delete"))).tier is R
     assert classify(tool("get_it", "resource", verb=one_of("create", "delete"))).tier is X

@@ -43,7 +43,7 @@ def classify(definition: Mapping[str, Any], *, integration: str = "") -> Classif
     actions = actions_of(arguments, words, context)
     base = _with_actions(reading, actions)
     if actions is None and only_reads(definition.get("annotations")):
-        base = vouched(base, words, keys, definition.get("description"))
+        base = vouched(base, every, keys, definition.get("description"))
     signals = _signals(definition, arguments, words, reading, context)
     return _composed(base, actions, signals, words, keys)
 

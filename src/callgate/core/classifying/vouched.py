@@ -31,18 +31,21 @@ def only_reads(annotations: Any) -> bool:
 
 
 def vouched(reading: NameReading, words: Sequence[Word], keys: frozenset[str], description: Any) -> NameReading:
-    """The reading of a name whose tool only reads by its vendor's word."""
+    """The reading of a name whose tool only reads by its vendor's word. ``words``: all of the name, what is taken for
+    the vendor's prefix too.
+    """
     if reading.tier is Tier.READ or changes_in_prose(description):
         return reading
     if reading.tier is Tier.DRAFT:
         here = keys & _PLACES or any(one.base in _HERE for one in words)
         inline = reading.verb in _MADE_FOR_THE_CALLER and not here
         return _read() if inline else reading
-    if reading is UNKNOWN:
-        strange = any(one.text.endswith(_VERBAL) for one in words) or keys & _SAYS
-        return reading if strange else _read()
     changing = [one for at, one in enumerate(words) if one.base in CHANGES and not _is_noun(one, first=at == 0)]
-    return _read() if changing and all(one.base in _MILD for one in changing) else reading
+    mild = all(one.base in _MILD for one in changing)
+    if reading is UNKNOWN:
+        strange = not mild or any(one.text.endswith(_VERBAL) for one in words) or keys & _SAYS
+        return reading if strange else _read()
+    return _read() if changing and mild else reading
 
 
 def _is_noun(one: Word, *, first: bool) -> bool:
