@@ -70,8 +70,8 @@ class BentGate(Gate):
     def until_it_waits(self) -> None:
         self.until((self.bent / "waits").exists)
 
-    def until(self, true: Callable[[], Any], every_s: float = 0.005) -> Any:
-        ends = time.monotonic() + BOUND_S
+    def until(self, true: Callable[[], Any], every_s: float = 0.005, most_s: float = BOUND_S) -> Any:
+        ends = time.monotonic() + most_s
         while not (found := true()):
             assert time.monotonic() < ends, "it did not happen"
             time.sleep(every_s)
