@@ -5,13 +5,13 @@ import json
 import os
 import resource
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tests.e2e.harness import META, MODERN, ROOT, Gate
+from tests.waiting import until
 
 EVERYDAY = """
 name = "everyday"
@@ -71,11 +71,7 @@ class BentGate(Gate):
         self.until((self.bent / "waits").exists)
 
     def until(self, true: Callable[[], Any], every_s: float = 0.005, most_s: float = BOUND_S) -> Any:
-        ends = time.monotonic() + most_s
-        while not (found := true()):
-            assert time.monotonic() < ends, "it did not happen"
-            time.sleep(every_s)
-        return found
+        return until(true, most_s, every_s)
 
     def room(self, size: int | None) -> None:
         """Bytes to which any file of the gate may grow; None: no limit."""

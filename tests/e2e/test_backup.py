@@ -9,15 +9,14 @@ import signal
 import sqlite3
 import subprocess
 import threading
-import time
 from contextlib import contextmanager
 
 import pytest
 
 from tests.e2e.harness import CALLGATE, Gate, effects_in, gate_in
+from tests.waiting import until
 
 pytestmark = pytest.mark.e2e
-WAIT_S = 20.0
 SECRET = "a passphrase of the backup"
 HERE = {"repo_path": "/srv/app"}
 
@@ -50,13 +49,6 @@ def put_back(gate, file, home, *more, passphrase=SECRET):
 
 def checkpoint(text):
     return text.split("Checkpoint:\n")[1]
-
-
-def until(true):
-    ends = time.monotonic() + WAIT_S
-    while not true():
-        assert time.monotonic() < ends
-        threading.Event().wait(0.02)
 
 
 def test_a_gate_under_load_comes_back_whole(world, tmp_path):

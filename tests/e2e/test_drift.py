@@ -10,6 +10,7 @@ import pytest
 
 from callgate.cli.outcome import CommandError
 from tests.e2e.harness import PASSPHRASE, SERVERS, STOP_S, gate_in
+from tests.waiting import until
 
 pytestmark = pytest.mark.e2e
 CHANGING = str(SERVERS / "changing.py")
@@ -68,9 +69,15 @@ class Changing:
     def listed(self):
         return sum("listed" in one for one in self.log())
 
-    def start(self):
+    def streams(self):
+        return sum("stream" in one for one in self.log())
+
+    def announce(self):
+        (self.folder / "announce").touch()
+
+    def start(self, kind="http"):
         self.process = subprocess.Popen(
-            [sys.executable, CHANGING, str(self.folder), "http", str(self.port)], stdout=subprocess.PIPE
+            [sys.executable, CHANGING, str(self.folder), kind, str(self.port)], stdout=subprocess.PIPE
         )
         self.port = int(self.process.stdout.readline())
 
@@ -271,6 +278,32 @@ def test_a_server_over_http_that_was_away_is_judged_before_the_next_call(gate, s
     server.say(bent())
     server.start()
     assert waits(client.call())
+    assert server.called() == []
+
+
+def test_what_a_server_over_http_announces_is_heard_while_nobody_listens(gate, server):
+    server.start("streams")
+    connect(gate, server, "http")
+    until(lambda: server.streams() == 1)
+    listed = server.listed()
+    server.say(bent())
+    server.announce()
+    until(lambda: server.listed() > listed)
+    until(lambda: gate.events(kind="drift_seen"))
+    assert waits(Session(gate, gate.token()).call())
+    assert server.called() == []
+
+
+def test_what_a_server_could_not_say_while_its_stream_was_down_is_looked_at(gate, server):
+    server.start("streams")
+    connect(gate, server, "http")
+    until(lambda: server.streams() == 1)
+    server.stop()
+    server.say(bent())
+    server.start("streams")
+    until(lambda: gate.events(kind="drift_seen"))
+    assert server.streams() == 2
+    assert waits(Session(gate, gate.token()).call())
     assert server.called() == []
 
 

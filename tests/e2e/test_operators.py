@@ -4,12 +4,12 @@ import http.client
 import json
 import socket
 import threading
-import time
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.e2e.harness import STOP_S, effects_in, free_port, gate_in
+from tests.waiting import until
 
 pytestmark = [pytest.mark.e2e]
 REPOSITORY = "/srv/app"
@@ -28,14 +28,6 @@ def ask(port, path, host=None, method="GET"):
 def states(port):
     status, body = ask(port, "/readyz")
     return status, {one["name"]: one["state"] for one in json.loads(body)["checks"]}
-
-
-def until(true, seconds=20.0):
-    """Ask again until it is so; bounded."""
-    ends = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < ends, "it did not come to that"
-        time.sleep(0.05)
 
 
 def figures(text):

@@ -7,11 +7,11 @@ import os
 import signal
 import sqlite3
 import threading
-import time
 
 import pytest
 
 from tests.e2e.harness import Gate, effects_in, free_port, gate_in
+from tests.waiting import until
 
 pytestmark = pytest.mark.e2e
 WAIT_S = 20.0
@@ -60,13 +60,6 @@ def listens(port):
 
 def status(gate):
     return gate.get("status")["config"]
-
-
-def until(true):
-    ends = time.monotonic() + WAIT_S
-    while not true():
-        assert time.monotonic() < ends
-        threading.Event().wait(0.05)
 
 
 def test_limits_and_addresses_change_and_the_ledger_names_the_keys(gate):

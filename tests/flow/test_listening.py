@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from callgate.flow.announcing import LISTS, Heard, Listener
-from callgate.flow.listening import FIRST_PAUSE_S, MOST_REFUSALS, QUIET_S
+from callgate.flow.listening import FIRST_PAUSE_S, MOST_REFUSALS, OWN, QUIET_S
 from callgate.flow.ports import Wish
 from callgate.flow.serving import EVERYTHING
 from callgate.model.call import SUBSCRIBE
@@ -63,6 +63,53 @@ async def listening_house() -> House:
         while house.rooms.listeners._quiet:
             await asyncio.sleep(0)
     return house
+
+
+def over_http(house: House, name: str = "git") -> None:
+    connected = house.live.connected[name]
+    connected.integration = msgspec.structs.replace(
+        connected.integration, command=(), url="https://git.example.com/mcp"
+    )
+
+
+def test_a_confirmed_server_over_http_is_listened_to_whoever_else_does() -> None:
+    async def check() -> None:
+        house = await listening_house()
+        listeners = house.rooms.listeners
+        listeners.attend()
+        assert not listeners._pumps, "a local server is heard anyway"
+        over_http(house)
+        listeners.attend()
+        listeners.attend()
+        stream = await standing(house)
+        assert stream.wish == OWN
+        ear = Ear()
+        listeners.add(ear.listener, SHARED)()
+        stream.say(note("tools/list_changed"), note("message", level="error", data="x"))
+        stream.say(None)
+        assert (await standing(house, 2)).wish == OWN, "opened again when it ended"
+        await listeners.close()
+        assert all(one.closed for one in house.upstream.standing)
+
+    run(check())
+
+
+def test_a_server_without_a_stream_is_asked_again_only_when_told_to() -> None:
+    async def check() -> None:
+        house = await listening_house()
+        over_http(house)
+        asked = house.upstream.no_stream = UpstreamError("no stream", code="not_found")
+        listeners = house.rooms.listeners
+        listeners.attend()
+        (pump,) = listeners._pumps.values()
+        await asyncio.wait((pump,), timeout=BOUND_S)
+        assert pump.done() and asked is house.upstream.no_stream
+        house.upstream.no_stream = None
+        listeners.attend()
+        assert (await standing(house)).wish == OWN
+        await listeners.close()
+
+    run(check())
 
 
 def note(method: str, **params: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pytest
 
 from callgate.adapters.upstream.listening import MAX_EVENT, MAX_WAITING
 from callgate.core.jsonrpc import Message
+from callgate.flow.listening import OWN
 from callgate.flow.ports import Wish
 from callgate.model.errors import UpstreamError
 from tests.fakes.servers.raw_http import END, chunk, reply, stream
@@ -80,7 +81,7 @@ def test_subscriptions_listen_says_what_is_wished_for_and_ends_with_its_answer()
     ("answer", "code"),
     [
         (reply("405 Method Not Allowed"), "not_found"),
-        (reply("404 Not Found"), "not_found"),
+        (reply("404 Not Found"), "session_gone"),
         (reply("200 OK", b"{}"), "not_found"),
         (reply("302 Found"), "not_found"),
         (reply("401 Unauthorized"), "unauthorized"),
@@ -168,6 +169,85 @@ def test_standing_streams_take_no_place_of_calls() -> None:
             assert server.connections == 41
             for one in standing:
                 await one.close()
+
+    asyncio.run(check())
+
+
+class Sessions:
+    """A server that begins sessions and knows the newest ``alive`` of them; its GET streams stay open."""
+
+    def __init__(self, alive: int = 99) -> None:
+        self.alive = alive
+        self.begun: list[str] = []
+        self.modern: list[Any] = []
+
+    async def __call__(self, heard: Any, writer: Any) -> None:
+        session = heard.headers.get("mcp-session-id", "")
+        if heard.line.startswith("GET"):
+            known = session in self.begun[-self.alive :] if self.alive else False
+            writer.write(stream() if known else reply("404 Not Found"))
+        elif json.loads(heard.body).get("method") == "initialize":
+            self.begun.append(f"s-{len(self.begun)}")
+            said = {"protocolVersion": "2025-11-25", "capabilities": {}, "serverInfo": {"name": "s", "version": "1"}}
+            body = json.dumps({"jsonrpc": "2.0", "id": heard.id, "result": said}).encode()
+            writer.write(reply("200 OK", body, "application/json", f"Mcp-Session-Id: {self.begun[-1]}"))
+        else:
+            writer.write(reply("202 Accepted"))
+
+
+def streams_of(server: Any) -> list[str]:
+    return [heard.headers["mcp-session-id"] for heard in server.heard if heard.line.startswith("GET")]
+
+
+def test_a_stream_of_the_gates_own_session_and_what_it_may_have_missed() -> None:
+    async def check() -> None:
+        sessions = Sessions()
+        async with against(sessions) as (server, upstream):
+            told = []
+            upstream.on_changed = lambda: told.append(1)
+            await (await upstream.listen(OWN)).close()
+            assert not told
+            await (await upstream.listen(OWN)).close()
+            assert told == [1], "while it was closed nobody could say anything"
+            sessions.begun.append("another process")
+            sessions.alive = 1
+            await (await upstream.listen(OWN)).close()
+            assert streams_of(server) == ["s-0", "s-0", "s-0", "s-2"]
+
+    asyncio.run(check())
+
+
+def test_a_server_whose_sessions_have_no_stream_is_asked_once() -> None:
+    async def check() -> None:
+        async with against(Sessions(alive=0)) as (server, upstream):
+            for _ in range(3):
+                with pytest.raises(UpstreamError) as fault:
+                    await upstream.listen(OWN)
+                assert fault.value.code == "not_found"
+            assert streams_of(server) == ["s-0"]
+
+    asyncio.run(check())
+
+
+def test_a_server_without_sessions_is_asked_for_its_subscriptions() -> None:
+    async def script(heard: Any, writer: Any) -> None:
+        if json.loads(heard.body)["method"] == "subscriptions/listen":
+            writer.write(stream() + event(CHANGED))
+        else:
+            writer.write(reply("400 Bad Request"))
+
+    async def check() -> None:
+        async with against(script) as (server, upstream):
+            listening = await upstream.listen(OWN)
+            async for message in listening:
+                assert message.method == CHANGED["method"]
+                break
+            await listening.close()
+            assert json.loads(server.heard[-1].body)["params"]["notifications"] == {
+                "toolsListChanged": True,
+                "promptsListChanged": True,
+                "resourcesListChanged": True,
+            }
 
     asyncio.run(check())
 

@@ -196,6 +196,7 @@ class RunningGate:
         for tenant, built in self._built.items():
             self._every("tick", 1.0, partial(self._tick, tenant))
             self._every("minute", 60.0, built.house.runner.flush)
+            built.house.tenancy.changed.append(partial(_attend, built))
             self._every("drift", DRIFT_EVERY_S, partial(_drift, built), at_once=True)
             self._every("changed", DRIFT_AT_MOST_EVERY_S, partial(_changed, built))
         self._every("keys", 1.0, self._verifier.run, at_once=True)
@@ -346,6 +347,11 @@ async def _count_repeats() -> None:
 async def _drift(built: Built) -> None:
     for name in tuple(built.house.tenancy.live.integrations):
         await looked_at(built.house.tenancy, name, None)
+    built.house.listeners.attend()
+
+
+def _attend(built: Built, _name: str) -> None:
+    built.house.listeners.attend()
 
 
 async def _changed(built: Built) -> None:

@@ -32,8 +32,12 @@ QUIET_S = 1.0
 MOST_REFUSALS = 64
 """Requests on one standing stream that are told no; what comes beyond is dropped."""
 MAX_LOG = 64 << 10
-_NO_STREAM = frozenset(("not_found", "unauthorized", "forbidden", "closed", "address_refused", "credential"))
+_NO_STREAM = frozenset(
+    ("not_found", "session_gone", "unauthorized", "forbidden", "closed", "address_refused", "credential")
+)
 _ANNOUNCED = {f"notifications/{kind}/list_changed": kind for kind in LISTS}
+OWN = Wish(lists=LISTS)
+"""Of a session of the gate's own."""
 UPDATED, LOGGED = "notifications/resources/updated", "notifications/message"
 
 
@@ -63,10 +67,21 @@ class Listeners:
         source = _Source(name, wish) if wish is not None else None
         if source is not None:
             self._behind.setdefault(source, {})[listener] = None
-            pump = self._pumps.get(source)
-            if pump is None or pump.done():
-                self._pumps[source] = asyncio.get_running_loop().create_task(self._pump(source))
+            self._start(source)
         return lambda: self._remove(listener, source)
+
+    def attend(self) -> None:
+        """Listen to every confirmed server over HTTP, whoever else does: what it says of its lists is looked at when
+        it says it. A local server is heard anyway. Those that had no stream are asked again.
+        """
+        for name, connected in self._tenancy.live.connected.items():
+            if connected.pin is not None and connected.integration.url:
+                self._start(_Source(name, OWN))
+
+    def _start(self, source: _Source) -> None:
+        pump = self._pumps.get(source)
+        if pump is None or pump.done():
+            self._pumps[source] = asyncio.get_running_loop().create_task(self._pump(source))
 
     def _remove(self, listener: Listener, source: _Source | None) -> None:
         _drop(self._by_name, listener.integration, listener)

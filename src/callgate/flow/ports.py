@@ -157,6 +157,7 @@ class Wish(Fact, frozen=True):
     session: str = ""
     """Upstream session (HTTP, handshake eras), whose own stream it is; empty over stdio and in 2026-07-28."""
     protocol: str = ""
+    """Of that session. Over HTTP, empty: the stream of the gate's own session, whatever it speaks."""
     lists: tuple[str, ...] = ()
     """``tools``, ``prompts``, ``resources``: changes of which lists (2026-07-28)."""
     uris: tuple[str, ...] = ()

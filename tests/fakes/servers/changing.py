@@ -1,16 +1,18 @@
-"""An MCP server whose definitions change: run ``python changing.py FOLDER stdio|http [PORT]``; over HTTP it prints its port.
+"""An MCP server whose definitions change: ``python changing.py FOLDER stdio|http|streams [PORT]``; over HTTP it prints its port.
 
 In the folder, written by the test: ``now.json`` (name, version, instructions, tools), read at every listing;
 ``later.json``, which is used in its place from the second ``tools/list`` of a process on; ``once.json``, in place of it
-for the first ``tools/list`` of all. Written by the server: ``calls.jsonl``, a line per ``tools/call`` and per listing.
+for the first ``tools/list`` of all. Written by the server: ``calls.jsonl``, a line per ``tools/call``, listing and GET stream.
 The tool ``change`` makes what it is given the definitions and says, before it answers, that they changed.
-Over HTTP it keeps sessions, and forgets them when it ends.
+Over HTTP it keeps sessions, and forgets them when it ends. With ``streams`` in place of ``http`` a session has a GET stream, on
+which it says that its tools changed, once for each file ``announce`` that the test writes.
 """
 
 import itertools
 import json
 import os
 import sys
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -80,7 +82,7 @@ def over_stdio(server):
         sys.stdout.flush()
 
 
-def over_http(server, port):
+def over_http(server, port, streams):
     sessions = set()
     numbers = itertools.count(1)
 
@@ -117,7 +119,30 @@ def over_http(server, port):
             self.end(*((200, json.dumps(response).encode()) if response else (202,)), **headers)
 
         def do_GET(self):
-            self.end(405)
+            if not streams or self.headers.get("Mcp-Session-Id") not in sessions:
+                self.end(404 if streams else 405)
+                return
+            server.note(stream=True)
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.send_header("Connection", "close")
+            self.end_headers()
+            self.close_connection = True
+            self.announce()
+
+        def announce(self):
+            """Until who listens is gone."""
+            while True:
+                time.sleep(0.05)
+                try:
+                    (server.folder / "announce").unlink()
+                    line = f"data: {json.dumps(CHANGED)}\n\n"
+                except FileNotFoundError:
+                    line = ": still here\n\n"
+                try:
+                    self.wfile.write(line.encode())
+                except OSError:
+                    return
 
         def do_DELETE(self):
             sessions.discard(self.headers.get("Mcp-Session-Id"))
@@ -133,7 +158,7 @@ def main():
     if sys.argv[2] == "stdio":
         over_stdio(server)
     else:
-        over_http(server, int(sys.argv[3]) if len(sys.argv) > 3 else 0)
+        over_http(server, int(sys.argv[3]) if len(sys.argv) > 3 else 0, sys.argv[2] == "streams")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import msgspec
+
 import callgate
 from callgate.adapters.upstream import wire
 from callgate.adapters.upstream.address import check_url
@@ -61,6 +63,9 @@ class HttpUpstream:
         self._header_sets: dict[tuple[str, str], bytes] = {}
         self._own: Opened | None = None
         self._own_lock = asyncio.Lock()
+        self._listened = False
+        """A standing stream of the gate's own session was open once."""
+        self._no_stream = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self._stale = False
@@ -110,6 +115,32 @@ class HttpUpstream:
             self.log.debug("Ending a session of %s failed: %s", self.integration.name, type(fault).__name__)
 
     async def listen(self, wish: Wish) -> HttpListening:
+        """Without a protocol in ``wish``: of the gate's own session, which is begun anew when the server lost it."""
+        stream = await self._standing(wish) if wish.protocol else await self._own_standing(wish)
+        if not wish.protocol:
+            if self._listened:
+                # Nothing is said again of what changed since the last one ended.
+                self.list_changed()
+            self._listened = True
+        return stream
+
+    async def _own_standing(self, wish: Wish) -> HttpListening:
+        while not self._no_stream:
+            known, opened = self._own, await self.own()
+            try:
+                return await self._standing(
+                    msgspec.structs.replace(wish, session=opened.session, protocol=opened.protocol)
+                )
+            except UpstreamError as fault:
+                if fault.code != "session_gone":
+                    raise
+            # Unknown right after it was begun: it is the address that is not known.
+            self._no_stream = opened is not known
+            if not self._no_stream:
+                self.note(404, opened.session)
+        raise wire.fault("not_found")
+
+    async def _standing(self, wish: Wish) -> HttpListening:
         stream = HttpListening(self, wish, next(self._numbers))
         async with asyncio.timeout(HEAD_SECONDS):
             await stream.open()

@@ -57,7 +57,7 @@ class HttpListening:
         self._response: HttpResponse | None = None
 
     async def open(self) -> None:
-        """UpstreamError ``not_found``: the server has no such stream."""
+        """UpstreamError ``not_found``: the server has no such stream; ``session_gone``: or no such session."""
         client = self._channel.connected()
         try:
             response = await client.send(self._request(), standing=True)
@@ -66,6 +66,8 @@ class HttpListening:
         kind = response.text(b"content-type").partition(";")[0].strip().lower()
         if response.status != 200 or kind != "text/event-stream":
             response.close()
+            if response.status == 404 and self._wish.session:
+                raise wire.fault("session_gone")
             raise wire.fault(_FAULTS.get(response.status, "not_found" if response.status < 500 else "not_sent"))
         self._response = response
 
