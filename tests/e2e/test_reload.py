@@ -20,6 +20,14 @@ LARGE = {"repo_path": f"/srv/{'x' * 4096}"}
 GATED = {"repo_path": "/srv/app", "branch_name": "gated-1"}
 
 
+@pytest.fixture(autouse=True, scope="module")
+def heard_hangups():
+    """Under ``nohup`` a gate would inherit that hang-ups are ignored, and heed it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.fixture
 def effects(tmp_path):
     with effects_in(tmp_path) as effects:

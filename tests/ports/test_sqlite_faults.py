@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import shutil
 import sqlite3
 import threading
@@ -256,6 +257,25 @@ def test_a_full_disk_refuses_and_recovers(tmp_path):
         await check_whole(store, [*kept, "space"])
 
     run(tmp_path, test, faults)
+
+
+def test_a_full_disk_keeps_nobody_from_reading_for_the_first_time(tmp_path):
+    """Nobody has read yet when the writer lets go of its files, and no file may grow."""
+
+    async def test(store):
+        await store.commit(decided_unit("a"))
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        # Smaller than the index of a log, which would have to be made anew.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+        try:
+            refused = [await all_of(store, [f"b{number}"]) for number in range(8)]
+            assert isinstance(refused[-1][0], StoreError)
+            assert [leaf.call for leaf in await store.leaves(0, 1)] == ["call-a"]
+            assert await store.counter("calls:task-1") >= 1
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    run(tmp_path, test)
 
 
 def test_a_full_key_database_refuses_and_recovers(tmp_path):

@@ -16,11 +16,15 @@ LONG_FRAMES = 3_000
 
 
 class WalSweeper:
-    """One thread with a connection of its own per file. A failed sweep is tried again with the next nudge."""
+    """One thread with a connection of its own per file. A failed sweep is tried again with the next nudge.
+
+    The connections are open from the start: the last one to close takes the log's index with it, and on a full disk
+    no other can be made, so that nothing could be read once the writer has let go of the files.
+    """
 
     def __init__(self, paths: tuple[Path, ...], connect: Connect) -> None:
         self._connect = connect
-        self._connections: dict[Path, sqlite3.Connection | None] = dict.fromkeys(paths)
+        self._connections: dict[Path, sqlite3.Connection | None] = {path: self._held(path) for path in paths}
         self._nudged = threading.Event()
         self._stopping = False
         self._pages = 0
@@ -52,6 +56,12 @@ class WalSweeper:
         for connection in self._connections.values():
             if connection is not None:
                 connection.close()
+
+    def _held(self, path: Path) -> sqlite3.Connection | None:
+        try:
+            return self._connect(path)
+        except sqlite3.Error:
+            return None
 
     def _sweep(self, path: Path) -> int:
         """Frames in the log after a sweep that neither waits for readers nor stops the writer."""
