@@ -18,43 +18,25 @@ from callgate.flow.admin import (
     TokenRequest,
     ToolRuling,
 )
-from callgate.flow.drift_views import ChangeView, DefinitionFindingView, DriftView
-from callgate.flow.policy_views import CasesView, CaseView, PolicyFileView, PolicyView, ProposalView
-from callgate.flow.views import (
-    AccountView,
-    AddedView,
-    ArgumentView,
+from callgate.flow.views.contracts import ConsentView, ContractCheckView, ContractProblem, ContractView, TaskView
+from callgate.flow.views.drift import ChangeView, DefinitionFindingView, DriftView
+from callgate.flow.views.gate import CheckView, DoubtView, HaltView, ReloadView, StatusView, WarningView
+from callgate.flow.views.holds import ArgumentView, HoldDetail, HoldView, QuestionView, VoteView
+from callgate.flow.views.integrations import AddedView, DiscoveryView, IntegrationView, ToolView
+from callgate.flow.views.learning import LearnEnd, LearnStep
+from callgate.flow.views.ledger import (
     CheckpointView,
-    CheckView,
-    ConsentView,
-    ContractCheckView,
-    ContractProblem,
-    ContractView,
-    DiscoveryView,
-    DoubtView,
     EventsView,
     EventView,
     ExplainView,
     ExportView,
     FindingView,
-    HaltView,
-    HoldDetail,
-    HoldView,
-    IntegrationView,
-    LearnEnd,
-    LearnStep,
     ProofView,
-    QuestionView,
-    ReloadView,
-    StatusView,
-    TaskView,
-    TokenView,
-    ToolView,
     VerifyEnd,
     VerifyStep,
-    VoteView,
-    WarningView,
 )
+from callgate.flow.views.people import AccountView, TokenView
+from callgate.flow.views.policy import CasesView, CaseView, PolicyFileView, PolicyView, ProposalView
 from callgate.model.errors import AuthError, ConfigError, InputError, StoreError, UpstreamError
 from callgate.model.identity import Presence
 from callgate.model.learned import LearnedSpan, ReplayedRow

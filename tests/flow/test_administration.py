@@ -16,7 +16,7 @@ from callgate.flow.admin import (
     TaskRequest,
     TokenRequest,
 )
-from callgate.flow.views import VerifyEnd
+from callgate.flow.views.ledger import VerifyEnd
 from callgate.model.answer import Refused, Served
 from callgate.model.bundle import RoleBinding
 from callgate.model.errors import AuthError, CallgateError, ConfigError, InputError

@@ -5,7 +5,7 @@ import pytest
 
 from callgate.core.contract import compile_contract, parse_contract
 from callgate.flow.admin import ContractText, LearnRequest
-from callgate.flow.views import LearnEnd, LearnStep
+from callgate.flow.views.learning import LearnEnd, LearnStep
 from callgate.model.answer import Pending, Refused, Served
 from callgate.model.bundle import Observing
 from callgate.model.errors import InputError

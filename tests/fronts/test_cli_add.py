@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from callgate.flow.admin import ToolRuling
-from callgate.flow.views import RulesView
+from callgate.flow.views.integrations import RulesView
 from callgate.model.errors import UpstreamError
 from tests.fakes.admin import DIGEST, DISCOVERY, PASSPHRASE, FakeAdmin
 from tests.fakes.local_gate import local_gate

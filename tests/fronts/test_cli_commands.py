@@ -10,7 +10,9 @@ import pytest
 
 from callgate.adapters.home.place import Home
 from callgate.flow.admin import Ballot, HaltRequest, NewAccount, NewPassphrase, TaskRequest, TokenRequest
-from callgate.flow.views import AccountView, IntegrationView, VoteView
+from callgate.flow.views.holds import VoteView
+from callgate.flow.views.integrations import IntegrationView
+from callgate.flow.views.people import AccountView
 from callgate.model.terms import HaltScope
 from tests.fakes.admin import DIGEST, HOLD, INTEGRATION, LEARNED, NOW, PASSPHRASE, PROPOSAL, FakeAdmin
 from tests.fakes.local_gate import local_gate

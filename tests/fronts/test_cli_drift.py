@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from callgate.cli.drift_screen import MOST, sides
-from callgate.flow.drift_views import ChangeView
-from callgate.flow.views import RulesView
+from callgate.flow.views.drift import ChangeView
+from callgate.flow.views.integrations import RulesView
 from callgate.model.errors import UpstreamError
 from tests.fakes.admin import DIGEST, DISCOVERY, DRIFT, INTEGRATION, PASSPHRASE, TOOLS, FakeAdmin
 from tests.fakes.local_gate import local_gate

@@ -18,7 +18,7 @@ from callgate.cli.outcome import CommandError, Exit
 from callgate.cli.quick import options
 from callgate.cli.quick import run as quick
 from callgate.cli.token_store import KeptToken, keep, kept
-from callgate.flow.views import InitReport
+from callgate.flow.views.home import InitReport
 from callgate.model.errors import ConfigError
 from tests.fronts.cli_help import run, typed
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from callgate.flow.admin import ToolRuling
-from callgate.flow.views import ToolView
+from callgate.flow.views.integrations import ToolView
 from tests.fakes.admin import PASSPHRASE, TOOLS, FakeAdmin
 from tests.fakes.local_gate import local_gate
 from tests.fronts.cli_help import run, typed

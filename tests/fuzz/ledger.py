@@ -29,7 +29,7 @@ from callgate.core.ledger.proof import (
     prove_inclusion,
 )
 from callgate.flow.verifying import verified
-from callgate.flow.views import VerifyEnd
+from callgate.flow.views.ledger import VerifyEnd
 from callgate.model.errors import CallgateError, InputError, IntegrityError, MalformedCall
 from callgate.model.store import Unit
 from callgate.offline import verify_ledger as offline

@@ -22,7 +22,7 @@ from callgate.adapters.store.snapshot import Snapshot
 from callgate.app.build import log_key
 from callgate.app.system import SystemEntropy
 from callgate.core.ledger.note import checkpoint_text, sign_note
-from callgate.flow.views import BackupView, KeptLog
+from callgate.flow.views.home import BackupView, KeptLog
 from callgate.model.base import Fact
 from callgate.model.config import Config
 from callgate.model.errors import ConfigError, InputError

@@ -24,7 +24,7 @@ from callgate.flow.admin import ContractText
 from callgate.flow.administration import Administration
 from callgate.flow.people import check_passphrase
 from callgate.flow.rows import put
-from callgate.flow.views import InitReport
+from callgate.flow.views.home import InitReport
 from callgate.model.config import Config
 from callgate.model.errors import AuthError, CallgateError, ConfigError
 from callgate.model.event import AccountChanged

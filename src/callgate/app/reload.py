@@ -14,7 +14,7 @@ from callgate.app.operators import report_calls
 from callgate.app.web import WebServer, bind, front_config
 from callgate.core.settings import changed_keys, check_live
 from callgate.flow.gatehouse import Gatehouse
-from callgate.flow.views import ConfigView, ReloadView
+from callgate.flow.views.gate import ConfigView, ReloadView
 from callgate.model.config import Config, LoadedConfig
 from callgate.model.errors import ConfigError, IntegrityError, StoreError
 from callgate.model.event import ConfigReloaded

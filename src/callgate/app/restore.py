@@ -21,7 +21,8 @@ from callgate.app.build import Built, build_tenant, issuer_of, log_key
 from callgate.app.system import SystemEntropy
 from callgate.core.ledger.note import verifier_key, verify_note
 from callgate.flow.verifying import verified
-from callgate.flow.views import KeptLog, RestoreView, VerifyEnd
+from callgate.flow.views.home import KeptLog, RestoreView
+from callgate.flow.views.ledger import VerifyEnd
 from callgate.model.config import Config
 from callgate.model.errors import ConfigError, InputError, IntegrityError
 from callgate.model.event import Restored

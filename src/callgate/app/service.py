@@ -12,7 +12,7 @@ from pathlib import Path
 
 import callgate
 from callgate.adapters.home.unit import ServicePlan, unit_text
-from callgate.flow.views import ServiceView
+from callgate.flow.views.home import ServiceView
 from callgate.model.errors import ConfigError
 
 UNITS = Path("/etc/systemd/system")

@@ -13,7 +13,7 @@ from callgate.app.build import log_key, origin_of, stored_origin
 from callgate.app.system import SystemClock, SystemEntropy
 from callgate.core.ledger.note import verifier_key
 from callgate.flow.verifying import verified
-from callgate.flow.views import VerifyEnd
+from callgate.flow.views.ledger import VerifyEnd
 from callgate.model.errors import IntegrityError
 
 

@@ -5,7 +5,7 @@ import getpass
 from callgate.cli.client import Gate, listed
 from callgate.cli.outcome import CommandError
 from callgate.cli.people import Person, read_passphrase
-from callgate.flow.views import AccountView
+from callgate.flow.views.people import AccountView
 
 
 def account_of(gate: Gate, named: str) -> str:

@@ -11,8 +11,9 @@ from callgate.cli.outcome import CommandError, Exit, NoGateError
 from callgate.cli.people import Person
 from callgate.core.adopt.connection import family
 from callgate.flow.admin import NewIntegration
-from callgate.flow.policy_views import PolicyView, ProposalView
-from callgate.flow.views import DiscoveryView, IntegrationView, StatusView
+from callgate.flow.views.gate import StatusView
+from callgate.flow.views.integrations import DiscoveryView, IntegrationView
+from callgate.flow.views.policy import PolicyView, ProposalView
 from callgate.model.errors import CallgateError
 from callgate.model.terms import Profile
 

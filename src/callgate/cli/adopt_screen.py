@@ -6,7 +6,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from callgate.cli import screens
-from callgate.flow.views import DiscoveryView
+from callgate.flow.views.integrations import DiscoveryView
 from callgate.model.adopt import AdoptLeft, AdoptMove, AdoptView, FileChange, UndoView
 
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}

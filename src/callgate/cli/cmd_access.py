@@ -12,7 +12,7 @@ from callgate.cli.people import read_new_passphrase
 from callgate.cli.signing_in import sign_in
 from callgate.cli.token_store import OWN_RUNTIME, forget, helper_file, kept, token_file
 from callgate.flow.admin import NewAccount, NewPassphrase, TokenRequest
-from callgate.flow.views import AccountView
+from callgate.flow.views.people import AccountView
 
 app = sub_app("Access.")
 accounts = sub_app("List, add and disable local accounts.")

@@ -15,7 +15,7 @@ from callgate.cli.options import AccountOption, HomeOption, JsonOption, Passphra
 from callgate.cli.outcome import CommandError, Exit
 from callgate.cli.working import working
 from callgate.flow.admin import NewIntegration
-from callgate.flow.views import AddedView, DiscoveryView
+from callgate.flow.views.integrations import AddedView, DiscoveryView
 from callgate.model.tool import Integration
 
 app = sub_app("Connecting.")

@@ -9,7 +9,8 @@ from callgate.cli import screens
 from callgate.cli.client import Gate, decode, listed
 from callgate.cli.options import HomeOption, JsonOption, sub_app
 from callgate.cli.outcome import Exit
-from callgate.flow.views import CheckView, ConfigView, IntegrationView, StatusView
+from callgate.flow.views.gate import CheckView, ConfigView, StatusView
+from callgate.flow.views.integrations import IntegrationView
 
 app = sub_app("The gate's condition.")
 

@@ -11,7 +11,7 @@ from callgate.cli.client import Gate, decode, listed
 from callgate.cli.options import AccountOption, HomeOption, JsonOption, PassphraseOption, sub_app
 from callgate.cli.outcome import CommandError, Exit
 from callgate.flow.admin import ContractText
-from callgate.flow.views import ConsentView, ContractCheckView, ContractView
+from callgate.flow.views.contracts import ConsentView, ContractCheckView, ContractView
 
 app = sub_app("Contracts.")
 contracts = sub_app("Check, add, list and consent to contracts.")

@@ -8,7 +8,7 @@ from callgate.cli import screens
 from callgate.cli.client import Gate, decode
 from callgate.cli.options import HomeOption, JsonOption, sub_app
 from callgate.cli.since import since_ms
-from callgate.flow.views import EventsView, EventView, ExplainView, FindingView
+from callgate.flow.views.ledger import EventsView, EventView, ExplainView, FindingView
 
 app = sub_app("What happened.")
 

@@ -16,7 +16,7 @@ from callgate.cli.token_store import callgate_program, helper_file
 from callgate.core.adopt.entries import GateRoute
 from callgate.core.export.clients import ExportClient, ExportPlan, ExportWish, TokenWay, plan
 from callgate.core.export.writing import bundle
-from callgate.flow.views import IntegrationView
+from callgate.flow.views.integrations import IntegrationView
 from callgate.model.export import ExportBundle, ExportCheck
 
 app = sub_app("Export.")

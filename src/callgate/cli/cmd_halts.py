@@ -10,7 +10,7 @@ from callgate.cli.client import Gate, decode, listed
 from callgate.cli.options import AccountOption, HomeOption, JsonOption, PassphraseOption, sub_app
 from callgate.cli.outcome import CommandError
 from callgate.flow.admin import HaltRequest
-from callgate.flow.views import HaltView
+from callgate.flow.views.gate import HaltView
 from callgate.model.terms import HaltScope
 
 app = sub_app("Kill switches.")

@@ -13,7 +13,7 @@ from callgate.cli.outcome import CommandError, Exit
 from callgate.cli.people import Person, read_passphrase
 from callgate.cli.text import safe
 from callgate.flow.admin import Ballot
-from callgate.flow.views import ArgumentView, HoldDetail, HoldView, QuestionView, VoteView
+from callgate.flow.views.holds import ArgumentView, HoldDetail, HoldView, QuestionView, VoteView
 
 app = sub_app("Holds.")
 holds = sub_app("See and answer what waits for people.")

@@ -20,7 +20,7 @@ from callgate.cli.options import (
 )
 from callgate.cli.outcome import CommandError, Exit
 from callgate.flow.admin import ToolRuling
-from callgate.flow.views import DiscoveryView, IntegrationView, ToolView
+from callgate.flow.views.integrations import DiscoveryView, IntegrationView, ToolView
 
 app = sub_app("Integrations.")
 integrations = sub_app("List, refresh, confirm, apply and remove integrations.")

@@ -13,7 +13,7 @@ from callgate.cli.outcome import CommandError
 from callgate.cli.progress import followed
 from callgate.cli.since import since_ms
 from callgate.flow.admin import LearnRequest
-from callgate.flow.views import LearnEnd
+from callgate.flow.views.learning import LearnEnd
 
 app = sub_app("Learning.")
 

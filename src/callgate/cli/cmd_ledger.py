@@ -12,7 +12,7 @@ from callgate.cli.options import HomeOption, JsonOption, sub_app
 from callgate.cli.outcome import CommandError, Exit, NoGateError
 from callgate.cli.progress import followed
 from callgate.cli.text import safe_json
-from callgate.flow.views import CheckpointView, ExportView, ProofView, VerifyEnd
+from callgate.flow.views.ledger import CheckpointView, ExportView, ProofView, VerifyEnd
 
 app = sub_app("The ledger.")
 ledger = sub_app("Verify, prove, export; the signed checkpoint.")

@@ -13,7 +13,8 @@ from callgate.cli import machinery, screens
 from callgate.cli.client import Gate, decode
 from callgate.cli.options import HomeOption, JsonOption, PassphraseOption, sub_app
 from callgate.cli.people import read_new_passphrase, read_passphrase
-from callgate.flow.views import KeptLog, ReloadView
+from callgate.flow.views.gate import ReloadView
+from callgate.flow.views.home import KeptLog
 
 app = sub_app("Running a gate.")
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")]

@@ -9,7 +9,7 @@ from callgate.cli.acting import person
 from callgate.cli.client import Gate, decode
 from callgate.cli.options import AccountOption, HomeOption, JsonOption, PassphraseOption, sub_app
 from callgate.cli.outcome import Exit
-from callgate.flow.policy_views import CasesView, PolicyView, ProposalView
+from callgate.flow.views.policy import CasesView, PolicyView, ProposalView
 
 app = sub_app("Policy.")
 policy = sub_app("See, test, propose and approve the policy bundle.")

@@ -12,7 +12,7 @@ import typer
 from callgate.cli import machinery, screens
 from callgate.cli.options import JsonOption, PassphraseOption, sub_app
 from callgate.cli.outcome import CommandError
-from callgate.flow.views import ServiceView
+from callgate.flow.views.home import ServiceView
 
 app = sub_app("Services.")
 service = sub_app("Run the gate as a service of this machine, with a user of its own.")

@@ -10,7 +10,7 @@ from callgate.cli.client import Gate, decode, listed
 from callgate.cli.options import AccountOption, HomeOption, JsonOption, PassphraseOption, sub_app
 from callgate.cli.outcome import CommandError
 from callgate.flow.admin import TaskRequest
-from callgate.flow.views import TaskView
+from callgate.flow.views.contracts import TaskView
 
 app = sub_app("Tasks.")
 tasks = sub_app("Open, close and list tasks.")

@@ -12,7 +12,7 @@ from callgate.cli.options import AccountOption, HomeOption, JsonOption, Passphra
 from callgate.cli.tool_drift import confirm, diff
 from callgate.cli.tool_table import draw_tools
 from callgate.flow.admin import ToolRuling
-from callgate.flow.views import ToolView
+from callgate.flow.views.integrations import ToolView
 
 _LIST = "list"
 

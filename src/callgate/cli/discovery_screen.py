@@ -7,7 +7,7 @@ from callgate.cli import screens
 from callgate.cli.drift_screen import draw_findings
 from callgate.cli.outcome import CommandError, Exit
 from callgate.cli.tool_table import counts, draw_tools
-from callgate.flow.views import AddedView, DiscoveryView
+from callgate.flow.views.integrations import AddedView, DiscoveryView
 
 MOST_NAMED = 20
 """Prompts, or templates, that a screen names."""

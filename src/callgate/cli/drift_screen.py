@@ -7,7 +7,7 @@ from rich.text import Text
 
 from callgate.cli import screens
 from callgate.core.visible import visible
-from callgate.flow.drift_views import ChangeView, DefinitionFindingView, DriftView
+from callgate.flow.views.drift import ChangeView, DefinitionFindingView, DriftView
 
 AROUND = 60
 """Characters of what is equal that are shown beside what is not."""

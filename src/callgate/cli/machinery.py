@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from callgate.adapters.home.place import Home, locate
 from callgate.adapters.home.unit import ServicePlan, unit_text
 from callgate.cli.lazy import load
-from callgate.flow.views import BackupView, InitReport, RestoreView, ServiceView, VerifyEnd
+from callgate.flow.views.home import BackupView, InitReport, RestoreView, ServiceView
+from callgate.flow.views.ledger import VerifyEnd
 from callgate.model.errors import ConfigError
 from callgate.model.inventory import Inventory
 

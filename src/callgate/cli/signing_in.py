@@ -4,7 +4,7 @@ from callgate.cli.client import Gate, decode
 from callgate.cli.people import Person
 from callgate.cli.token_store import KeptToken, keep
 from callgate.flow.admin import TokenRequest
-from callgate.flow.views import TokenView
+from callgate.flow.views.people import TokenView
 
 
 def sign_in(gate: Gate, by: Person, want: TokenRequest) -> TokenView:

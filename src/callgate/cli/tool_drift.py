@@ -13,8 +13,8 @@ from callgate.cli.drift_screen import draw_drift, names
 from callgate.cli.options import AccountOption, HomeOption, JsonOption, PassphraseOption, YesOption
 from callgate.cli.outcome import CommandError, Exit
 from callgate.core.visible import visible
-from callgate.flow.drift_views import DriftView
-from callgate.flow.views import IntegrationView
+from callgate.flow.views.drift import DriftView
+from callgate.flow.views.integrations import IntegrationView
 
 
 def diff(

@@ -6,7 +6,7 @@ from rich.text import Text
 
 from callgate.cli import screens
 from callgate.cli.drift_screen import found_codes
-from callgate.flow.views import ToolView
+from callgate.flow.views.integrations import ToolView
 from callgate.model.call import TOOLS_CALL
 
 _GROUPS = (("execute", "Changes things"), ("draft", "Drafts"), ("read", "Only looks"))

@@ -7,35 +7,23 @@ raise InputError (the request), AuthError (who or role), ConfigError (a file), S
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from callgate.flow.drift_views import DriftView
-from callgate.flow.policy_views import CasesView, PolicyView, ProposalView
-from callgate.flow.views import (
-    AccountView,
-    AddedView,
+from callgate.flow.views.contracts import ContractCheckView, ContractView, TaskView
+from callgate.flow.views.drift import DriftView
+from callgate.flow.views.gate import CheckView, HaltView, ReloadView, StatusView
+from callgate.flow.views.holds import HoldDetail, HoldView, VoteView
+from callgate.flow.views.integrations import AddedView, DiscoveryView, IntegrationView, ToolView
+from callgate.flow.views.learning import LearnEnd, LearnStep
+from callgate.flow.views.ledger import (
     CheckpointView,
-    CheckView,
-    ContractCheckView,
-    ContractView,
-    DiscoveryView,
     EventsView,
     ExplainView,
     ExportView,
-    HaltView,
-    HoldDetail,
-    HoldView,
-    IntegrationView,
-    LearnEnd,
-    LearnStep,
     ProofView,
-    ReloadView,
-    StatusView,
-    TaskView,
-    TokenView,
-    ToolView,
     VerifyEnd,
     VerifyStep,
-    VoteView,
 )
+from callgate.flow.views.people import AccountView, TokenView
+from callgate.flow.views.policy import CasesView, PolicyView, ProposalView
 from callgate.model.base import Fact
 from callgate.model.identity import Presence
 from callgate.model.terms import HaltScope, Role

@@ -7,7 +7,7 @@ from callgate.flow.admin import ContractText, TaskRequest
 from callgate.flow.desk import Desk, missing
 from callgate.flow.live import capacities
 from callgate.flow.rows import put
-from callgate.flow.views import ConsentView, ContractCheckView, ContractProblem, ContractView, TaskView
+from callgate.flow.views.contracts import ConsentView, ContractCheckView, ContractProblem, ContractView, TaskView
 from callgate.model.contract import Contract, Task
 from callgate.model.errors import AuthError, ConfigError, InputError
 from callgate.model.event import ContractAdded, ContractConsented, TaskClosed, TaskOpened

@@ -9,11 +9,11 @@ from callgate.core.toolbox import Toolbox
 from callgate.flow.connect import connect, pin_digest, shown_otherwise
 from callgate.flow.desk import need
 from callgate.flow.drift import change_views, drift_of, use_drift
-from callgate.flow.drift_views import DriftView
 from callgate.flow.finding import finding_views, found_in
 from callgate.flow.integrations import Connections, other_tiers
 from callgate.flow.rows import put
-from callgate.flow.views import DiscoveryView, IntegrationView
+from callgate.flow.views.drift import DriftView
+from callgate.flow.views.integrations import DiscoveryView, IntegrationView
 from callgate.flow.whoami import account_now, actor_seen, look_for_account, offered_digest, other_account
 from callgate.model.drift import NO_DRIFT, DriftKind
 from callgate.model.errors import InputError

@@ -9,7 +9,7 @@ from callgate.core.attempts import Attempts
 from callgate.flow.house import Rooms
 from callgate.flow.ports import HomeFiles, Issuer, Passphrases
 from callgate.flow.tenancy import Tenancy
-from callgate.flow.views import ConfigView, ReloadView
+from callgate.flow.views.gate import ConfigView, ReloadView
 from callgate.model.errors import AuthError, InputError
 from callgate.model.identity import Presence
 from callgate.model.store import NameRow

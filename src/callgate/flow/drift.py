@@ -11,10 +11,10 @@ from callgate.core.methods import TEMPLATES_LIST
 from callgate.core.toolbox import MAX_NAME
 from callgate.core.visible import shorten
 from callgate.flow.connect import by_rules, make_pin
-from callgate.flow.drift_views import ChangeView
 from callgate.flow.flight import Flight
 from callgate.flow.live import Connected, Live
 from callgate.flow.tenancy import Tenancy
+from callgate.flow.views.drift import ChangeView
 from callgate.flow.whoami import look_for_account
 from callgate.model.call import PROMPTS_GET
 from callgate.model.drift import Drift, DriftKind

@@ -17,7 +17,7 @@ from callgate.flow.live import LIVE_BUNDLE, capacities
 from callgate.flow.policies import Policies
 from callgate.flow.rows import put
 from callgate.flow.toml_text import quoted
-from callgate.flow.views import RulesView
+from callgate.flow.views.integrations import RulesView
 from callgate.model.bundle import Bundle
 from callgate.model.contract import Contract, Scope
 from callgate.model.errors import AuthError, CallgateError, ConfigError, InputError

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Iterable, Mapping
 
 from callgate.core.definition_findings import likeness, looked_through
-from callgate.flow.drift_views import DefinitionFindingView
 from callgate.flow.live import Connected, Live
+from callgate.flow.views.drift import DefinitionFindingView
 from callgate.model.drift import DefinitionFinding
 from callgate.model.tool import IntegrationPin
 

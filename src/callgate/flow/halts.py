@@ -3,7 +3,7 @@
 from callgate.flow.admin import HaltRequest, Peer
 from callgate.flow.desk import Desk, missing, need
 from callgate.flow.rows import put
-from callgate.flow.views import HaltView
+from callgate.flow.views.gate import HaltView
 from callgate.model.errors import InputError
 from callgate.model.event import Halted, Resumed
 from callgate.model.hold import Hold

@@ -11,7 +11,7 @@ from callgate.flow.desk import Desk, missing
 from callgate.flow.explain import context_of
 from callgate.flow.rows import noun
 from callgate.flow.scribe import Context, Scribe
-from callgate.flow.views import ArgumentView, HoldDetail, HoldView, QuestionView, VoteView
+from callgate.flow.views.holds import ArgumentView, HoldDetail, HoldView, QuestionView, VoteView
 from callgate.model.call import Call
 from callgate.model.decision import Question
 from callgate.model.hold import FrozenCall, Hold

@@ -9,7 +9,7 @@ import msgspec
 
 from callgate.core.strict import StrictReader, read_toml
 from callgate.flow.toml_text import array, comment, quoted, table
-from callgate.flow.views import DiscoveryView, ToolView
+from callgate.flow.views.integrations import DiscoveryView, ToolView
 from callgate.model.base import Fact
 from callgate.model.call import TOOLS_CALL
 from callgate.model.terms import Tier

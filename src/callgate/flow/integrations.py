@@ -17,7 +17,7 @@ from callgate.flow.desk import Desk, missing, need
 from callgate.flow.finding import finding_views, found_in, found_in_confirmed
 from callgate.flow.rows import put
 from callgate.flow.tool_views import decided
-from callgate.flow.views import DiscoveryView, IntegrationView, ToolView
+from callgate.flow.views.integrations import DiscoveryView, IntegrationView, ToolView
 from callgate.flow.wanted import advice, apart_from_asks, check_asks, origin
 from callgate.flow.whoami import account_now, offered_digest, other_account
 from callgate.model.bundle import Observing

@@ -26,7 +26,7 @@ from callgate.flow.explain import context_of
 from callgate.flow.prepare import resolved
 from callgate.flow.run import compiled
 from callgate.flow.tenancy import Tenancy
-from callgate.flow.views import LearnEnd, LearnStep
+from callgate.flow.views.learning import LearnEnd, LearnStep
 from callgate.model.call import Call
 from callgate.model.contract import Contract
 from callgate.model.errors import InputError

@@ -13,7 +13,7 @@ from callgate.flow.integration_file import connected_otherwise, file_text, read_
 from callgate.flow.reaching import explained
 from callgate.flow.rows import put
 from callgate.flow.rulings import Rulings
-from callgate.flow.views import AddedView, DiscoveryView, IntegrationView, RulesView, ToolView
+from callgate.flow.views.integrations import AddedView, DiscoveryView, IntegrationView, RulesView, ToolView
 from callgate.flow.wanted import apart_from_asks
 from callgate.flow.whoami import account_now, look_for_account
 from callgate.model.call import TOOLS_CALL

@@ -2,7 +2,7 @@
 
 from callgate.flow.admin import Peer
 from callgate.flow.desk import Desk
-from callgate.flow.views import ConfigView, ReloadView
+from callgate.flow.views.gate import ConfigView, ReloadView
 from callgate.model.errors import AuthError, InputError
 
 

@@ -8,7 +8,7 @@ import msgspec
 from callgate.flow.admin import NewAccount, NewPassphrase, Peer, TokenRequest
 from callgate.flow.desk import Desk, DeskTools, missing, need
 from callgate.flow.rows import put
-from callgate.flow.views import AccountView, TokenView
+from callgate.flow.views.people import AccountView, TokenView
 from callgate.model.errors import AuthError, InputError
 from callgate.model.event import AccountChanged, TokenIssued, TokenRevoked
 from callgate.model.identity import Account, Presence

@@ -9,8 +9,8 @@ from callgate.core.policy.changes import changes, parts
 from callgate.flow.connect import reconnect
 from callgate.flow.desk import Desk, missing, need
 from callgate.flow.live import LIVE_BUNDLE
-from callgate.flow.policy_views import CasesView, CaseView, PolicyFileView, PolicyView, ProposalView
 from callgate.flow.rows import put
+from callgate.flow.views.policy import CasesView, CaseView, PolicyFileView, PolicyView, ProposalView
 from callgate.model.bundle import Bundle
 from callgate.model.errors import ConfigError, InputError
 from callgate.model.event import PolicyApproved, PolicyProposed

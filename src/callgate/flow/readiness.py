@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from callgate.flow.ports import Clock
 from callgate.flow.rows import put
 from callgate.flow.tenancy import Tenancy
-from callgate.flow.views import CheckView
+from callgate.flow.views.gate import CheckView
 from callgate.model.errors import IntegrityError, StoreError
 from callgate.model.record import Setting
 from callgate.model.store import Unit

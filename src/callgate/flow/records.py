@@ -16,7 +16,8 @@ from callgate.flow.desk import Desk, missing
 from callgate.flow.explain import context_of
 from callgate.flow.narrate import sentence_of, subject_of
 from callgate.flow.verifying import verified
-from callgate.flow.views import (
+from callgate.flow.views.holds import QuestionView
+from callgate.flow.views.ledger import (
     CheckpointView,
     EventsView,
     EventView,
@@ -24,7 +25,6 @@ from callgate.flow.views import (
     ExportView,
     FindingView,
     ProofView,
-    QuestionView,
     VerifyEnd,
     VerifyStep,
 )

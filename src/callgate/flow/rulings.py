@@ -11,7 +11,7 @@ from callgate.flow.definitions import Definitions
 from callgate.flow.desk import missing, need
 from callgate.flow.live import Connected
 from callgate.flow.rows import put
-from callgate.flow.views import ToolView
+from callgate.flow.views.integrations import ToolView
 from callgate.model.call import TOOLS_CALL
 from callgate.model.classification import Ruling
 from callgate.model.errors import AuthError, InputError

@@ -6,7 +6,7 @@ from callgate.flow.halts import Halts
 from callgate.flow.integrations import Connections
 from callgate.flow.operations import Operating
 from callgate.flow.policies import Policies
-from callgate.flow.views import CheckView, DoubtView, StatusView, WarningView
+from callgate.flow.views.gate import CheckView, DoubtView, StatusView, WarningView
 from callgate.model.terms import HoldState
 
 CHECKPOINT_LATE_MS = 10_000

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 from callgate.core.ledger.tree import WIDTH
 from callgate.flow.ports import Store
-from callgate.flow.views import VerifyEnd, VerifyStep
+from callgate.flow.views.ledger import VerifyEnd, VerifyStep
 from callgate.model.errors import InputError, IntegrityError
 from callgate.offline.verify_ledger import LedgerCheck, LogKey, Unusable
 

@@ -5,7 +5,7 @@ from starlette.routing import BaseRoute
 
 from callgate.adapters.http.routes_base import Nothing, acting, asking, listing, peer_of_request, reading
 from callgate.flow.admin import Admin, Ballot, HaltRequest
-from callgate.flow.views import HoldDetail
+from callgate.flow.views.holds import HoldDetail
 
 
 def routes(admin: Admin) -> list[BaseRoute]:

@@ -5,8 +5,8 @@ from starlette.routing import BaseRoute
 
 from callgate.adapters.http.routes_base import Nothing, acting, asking, listing
 from callgate.flow.admin import Admin, NewIntegration, ToolRuling
-from callgate.flow.drift_views import DriftView
-from callgate.flow.views import DiscoveryView
+from callgate.flow.views.drift import DriftView
+from callgate.flow.views.integrations import DiscoveryView
 from callgate.model.base import Fact
 from callgate.model.identity import Presence
 

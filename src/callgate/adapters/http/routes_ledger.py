@@ -15,7 +15,7 @@ from callgate.adapters.http.routes_base import (
     streaming,
 )
 from callgate.flow.admin import Admin, EventFilter
-from callgate.flow.views import EventsView
+from callgate.flow.views.ledger import EventsView
 from callgate.model.base import Fact
 
 _FAR = 2**53 - 1

@@ -1,4 +1,4 @@
-"""What people are shown of the policy bundle; see flow/views.py for the rules of these structs."""
+"""The policy bundle, as people are shown it."""
 
 from callgate.model.base import Fact
 

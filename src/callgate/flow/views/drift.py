@@ -1,4 +1,4 @@
-"""What people are shown of changed definitions; as in flow/views.py, times and words alike."""
+"""Changed definitions, as people are shown them."""
 
 from callgate.model.base import Fact
 
