@@ -13,19 +13,18 @@ import msgspec
 
 from callgate.core.policy.load import Policy, load_policies
 from callgate.core.policy.schema import NAMESPACE, PolicyContext
-from callgate.core.policy.slice import Slice, can_match, named_resource
+from callgate.core.policy.slice import GATE, Slice, can_match, named_resource
 from callgate.model.base import Fact
 from callgate.model.bundle import Bundle
 from callgate.model.decision import Finding
-from callgate.model.terms import Ask, Effect, Tier
+from callgate.model.terms import Effect, Tier
 
-GATE = "policy"
 REMEMBERED = 16_384
 """Verdicts kept, the least recently used one goes first."""
 
-_FORBIDDEN = {Effect.DENY: "policy_deny", Effect.HOLD: "policy_hold", Effect.DRAFT: "policy_draft"}
 _NOBODY = {"type": f"{NAMESPACE}::Initiator", "id": ""}
 _NOTHING = {"type": f"{NAMESPACE}::Tool", "id": ""}
+_NO_PERMIT = (Finding(gate=GATE, code="no_permit", effect=Effect.DENY, reason="No policy permits this kind of call."),)
 
 
 class Verdict(Fact, frozen=True):
@@ -78,7 +77,8 @@ class PolicyEngine:
             "context": msgspec.json.encode(context).decode(),
         }
         entities = self._parents(subject, resource, integration) if part.parents else self._no_parents
-        answer = cedarpy.is_authorized(request, part.engine, entities, part.schema)
+        # Without the schema: policies were validated against it when they were loaded, and the context is typed.
+        answer = cedarpy.is_authorized(request, part.engine, entities)
         if answer.decision is cedarpy.Decision.NoDecision:
             return Verdict(permitted=False, findings=(_fault(None),))
         return _verdict(part, frozenset(answer.diagnostics.reasons), tuple(answer.diagnostics.errors))
@@ -106,17 +106,10 @@ def compile_engine(bundle: Bundle) -> PolicyEngine:
 
 def _verdict(part: Slice, matched: frozenset[str], errors: tuple[str, ...]) -> Verdict:
     """Findings in the bundle's order of policies: forbids, faults, then permits."""
-    broken = _broken(part, errors)
-    forbids = [_forbidden(p, part.tier) for p in part.policies if not p.permit and p.id in matched]
-    permits = [_permitted(p) for p in part.policies if p.permit and p.id in matched]
-    if not permits:
-        permits = [
-            Finding(gate=GATE, code="no_permit", effect=Effect.DENY, reason="No policy permits this kind of call.")
-        ]
-    return Verdict(
-        permitted=permits[0].effect is Effect.ALLOW,
-        findings=(*forbids, *map(_fault, broken), *permits),
-    )
+    forbids = [finding for policy, finding in part.forbids if policy in matched]
+    permits = [finding for policy, finding in part.permits if policy in matched]
+    broken = [_fault(policy) for policy in _broken(part, errors)]
+    return Verdict(permitted=bool(permits), findings=(*forbids, *broken, *(permits or _NO_PERMIT)))
 
 
 def _broken(part: Slice, errors: tuple[str, ...]) -> list[Policy | None]:
@@ -137,26 +130,4 @@ def _fault(policy: Policy | None) -> Finding:
         path=policy.id if policy else "",
         reason="A policy could not be evaluated, so nothing is allowed.",
         shadow=policy.shadow if policy else False,
-    )
-
-
-def _permitted(policy: Policy) -> Finding:
-    return Finding(gate=GATE, code="permit", effect=Effect.ALLOW, path=policy.id, reason=policy.reason)
-
-
-def _forbidden(policy: Policy, tier: Tier) -> Finding:
-    """``draft`` asks for no more than a draft: a call that changes nothing is one already, and where no draft lane
-    exists the frozen call is the draft, run when the initiator says so (DESIGN sections 9 and 10).
-    """
-    effect, ask = policy.effect, policy.ask
-    if effect is Effect.DRAFT:
-        effect, ask = (Effect.HOLD, Ask.MEANT) if tier is Tier.EXECUTE else (Effect.ALLOW, None)
-    return Finding(
-        gate=GATE,
-        code=_FORBIDDEN[policy.effect],
-        effect=effect,
-        path=policy.id,
-        reason=policy.reason,
-        ask=ask,
-        shadow=policy.shadow,
     )

@@ -15,8 +15,12 @@ from cedarpy import pst
 
 from callgate.core.policy.load import Policy
 from callgate.core.policy.references import References
-from callgate.core.policy.schema import ACTIONS, NAMESPACE, PolicyContext, schema_of
-from callgate.model.terms import Tier
+from callgate.core.policy.schema import ACTIONS, NAMESPACE, PolicyContext
+from callgate.model.decision import Finding
+from callgate.model.terms import Ask, Effect, Tier
+
+GATE = "policy"
+_FORBIDDEN = {Effect.DENY: "policy_deny", Effect.HOLD: "policy_hold", Effect.DRAFT: "policy_draft"}
 
 
 def can_match(policy: Policy, tier: Tier, resource: str) -> bool:
@@ -42,12 +46,13 @@ class Slice:
     __slots__ = (
         "action",
         "engine",
+        "forbids",
         "names",
         "parents",
+        "permits",
         "policies",
         "principal",
         "resource",
-        "schema",
         "tier",
         "values",
     )
@@ -61,7 +66,8 @@ class Slice:
         self.principal = any(r.principal for r in seen)
         self.resource = any(r.resource for r in seen)
         self.parents = any(r.parents for r in seen)
-        self.schema = schema_of(frozenset(self.names))
+        self.forbids = tuple((policy.id, _forbidden(policy, tier)) for policy in policies if not policy.permit)
+        self.permits = tuple((policy.id, _permitted(policy)) for policy in policies if policy.permit)
         self.engine = _engine(policies)
         self.values = _reader(self.names)
 
@@ -79,3 +85,25 @@ def _reader(names: tuple[str, ...]) -> Callable[[PolicyContext], tuple[Any, ...]
         return lambda _: ()
     read = attrgetter(*names)
     return read if len(names) > 1 else lambda context: (read(context),)
+
+
+def _permitted(policy: Policy) -> Finding:
+    return Finding(gate=GATE, code="permit", effect=Effect.ALLOW, path=policy.id, reason=policy.reason)
+
+
+def _forbidden(policy: Policy, tier: Tier) -> Finding:
+    """``draft`` asks for no more than a draft: a call that changes nothing is one already, and where no draft lane
+    exists the frozen call is the draft, run when the initiator says so (DESIGN sections 9 and 10).
+    """
+    effect, ask = policy.effect, policy.ask
+    if effect is Effect.DRAFT:
+        effect, ask = (Effect.HOLD, Ask.MEANT) if tier is Tier.EXECUTE else (Effect.ALLOW, None)
+    return Finding(
+        gate=GATE,
+        code=_FORBIDDEN[policy.effect],
+        effect=effect,
+        path=policy.id,
+        reason=policy.reason,
+        ask=ask,
+        shadow=policy.shadow,
+    )
