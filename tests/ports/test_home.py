@@ -17,13 +17,13 @@ from callgate.model.terms import Profile
 
 def test_where_the_home_is():
     assert locate({"CALLGATE_HOME": "/srv/gate", "XDG_DATA_HOME": "/x", "HOME": "/h"}).root == Path("/srv/gate")
-    assert locate({"CALLGATE_HOME": "/srv/gate"}, "/elsewhere").root == Path("/elsewhere")
+    assert locate({"CALLGATE_HOME": "/srv/gate"}, Path("/elsewhere")).root == Path("/elsewhere")
     assert locate({"XDG_DATA_HOME": "/x", "HOME": "/h"}).root == Path("/x/callgate")
     assert locate({"XDG_DATA_HOME": "relative", "HOME": "/h"}).root == Path("/h/.local/share/callgate")
     assert locate({"HOME": "/h"}).root == Path("/h/.local/share/callgate")
-    assert locate({"HOME": "/h"}, "~/gate").root == Path("/h/gate")
-    assert locate({"HOME": "/h"}, "/a/../b/").root == Path("/b")
-    assert locate({}, "gate").root == Path.cwd() / "gate"
+    assert locate({"HOME": "/h"}, Path("~/gate")).root == Path("/h/gate")
+    assert locate({"HOME": "/h"}, Path("/a/../b/")).root == Path("/b")
+    assert locate({}, Path("gate")).root == Path.cwd() / "gate"
 
 
 @pytest.mark.parametrize("environ", [{}, {"HOME": ""}, {"HOME": "relative"}, {"CALLGATE_HOME": "/a\0b"}])

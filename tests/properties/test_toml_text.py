@@ -5,8 +5,8 @@ import tomllib
 from hypothesis import given
 from hypothesis import strategies as st
 
+from callgate.core.toml_text import array, comment, quoted, table
 from callgate.core.visible import all_visible
-from callgate.flow.toml_text import array, comment, quoted, table
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 

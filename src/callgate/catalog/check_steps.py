@@ -77,14 +77,14 @@ def lane_problems(tool: ToolManifest, tools: Collection[str], where: str) -> Ite
 
 def _conditions(key: str, step: AnyStep) -> Iterator[tuple[str, str]]:
     for number, condition in enumerate(step.when if isinstance(step, Step | DraftLane) else ()):
-        yield from _attempt(f"{key}.when[{number}]", Criterion, condition)
+        yield from attempt(f"{key}.when[{number}]", Criterion, condition)
 
 
 def _confirm(confirm: ConfirmRead | None) -> Iterator[tuple[str, str]]:
     if confirm is None:
         return
-    yield from _attempt("confirm.path", Selector, confirm.path)
-    yield from _attempt("confirm.equals", TextPlan, confirm.equals)
+    yield from attempt("confirm.path", Selector, confirm.path)
+    yield from attempt("confirm.equals", TextPlan, confirm.equals)
     if confirm.gone and not confirm.equals:
         yield "confirm.gone", "It needs equals: what is looked for and must not be there."
 
@@ -99,7 +99,8 @@ def _misplaced(key: str, place: Slot, tool: ToolManifest) -> Iterator[str]:
         yield f"{{pre_read:{place.path}}} needs a pre_read."
 
 
-def _attempt(key: str, build: Any, *arguments: Any) -> Iterator[tuple[str, str]]:
+def attempt(key: str, build: Any, *arguments: Any) -> Iterator[tuple[str, str]]:
+    """(key, reason) when ``build`` raises ValueError over them."""
     try:
         build(*arguments)
     except ValueError as fault:

@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-from callgate.catalog.check_steps import COMPENSATION, lane_problems, places_of, step_problems, steps_of
+from callgate.catalog.check_steps import COMPENSATION, attempt, lane_problems, places_of, step_problems, steps_of
 from callgate.core.conditions import ArgumentTier, tests_of
 from callgate.core.confine import AnswerFilter, QueryNarrower
 from callgate.core.parsers import PARSED_AS
@@ -136,7 +135,7 @@ def _numbers(price: int | None, concurrency: int | None) -> Problems:
 
 def _whoami(key: str, whoami: WhoAmI, tools: Mapping[str, ToolManifest]) -> Problems:
     yield from _read_tool(f"{key}.tool", whoami, tools)
-    yield from _attempt(f"{key}.path", Selector, whoami.path)
+    yield from attempt(f"{key}.path", Selector, whoami.path)
 
 
 def _tools_of(manifest: Manifest, variant: str) -> dict[str, ToolManifest]:
@@ -260,28 +259,21 @@ def _tier_as_used(tool: ToolManifest, step: PreRead | ConfirmRead | WhoAmI) -> T
     return max(rule.tier for rule in rules if rule in held or rule not in told) if held else tool.tier
 
 
-def _attempt(key: str, build: Any, *arguments: Any) -> Problems:
-    try:
-        build(*arguments)
-    except ValueError as fault:
-        yield key, f"It cannot be used: {fault}."
-
-
 def _uncompilable(tool: ToolManifest) -> Problems:
-    yield from _attempt("say", Sentence, tool.say)
+    yield from attempt("say", Sentence, tool.say)
     for key in ("sinks", "trusted", "untrusted", "sensitive"):
         for number, path in enumerate(getattr(tool, key)):
             if path != WHOLE_ARRAY or key == "sinks":
-                yield from _attempt(f"{key}[{number}]", Selector, path)
+                yield from attempt(f"{key}[{number}]", Selector, path)
     for number, target in enumerate(tool.targets):
-        yield from _attempt(f"targets[{number}]", TargetSelector, target, frozenset())
+        yield from attempt(f"targets[{number}]", TargetSelector, target, frozenset())
     for number, rule in enumerate(tool.tier_by):
         if not rule.path or tests_of(rule):
-            yield from _attempt(f"tier_by[{number}]", ArgumentTier, rule)
+            yield from attempt(f"tier_by[{number}]", ArgumentTier, rule)
     for number, receipt in enumerate(tool.receipt):
-        yield from _attempt(f"receipt[{number}]", ReceiptExtractor, (receipt,))
+        yield from attempt(f"receipt[{number}]", ReceiptExtractor, (receipt,))
     for number, read in enumerate(tool.state_pin):
-        yield from _attempt(f"state_pin[{number}]", StateRead, read)
+        yield from attempt(f"state_pin[{number}]", StateRead, read)
     yield from step_problems(tool)
 
 
@@ -309,13 +301,13 @@ def _confinement(tool: ToolManifest) -> Problems:
     if sum(map(bool, (rule.narrow, rule.filter, rule.refuse.strip()))) != 1:
         yield "confine", "Exactly one of narrow, filter and refuse is wanted."
     if rule.narrow is not None:
-        yield from _attempt("confine.narrow", QueryNarrower, rule.narrow)
+        yield from attempt("confine.narrow", QueryNarrower, rule.narrow)
         kinds = {kind for target in tool.targets for kind in (target.kind, *target.prefixes.values())}
         for number, kind in enumerate(rule.narrow.wide):
             if kind not in kinds:
                 yield f"confine.narrow.wide[{number}]", f"The tool has no target of this kind.{nearest(kind, kinds)}"
     if rule.filter is not None:
-        yield from _attempt("confine.filter", AnswerFilter, rule.filter)
+        yield from attempt("confine.filter", AnswerFilter, rule.filter)
         yield from _kinds("confine.filter.target", rule.filter.target)
 
 

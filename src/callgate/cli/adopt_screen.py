@@ -6,6 +6,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from callgate.cli import screens
+from callgate.cli.text import place
 from callgate.flow.views.integrations import DiscoveryView
 from callgate.model.adopt import AdoptLeft, AdoptMove, AdoptView, FileChange, UndoView
 
@@ -66,7 +67,10 @@ def _stays(left: Sequence[AdoptLeft]) -> None:
             (
                 (
                     Text.assemble(
-                        (f"{one.client} ", "bold"), screens.cell(one.server or "-"), " stays  ", screens.cell(_at(one))
+                        (f"{one.client} ", "bold"),
+                        screens.cell(one.server or "-"),
+                        " stays  ",
+                        screens.cell(place(one.file, one.line)),
                     ),
                     (one.says, f"Fix: {one.fix}"),
                 )
@@ -79,10 +83,6 @@ def _stays(left: Sequence[AdoptLeft]) -> None:
         screens.say(
             f"{screens.count(quiet, 'entry') if quiet == 1 else f'{quiet} entries'} need nothing: behind the gate already, or not connected."
         )
-
-
-def _at(one: AdoptLeft) -> str:
-    return f"{one.file}:{one.line}" if one.line else one.file
 
 
 def found(servers: Sequence[DiscoveryView]) -> None:

@@ -40,7 +40,7 @@ class Gate:
     def __init__(self, home: Path | None) -> None:
         """``home``: what ``--home`` said; None: the socket of CALLGATE_SOCKET, or where homes stand by default."""
         shared = (os.environ.get(_VARIABLE, "") or _service()) if home is None else ""
-        found = None if shared else locate(os.environ, "" if home is None else str(home))
+        found = None if shared else locate(os.environ, home)
         self.place = str(found.root if found else shared)
         """The home, or the socket itself: names this gate on this machine."""
         self._socket = found.socket if found else Path(shared)

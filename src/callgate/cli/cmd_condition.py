@@ -89,17 +89,13 @@ _MANIFEST = {
 _ACCOUNT = {"changed": "acts as another account than confirmed", "unknown": "does not say whose account it uses"}
 
 
-def _count(many: int, what: str) -> str:
-    return f"{many} {what}{'s' if many != 1 else ''}" if many else ""
-
-
 def _notes(row: IntegrationView) -> str:
     notes = (
         "" if row.confirmed_ms else "not confirmed",
         "changed since it was confirmed" if row.drifted else "",
         _ACCOUNT.get(row.account_problem, ""),
         "confirm again for prompts and resources" if row.due else "",
-        _count(row.prompts, "prompt"),
+        screens.count(row.prompts, "prompt") if row.prompts else "",
         "" if row.confined else "unconfined",
         f"may ask for {', '.join(row.asks)}" if row.asks else "",
         "" if row.manifest else "no manifest",

@@ -2,7 +2,6 @@
 
 import getpass
 import shlex
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,10 +13,6 @@ from callgate.cli.text import safe
 from callgate.model.terms import Profile
 
 app = sub_app("The gate.")
-
-
-def _text(home: Path | None) -> str:
-    return "" if home is None else str(home)
 
 
 @app.command("init")
@@ -46,10 +41,10 @@ def init(
     made up and shown once. A Git server gets a scratch repository beside the home.
     """
     name = account or getpass.getuser()
-    asked = passphrase_fd is not None or not machinery.place(_text(home)).config.exists()
+    asked = passphrase_fd is not None or not machinery.place(home).config.exists()
     passphrase = read_first_passphrase(name, passphrase_fd) if asked else None
     report = machinery.init(
-        _text(home),
+        home,
         account=name,
         passphrase=passphrase,
         profile=profile.value,
@@ -59,7 +54,7 @@ def init(
     )
     lines = report.made
     if not if_missing:
-        given = f" --home {shlex.quote(_text(home))}" if home is not None else ""
+        given = f" --home {shlex.quote(str(home))}" if home is not None else ""
         lines = (
             *(lines or (f"Everything is there already in {report.home}.",)),
             *(f"{line}{given}" for line in report.next),
@@ -77,4 +72,4 @@ def serve(
     ] = None,
 ) -> None:
     """Run the gate until Ctrl-C."""
-    raise typer.Exit(machinery.serve(_text(home), host, port))
+    raise typer.Exit(machinery.serve(home, host, port))

@@ -43,9 +43,9 @@ def verify(
             VerifyEnd,
         )
     except NoGateError:
-        if not machinery.place("" if home is None else str(home)).config.exists():
+        if not machinery.place(home).config.exists():
             raise
-        found = machinery.verify("" if home is None else str(home), note)
+        found = machinery.verify(home, note)
     if as_json:
         screens.dump(msgspec.json.encode(found))
     elif found.ok:

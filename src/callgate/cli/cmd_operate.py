@@ -57,9 +57,7 @@ def backup(
     """
     passphrase = read_new_passphrase("this backup", passphrase_fd) if with_keys else None
     with _bar() as progress:
-        found = machinery.backup(
-            "" if home is None else str(home), file, passphrase=passphrase, force=force, progress=progress
-        )
+        found = machinery.backup(home, file, passphrase=passphrase, force=force, progress=progress)
     if as_json:
         screens.dump(msgspec.json.encode(found))
         return
@@ -90,7 +88,7 @@ def restore(
     """
     with _bar() as progress:
         found = machinery.restore(
-            "" if home is None else str(home),
+            home,
             file,
             passphrase=lambda: read_passphrase("Passphrase of the backup: ", passphrase_fd),
             keys=keys,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from callgate.cli.html import Element, page
 from callgate.cli.inventory_sheet import SHEET
+from callgate.cli.text import place
 from callgate.model.inventory import COUNTED, ConfigFinding, Inventory, InventoryFigures, SeenServer
 
 _HASH = base64.b64encode(hashlib.sha256(SHEET.encode()).digest()).decode()
@@ -218,8 +219,8 @@ def _findings(findings: Sequence[ConfigFinding]) -> Element:
 
 
 def _place(one: ConfigFinding) -> Element:
-    place = _code(f"{one.file}:{one.line}" if one.line else one.file)
-    return Element("span", place, Element("br"), _code(one.key)) if one.key else place
+    where = _code(place(one.file, one.line))
+    return Element("span", where, Element("br"), _code(one.key)) if one.key else where
 
 
 def _around(found: Inventory) -> Element:

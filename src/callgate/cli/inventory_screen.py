@@ -3,6 +3,7 @@
 from rich.text import Text
 
 from callgate.cli import screens
+from callgate.cli.text import place
 from callgate.model.inventory import ConfigFinding, Inventory, SeenServer
 
 _STYLES = {"high": "bold red", "medium": "yellow", "low": "", "info": "dim"}
@@ -54,14 +55,9 @@ def _server(one: SeenServer) -> list[str | Text]:
 def _heading(one: ConfigFinding) -> Text:
     heading = Text(f"{one.severity:6} ", _STYLES[one.severity])
     heading.append_text(screens.cell(f"{one.code}  "))
-    return heading.append_text(screens.cell(place(one), "bold"))
+    return heading.append_text(screens.cell(place(one.file, one.line), "bold"))
 
 
 def _lines(one: ConfigFinding) -> list[str]:
     about = "  ".join(part for part in (one.client, one.server and f"server {one.server}", one.key) if part)
     return [about, one.says, f"Fix: {one.fix}"]
-
-
-def place(one: ConfigFinding) -> str:
-    """``/home/ana/.codex/config.toml:12``."""
-    return f"{one.file}:{one.line}" if one.line else one.file

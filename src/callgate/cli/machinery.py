@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from callgate.model.export import ExportCheck
 
 
-def place(home: str) -> Home:
-    """``home``: what ``--home`` said; empty: where homes stand by default."""
+def place(home: Path | None) -> Home:
+    """``home``: what ``--home`` said; None: where homes stand by default."""
     return locate(os.environ, home)
 
 
-def serve(home: str, host: str | None, port: int | None) -> int:
+def serve(home: Path | None, host: str | None, port: int | None) -> int:
     """Runs until it is stopped; the exit code. ConfigError: a setting must change first."""
     return int(load("callgate.app").serve(place(home).root, host=host, port=port))
 
 
 def init(
-    home: str,
+    home: Path | None,
     *,
     account: str,
     passphrase: str | None,
@@ -55,14 +55,14 @@ def init(
     return report
 
 
-def verify(home: str, note: str) -> VerifyEnd:
+def verify(home: Path | None, note: str) -> VerifyEnd:
     """The ledger of a home on which no gate runs."""
     end: VerifyEnd = load("callgate.app").verify(place(home).root, note)
     return end
 
 
 def backup(
-    home: str, file: Path, *, passphrase: str | None, force: bool, progress: Callable[[int, int], None]
+    home: Path | None, file: Path, *, passphrase: str | None, force: bool, progress: Callable[[int, int], None]
 ) -> BackupView:
     view: BackupView = load("callgate.app").backup(
         place(home).root, file, passphrase=passphrase, force=force, progress=progress
@@ -71,7 +71,7 @@ def backup(
 
 
 def restore(
-    home: str,
+    home: Path | None,
     file: Path,
     *,
     passphrase: Callable[[], str],
@@ -158,19 +158,19 @@ def adopting(
     """Looks, and changes nothing so far."""
     task = _task(environ, root, person, (link.url,), home)
     found: Adopting = load("callgate.app.adopting").Adopting(
-        locate(environ, _text(home)).root, task, link, wish, unconfined=unconfined
+        locate(environ, home).root, task, link, wish, unconfined=unconfined
     )
     return found
 
 
 def undoing(environ: Mapping[str, str], home: Path | None, adoption: str) -> "Undoing":
-    found: Undoing = load("callgate.app.undoing").Undoing(locate(environ, _text(home)).root, adoption)
+    found: Undoing = load("callgate.app.undoing").Undoing(locate(environ, home).root, adoption)
     return found
 
 
 def gate_url(environ: Mapping[str, str], home: Path | None) -> str:
     """Of the gate of the home. Raises ConfigError."""
-    return str(load("callgate.app.adopting").gate_url(locate(environ, _text(home)).root))
+    return str(load("callgate.app.adopting").gate_url(locate(environ, home).root))
 
 
 def check_export(
@@ -200,16 +200,12 @@ def write_stages(
     environ: Mapping[str, str], home: Path | None, *, names: list[str], runtimes: list[str], days: int, owner: str
 ) -> bool:
     staging = load("callgate.app.staging")
-    place = locate(environ, _text(home)).root
+    place = locate(environ, home).root
     return bool(staging.write_stages(place, names, runtimes, staging.starting_stage(days, owner)))
-
-
-def _text(home: Path | None) -> str:
-    return "" if home is None else str(home)
 
 
 def _gate_homes(environ: Mapping[str, str], home: Path | None) -> list[Path]:
     try:
-        return [locate(environ, _text(home)).root]
+        return [locate(environ, home).root]
     except ConfigError:
         return []

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from callgate.cli.lazy import load
@@ -101,4 +102,5 @@ def _serve(argv: Sequence[str]) -> int | None:
     port = found.get("--port")
     if port is not None and not (port.isascii() and port.isdecimal() and int(port) <= 65_535):
         return None
-    return serve(found.get("--home", ""), found.get("--host"), None if port is None else int(port))
+    home = found.get("--home")
+    return serve(Path(home) if home else None, found.get("--host"), None if port is None else int(port))

@@ -29,3 +29,8 @@ def safe_lines(text: str) -> str:
 def safe_json(text: str) -> str:
     """The same JSON value; what ``safe`` escapes is escaped inside its strings."""
     return _UNSEEN_IN_JSON.sub(_escaped, text)
+
+
+def place(file: str, line: int) -> str:
+    """``/home/ana/.codex/config.toml:12``; 0: no line is known."""
+    return f"{file}:{line}" if line else file

@@ -9,6 +9,7 @@ import msgspec
 from callgate.core.confine import kinds_of
 from callgate.core.contract import content_id, parse_contract
 from callgate.core.policy.bundle import DOMAINS, parse_bundle
+from callgate.core.toml_text import quoted
 from callgate.core.variants import meant
 from callgate.flow.connect import reconnect
 from callgate.flow.contracts import Contracts
@@ -16,7 +17,6 @@ from callgate.flow.desk import need
 from callgate.flow.live import LIVE_BUNDLE, capacities
 from callgate.flow.policies import Policies
 from callgate.flow.rows import put
-from callgate.flow.toml_text import quoted
 from callgate.flow.views.integrations import RulesView
 from callgate.model.bundle import Bundle
 from callgate.model.contract import Contract, Scope

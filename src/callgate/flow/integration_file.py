@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from callgate.core.strict import StrictReader, read_toml
-from callgate.flow.toml_text import array, comment, quoted, table
+from callgate.core.toml_text import array, comment, quoted, table
 from callgate.flow.views.integrations import DiscoveryView, ToolView
 from callgate.model.base import Fact
 from callgate.model.call import TOOLS_CALL

@@ -43,11 +43,11 @@ class Home:
         )
 
 
-def locate(environ: Mapping[str, str], chosen: str = "") -> Home:
+def locate(environ: Mapping[str, str], chosen: Path | None = None) -> Home:
     """``chosen`` (a command's ``--home``), else ``CALLGATE_HOME``, else ``$XDG_DATA_HOME/callgate``, else
     ``~/.local/share/callgate``. Nothing is touched. Raises ConfigError.
     """
-    named = chosen or environ.get(VARIABLE, "")
+    named = environ.get(VARIABLE, "") if chosen is None else str(chosen)
     if named:
         return Home(Path(os.path.abspath(_expanded(named, environ))))  # noqa: PTH100 - resolve() would follow links
     data = environ.get("XDG_DATA_HOME", "")

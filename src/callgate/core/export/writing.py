@@ -7,6 +7,7 @@ from typing import Any
 
 from callgate.core.adopt.edits import TOML
 from callgate.core.export.clients import ExportPart, ExportPlan
+from callgate.core.toml_text import quoted
 from callgate.model.export import ExportBundle, ExportedFile
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
@@ -36,13 +37,15 @@ def _tables(table: dict[str, Any], path: tuple[str, ...]) -> Iterator[str]:
 
 
 def _key(name: str) -> str:
-    return name if _BARE.fullmatch(name) else _value(name)
+    return name if _BARE.fullmatch(name) else quoted(name)
 
 
 def _value(value: Any) -> str:
-    """JSON's spelling of texts, numbers, truth and lists of them is TOML's too, but for the character DEL."""
+    """JSON's spelling of numbers and truth is TOML's too."""
+    if isinstance(value, str):
+        return quoted(value)
     if isinstance(value, list):
         return f"[{', '.join(map(_value, value))}]"
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{_key(key)} = {_value(inner)}" for key, inner in value.items()) + " }"
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return json.dumps(value)

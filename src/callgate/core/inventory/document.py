@@ -17,6 +17,20 @@ class BadDocument(Exception):
         self.line = line
 
 
+class LineCount:
+    """Lines of a text for places that only go on: each character is counted once."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._line = 1
+        self._counted = 0
+
+    def at(self, place: int) -> int:
+        self._line += self._text.count("\n", self._counted, place)
+        self._counted = place
+        return self._line
+
+
 class Document:
     """``lines`` has the line of each key; ``doubles`` keys that one object has twice, with the second's line.
 

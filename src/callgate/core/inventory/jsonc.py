@@ -7,7 +7,7 @@ import json
 import re
 from typing import Any
 
-from callgate.core.inventory.document import MAX_DEPTH, MAX_VALUES, BadDocument, Document, Path
+from callgate.core.inventory.document import MAX_DEPTH, MAX_VALUES, BadDocument, Document, LineCount, Path
 
 _BLANK = re.compile(r"[ \t\r\n]*")
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9A-Fa-f]{4})*+"')
@@ -26,8 +26,7 @@ class _Reader:
         self._text = text
         self._comments = comments
         self._at = 0
-        self._line = 1
-        self._counted = 0
+        self._count = LineCount(self._text)
         self._values = 0
         self._lines: dict[Path, int] = {(): 1}
         self._spans: dict[Path, tuple[int, int]] = {}
@@ -41,13 +40,7 @@ class _Reader:
         return Document(value, self._lines, tuple(self._doubles), self._spans)
 
     def _bad(self, reason: str) -> BadDocument:
-        return BadDocument(reason, self._here())
-
-    def _here(self) -> int:
-        """The line of the current place; counts each character once."""
-        self._line += self._text.count("\n", self._counted, self._at)
-        self._counted = self._at
-        return self._line
+        return BadDocument(reason, self._count.at(self._at))
 
     def _blank(self) -> None:
         while True:
@@ -115,7 +108,7 @@ class _Reader:
         table: dict[str, Any] = {}
         self._at += 1
         while self._more("}", first=not table):
-            line = self._here()
+            line = self._count.at(self._at)
             name = self._string()
             inner = (*path, name)
             if name in table:
@@ -139,7 +132,7 @@ class _Reader:
         self._at += 1
         while self._more("]", first=not found):
             inner = (*path, len(found))
-            self._lines[inner] = self._here()
+            self._lines[inner] = self._count.at(self._at)
             found.append(self._value(inner, depth + 1))
         return found
 

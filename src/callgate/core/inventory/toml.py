@@ -4,7 +4,7 @@ import re
 import tomllib
 from typing import Any
 
-from callgate.core.inventory.document import MAX_DEPTH, MAX_VALUES, BadDocument, Document, Path
+from callgate.core.inventory.document import MAX_DEPTH, MAX_VALUES, BadDocument, Document, LineCount, Path
 from callgate.core.strict import has_long_key
 
 _LINE = re.compile(r"at line (\d+)")
@@ -49,8 +49,7 @@ class _Scanner:
     def __init__(self, text: str) -> None:
         self._text = text.replace("\r\n", "\n")
         self._at = 0
-        self._line = 1
-        self._counted = 0
+        self._count = LineCount(self._text)
         self._lines: dict[Path, int] = {(): 1}
         self._arrays: dict[Path, int] = {}
 
@@ -73,11 +72,6 @@ class _Scanner:
         if found:
             self._at = found.end()
 
-    def _here(self) -> int:
-        self._line += self._text.count("\n", self._counted, self._at)
-        self._counted = self._at
-        return self._line
-
     def _names(self) -> list[str]:
         names: list[str] = []
         while len(names) <= MAX_DEPTH:
@@ -92,7 +86,7 @@ class _Scanner:
         return names
 
     def _header(self) -> Path:
-        line = self._here()
+        line = self._count.at(self._at)
         many = self._text.startswith("[[", self._at)
         self._at += 2 if many else 1
         path: Path = ()
@@ -110,7 +104,7 @@ class _Scanner:
         return path
 
     def _pair(self, table: Path, depth: int) -> None:
-        line = self._here()
+        line = self._count.at(self._at)
         path = table
         for name in self._names():
             path = (*path, name)
@@ -142,7 +136,7 @@ class _Scanner:
             if end == "}":
                 self._pair(path, depth + 1)
             else:
-                self._lines[*path, number] = self._here()
+                self._lines[*path, number] = self._count.at(self._at)
                 self._value((*path, number), depth + 1)
             number += 1
             self._skip(_BLANK)

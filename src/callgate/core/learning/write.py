@@ -1,11 +1,11 @@
 """Proposed rules as a contract file whose comments give the figures. What it holds is the same for the same ledger."""
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 
 from callgate.core.learning.propose import ProposedRules
 from callgate.core.ledger.events import utc
-from callgate.core.visible import is_visible, shorten
+from callgate.core.toml_text import array, quoted
+from callgate.core.visible import shorten
 from callgate.model.contract import Contract, Scope
 from callgate.model.learned import LearnedSpan, ReplayedRow, UsedTarget, UsedTool
 from callgate.model.terms import Tier
@@ -76,36 +76,36 @@ def _skipped(rules: ProposedRules, span: LearnedSpan) -> Iterator[str]:
 
 
 def _body(contract: Contract) -> Iterator[str]:
-    yield f"name = {_text(contract.name)}"
-    yield f"objective = {_text(contract.objective)}"
-    yield f"team = {_text(contract.team)}"
-    yield f"owner = {_text(contract.owner)}"
+    yield f"name = {quoted(contract.name)}"
+    yield f"objective = {quoted(contract.objective)}"
+    yield f"team = {quoted(contract.team)}"
+    yield f"owner = {quoted(contract.owner)}"
     yield "everyday = true"
-    yield f"max_tier = {_text(contract.max_tier.name.lower())}"
-    yield f"domains = {_array(contract.domains)}"
+    yield f"max_tier = {quoted(contract.max_tier.name.lower())}"
+    yield f"domains = {array(contract.domains)}"
     if contract.initiators != ("*",):
-        yield f"initiators = {_array(contract.initiators)}"
+        yield f"initiators = {array(contract.initiators)}"
     used = "" if "*" in contract.runtimes else "  # from no other assistant did a call come"
-    yield f"runtimes = {_array(contract.runtimes)}{used}"
+    yield f"runtimes = {array(contract.runtimes)}{used}"
     if contract.prohibited:
-        yield f"prohibited = {_array(contract.prohibited)}"
-    yield f"outside = {_text(contract.outside.name.lower())}"
+        yield f"prohibited = {array(contract.prohibited)}"
+    yield f"outside = {quoted(contract.outside.name.lower())}"
     yield f"call_timeout_ms = {contract.call_timeout_ms}"
     yield f"retry = {{ attempts = {contract.retry.attempts}, backoff_ms = {contract.retry.backoff_ms} }}"
 
 
 def _scope(scope: Scope, rules: ProposedRules) -> Iterator[str]:
     yield "[[scopes]]"
-    yield f"integration = {_text(scope.integration)}"
+    yield f"integration = {quoted(scope.integration)}"
     if scope.max_tier is not None:
-        yield f"max_tier = {_text(scope.max_tier.name.lower())}"
+        yield f"max_tier = {quoted(scope.max_tier.name.lower())}"
     used: dict[str, list[UsedTool]] = {}
     for one in rules.tools:
         if one.integration == scope.integration and not one.left_out:
             used.setdefault(one.tool, []).append(one)
     yield "tools = ["
     for tool in scope.tools:
-        yield f"  {_text(tool)},{_remark(_figures(one) for one in used.get(tool, ()))}"
+        yield f"  {quoted(tool)},{_remark(_figures(one) for one in used.get(tool, ()))}"
     yield "]"
     touched: dict[str, list[UsedTarget]] = {}
     for target in rules.targets:
@@ -118,7 +118,7 @@ def _scope(scope: Scope, rules: ProposedRules) -> Iterator[str]:
         yield "# Exactly these, because tools that change things are among the above."
     yield "targets = ["
     for pattern in scope.targets:
-        yield f"  {_text(pattern)},{_remark(_touched(touched.get(pattern, ())))}"
+        yield f"  {quoted(pattern)},{_remark(_touched(touched.get(pattern, ())))}"
     yield "]"
 
 
@@ -154,12 +154,3 @@ def _day(at_ms: int) -> str:
 def _safe(text: str) -> str:
     """For a comment: one line, whatever it is."""
     return shorten(text, _WIDE)
-
-
-def _array(texts: Iterable[str]) -> str:
-    return f"[{', '.join(map(_text, texts))}]"
-
-
-def _text(text: str) -> str:
-    """A TOML basic string: JSON's escapes are TOML's, and what cannot be seen is written as one."""
-    return "".join(char if is_visible(char) else f"\\U{ord(char):08x}" for char in json.dumps(text, ensure_ascii=False))

@@ -1,5 +1,7 @@
 """Text as it stands in TOML files that the gate writes."""
 
+from collections.abc import Iterable
+
 from callgate.core.visible import is_visible, shorten
 
 _SHORT = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
@@ -24,7 +26,7 @@ def _long(code: int) -> str:
     return f"\\U{code:08x}" if code > 0xFFFF else "\ufffd"
 
 
-def array(texts: tuple[str, ...]) -> str:
+def array(texts: Iterable[str]) -> str:
     return f"[{', '.join(map(quoted, texts))}]"
 
 
