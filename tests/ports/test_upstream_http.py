@@ -7,6 +7,7 @@ import socket
 
 import pytest
 
+from callgate.adapters.upstream import discovery
 from callgate.adapters.upstream.address import AddressRefused, checked_addresses
 from callgate.model.errors import UpstreamError
 from tests.fakes.servers.raw_http import reply, result
@@ -168,6 +169,55 @@ def test_an_initialize_answer_with_a_bad_session_or_version_is_refused():
         assert await attempt(good, "Mcp-Session-Id: a b") == "initialize_failed"
         assert await attempt(good | {"protocolVersion": "1999-01-01"}) == "initialize_failed"
         assert await attempt({}) == "initialize_failed"
+
+    asyncio.run(body())
+
+
+def listing(pages):
+    """``pages``: the result of ``tools/list`` for the number of its request."""
+
+    async def script(heard, writer):
+        request = json.loads(heard.body)
+        good = {"protocolVersion": VERSION, "capabilities": {}, "serverInfo": {"name": "a", "version": "1"}}
+        if request["method"] in ("initialize", "tools/list"):
+            said = good if request["method"] == "initialize" else await pages(request["id"])
+            writer.write(reply("200 OK", json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": said}).encode()))
+        else:
+            writer.write(reply("400 Bad" if "id" in request else "202 Accepted"))
+
+    return script
+
+
+def test_cursors_of_a_list_are_bounded_too():
+    """All of them are kept, to see whether one comes again."""
+
+    async def page(number):
+        return {"tools": [], "nextCursor": f"{number:x>1000000}"}
+
+    async def body():
+        async with against(listing(page)) as (server, upstream):
+            with pytest.raises(UpstreamError) as caught:
+                await upstream.discover()
+            assert caught.value.code == "bad_listing"
+            assert sum(b"tools/list" in heard.body for heard in server.heard) <= 10
+
+    asyncio.run(body())
+
+
+def test_a_list_whose_pages_drip_ends(monkeypatch):
+    monkeypatch.setattr(discovery, "LISTING_S", 0.3)
+
+    async def page(number):
+        await asyncio.sleep(0.02)
+        return {"tools": [], "nextCursor": str(number)}
+
+    async def body():
+        async with against(listing(page)) as (server, upstream):
+            with pytest.raises(UpstreamError) as caught:
+                await upstream.discover()
+            assert caught.value.code == "bad_listing"
+            assert sum(b"tools/list" in heard.body for heard in server.heard) < discovery.MAX_PAGES // 2
+            assert upstream.active == 0
 
     asyncio.run(body())
 

@@ -2,6 +2,7 @@
 templates. All of it is untrusted.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
@@ -15,6 +16,8 @@ MAX_TOOLS = 2_000
 """Objects of one list, like MAX_BYTES and MAX_PAGES."""
 MAX_BYTES = 8 * 1024 * 1024
 MAX_PAGES = 200
+LISTING_S = 60.0
+"""For all pages of one list."""
 MAX_TEXT = 64 * 1024
 """Characters of the server's instructions that are kept."""
 DEADLINE_MS = 30_000
@@ -194,7 +197,17 @@ async def _ask(probe: Probe, request: Outbound) -> bytes:
 
 
 async def list_all(probe: Probe, method: str, protocol: str, session: str) -> tuple[bytes, ...]:
-    """Raw JSON of every object, over all pages. UpstreamError ``bad_listing`` beyond 2,000 of them or 8 MiB."""
+    """Raw JSON of every object, over all pages. UpstreamError ``bad_listing`` beyond 2,000 of them, 8 MiB with the
+    cursors, or a minute.
+    """
+    try:
+        async with asyncio.timeout(LISTING_S):
+            return await _all_pages(probe, method, protocol, session)
+    except TimeoutError as slow:
+        raise wire.fault("bad_listing") from slow
+
+
+async def _all_pages(probe: Probe, method: str, protocol: str, session: str) -> tuple[bytes, ...]:
     found: list[bytes] = []
     size = 0
     cursor: str | None = None
@@ -213,7 +226,7 @@ async def list_all(probe: Probe, method: str, protocol: str, session: str) -> tu
         if listed is None:
             raise wire.fault("bad_listing")
         found += map(bytes, listed)
-        size += sum(map(len, listed))
+        size += sum(map(len, listed)) + len(page.nextCursor or "")
         if len(found) > MAX_TOOLS or size > MAX_BYTES:
             raise wire.fault("bad_listing")
         cursor = page.nextCursor
