@@ -1,10 +1,14 @@
 """What a server changes after somebody confirmed it: what is let go, what waits, what one word takes, and when it is looked at."""
 
 import asyncio
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 
+from callgate.app.build import ChangedNames
+from callgate.app.serving import _changed, _drift
+from callgate.flow import drift
 from callgate.flow.drift import MOST_LOOKS, look_for_drift, looked_at
 from callgate.model.answer import Failed, Pending, Refused, Served
 from callgate.model.call import RESOURCES_READ
@@ -533,5 +537,36 @@ def test_a_look_that_began_before_the_change_is_followed_by_another():
         assert isinstance(await call, Pending)
         await old
         assert house.live.unseen == {}
+
+    run(check())
+
+
+def test_a_server_whose_look_never_ends_keeps_no_other_from_being_looked_at(monkeypatch):
+    monkeypatch.setattr(drift.looked_at, "__defaults__", (0.05,))
+
+    async def check():
+        house = await open_house()
+        other = await plain(house)
+        hangs, really, looked = asyncio.Event(), other.discover, []
+
+        async def hanging():
+            await hangs.wait()
+            return await really()
+
+        async def noted():
+            looked.append("notes")
+            return await really()
+
+        house.upstream.discover, other.discover = hanging, noted
+        built = SimpleNamespace(house=house.rooms, drift=ChangedNames())
+        async with asyncio.timeout(20):
+            await _drift(built)
+            assert looked == ["notes"]
+            for name in ("git", "notes"):
+                built.drift.put(name)
+                await _changed(built)
+            assert looked == ["notes"] * 2
+        hangs.set()
+        await house.rooms.tenancy.looks["git"]
 
     run(check())

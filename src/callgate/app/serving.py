@@ -345,8 +345,9 @@ async def _count_repeats() -> None:
 
 
 async def _drift(built: Built) -> None:
+    """A look that takes long goes on by itself: no server keeps others from being looked at."""
     for name in tuple(built.house.tenancy.live.integrations):
-        await looked_at(built.house.tenancy, name, None)
+        await looked_at(built.house.tenancy, name)
     built.house.listeners.attend()
 
 
@@ -357,7 +358,7 @@ def _attend(built: Built, _name: str) -> None:
 async def _changed(built: Built) -> None:
     """A server said that its tools changed: look, at most once in a while."""
     name = await built.drift.get()
-    await looked_at(built.house.tenancy, name, None)
+    await looked_at(built.house.tenancy, name)
 
 
 def same_host(config: Config) -> bool:
