@@ -6,6 +6,7 @@ that hold a place show it as …; a code in several places shows its first sente
 """
 
 import ast
+import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import NamedTuple
 from callgate.adapters.upstream.wire import SENTENCES
 from callgate.core import definition_findings, schemas, toolbox
 from callgate.core.gates import rate, standing
-from callgate.core.policy import evaluate
+from callgate.core.policy import slice as policy_slice
 from callgate.flow import hold
 from callgate.model import errors
 
@@ -102,7 +103,7 @@ def _tables() -> Iterator[Found]:
         yield Found("schema", code, sentence)
     for code in (*vars(schemas)["_CODES"].values(), "schema_other"):
         yield Found("schema", code, "Said in the words of the pinned schema.")
-    for effect, code in vars(evaluate)["_FORBIDDEN"].items():
+    for effect, code in vars(policy_slice)["_FORBIDDEN"].items():
         yield Found("policy", code, f"A forbid with the effect {effect.name.lower()} matches; its own reason is shown.")
     for state, sentence in vars(hold)["_ENDED"].items():
         yield Found("hold", state.value, sentence)
@@ -117,7 +118,7 @@ class _Reader:
 
     def __init__(self, path: Path) -> None:
         self._tree = ast.parse(path.read_text(encoding="utf-8"))
-        self._gate = self._constant("GATE") or self._constant("_GATE") or path.stem
+        self._gate = self._constant("GATE") or self._constant("_GATE") or self._imported_gate() or path.stem
         self._front = "mcp" in path.parts
         self._constants = {
             node.targets[0].id: node.value.value
@@ -205,6 +206,14 @@ class _Reader:
             and isinstance(node.value, ast.Constant | ast.JoinedStr)
         ]
         return self._sentence(max(given, key=lambda node: node.lineno).value, None) if given else ""
+
+    def _imported_gate(self) -> str:
+        """Its gate's name, where a file beside it has that."""
+        for node in self._tree.body:
+            if isinstance(node, ast.ImportFrom) and any(one.name == "GATE" for one in node.names):
+                module = vars(importlib.import_module(str(node.module)))
+                return str(module["GATE"])
+        return ""
 
     def _constant(self, name: str) -> str:
         for node in self._tree.body:
