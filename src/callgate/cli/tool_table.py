@@ -6,11 +6,10 @@ from rich.text import Text
 
 from callgate.cli import screens
 from callgate.cli.drift_screen import found_codes
-from callgate.flow.views.integrations import ToolView
-from callgate.model.call import TOOLS_CALL
+from callgate.flow.views.integrations import ToolView, by_tier
 
-_GROUPS = (("execute", "Changes things"), ("draft", "Drafts"), ("read", "Only looks"))
 _COLUMNS = ("Tool", "Decided by", "Undo", "Target")
+_UNDO = {"by_tool": "by {}", "by_hand": "by hand", "perhaps_none": "perhaps not", "none": "no", "unknown": "unknown"}
 _BESIDE = 58
 """Columns that reasons, undo and target need beside the names; with less each tool gets lines of its own."""
 
@@ -19,17 +18,15 @@ def draw_tools(tools: Sequence[ToolView], *, empty: str, new: bool = True) -> No
     """``new``: say which ones are not confirmed."""
     many = len({tool.integration for tool in tools}) > 1
     rows: list[tuple[Text, str, str, str]] = []
-    for tier, title in _GROUPS:
-        group = [tool for tool in tools if tool.tier == tier and not _is_method(tool)]
-        if group:
-            rows.append((screens.cell(f"{title} ({len(group)})", "bold"), "", "", ""))
-            rows += [(_name(tool, many), _why(tool, new=new), _undo(tool), _target(tool)) for tool in group]
+    for heading, group in by_tier(tools):
+        rows.append((screens.cell(heading, "bold"), "", "", ""))
+        rows += [(_name(tool, many), _why(tool, new=new), _undo(tool), _target(tool)) for tool in group]
     longest = max((len(name) for name, *_ in rows), default=0)
     if longest + _BESIDE <= screens.width():
         screens.table(_COLUMNS, rows, empty=empty, whole=True)
     else:
         screens.cards(((name, _lines(cells)) for name, *cells in rows), empty=empty)
-    _draw_methods([tool for tool in tools if _is_method(tool)], many)
+    _draw_methods([tool for tool in tools if tool.is_method], many)
 
 
 def _draw_methods(methods: Sequence[ToolView], many: bool) -> None:
@@ -55,15 +52,11 @@ def counts(tools: Sequence[ToolView]) -> str:
         "draft": ("drafts", "draft"),
         "read": ("only looks", "only look"),
     }
-    own = [tool for tool in tools if not _is_method(tool)]
+    own = [tool for tool in tools if not tool.is_method]
     found = {tier: sum(tool.tier == tier for tool in own) for tier in words}
     return f"{screens.count(len(own), 'tool')}: " + ", ".join(
         f"{many} {words[tier][many > 1]}" for tier, many in found.items() if many
     )
-
-
-def _is_method(tool: ToolView) -> bool:
-    return tool.method != TOOLS_CALL
 
 
 def _lines(cells: Sequence[str]) -> tuple[str, ...]:
@@ -106,13 +99,7 @@ def _notes(tool: ToolView, *, new: bool) -> tuple[str, ...]:
 
 
 def _undo(tool: ToolView) -> str:
-    if tool.tier == "read":
-        return ""
-    if tool.undone_by:
-        return f"by {tool.undone_by}"
-    if tool.irreversible:
-        return "perhaps not" if tool.confidence else "no"
-    return "by hand" if tool.decided_by in {"manifest", "unverified"} else "unknown"
+    return "" if tool.tier == "read" else _UNDO[tool.way_back].format(tool.undone_by)
 
 
 def _target(tool: ToolView) -> str:

@@ -7,14 +7,13 @@ as they read: without case, invisible characters, and tricks of width or spacing
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from callgate.core.methods import TEMPLATES_LIST
 from callgate.core.toolbox import quarantined
 from callgate.core.visible import fold, is_visible, scripts
-from callgate.model.base import Fact
 from callgate.model.call import PROMPTS_GET
 from callgate.model.drift import DefinitionFinding
 from callgate.model.inventory import Severity
@@ -31,52 +30,42 @@ _MAX_NODES = 20_000
 _LOW, _MEDIUM, _HIGH = Severity.LOW, Severity.MEDIUM, Severity.HIGH
 
 
-class DefinitionFindingKind(Fact, frozen=True):
+class DefinitionFindingKind(NamedTuple):
     severity: Severity
     says: str
 
 
 KINDS = {
     "hidden_instruction": DefinitionFindingKind(
-        severity=_HIGH, says="It tells the model to set other instructions aside, or to keep something from the person."
+        _HIGH, "It tells the model to set other instructions aside, or to keep something from the person."
     ),
-    "model_markup": DefinitionFindingKind(
-        severity=_HIGH, says="It has marks by which text poses as the system's, or as urgent."
-    ),
+    "model_markup": DefinitionFindingKind(_HIGH, "It has marks by which text poses as the system's, or as urgent."),
     "wants_conversation": DefinitionFindingKind(
-        severity=_HIGH, says="It asks the model to hand over the conversation or its own instructions."
+        _HIGH, "It asks the model to hand over the conversation or its own instructions."
     ),
     "invisible_text": DefinitionFindingKind(
-        severity=_HIGH, says="It has characters that nobody sees and a model reads, or that turn the order of text."
+        _HIGH, "It has characters that nobody sees and a model reads, or that turn the order of text."
     ),
-    "names_secrets": DefinitionFindingKind(severity=_MEDIUM, says="It names places where secrets are kept."),
-    "encoded_text": DefinitionFindingKind(severity=_MEDIUM, says="It has a long encoded text."),
-    "hidden_comment": DefinitionFindingKind(
-        severity=_MEDIUM, says="It has a comment that is not shown where text is drawn."
-    ),
-    "long_text": DefinitionFindingKind(severity=_LOW, says="It is so long that nobody reads it to its end."),
-    "too_much_text": DefinitionFindingKind(
-        severity=_HIGH, says="From here on there is more text than is looked through."
-    ),
-    "directs_model": DefinitionFindingKind(
-        severity=_LOW, says="It tells the model which calls to make, beyond its own use."
-    ),
-    "name_reserved": DefinitionFindingKind(
-        severity=_HIGH, says="Its name is the gate's own or the protocol's; it is kept away."
-    ),
+    "names_secrets": DefinitionFindingKind(_MEDIUM, "It names places where secrets are kept."),
+    "encoded_text": DefinitionFindingKind(_MEDIUM, "It has a long encoded text."),
+    "hidden_comment": DefinitionFindingKind(_MEDIUM, "It has a comment that is not shown where text is drawn."),
+    "long_text": DefinitionFindingKind(_LOW, "It is so long that nobody reads it to its end."),
+    "too_much_text": DefinitionFindingKind(_HIGH, "From here on there is more text than is looked through."),
+    "directs_model": DefinitionFindingKind(_LOW, "It tells the model which calls to make, beyond its own use."),
+    "name_reserved": DefinitionFindingKind(_HIGH, "Its name is the gate's own or the protocol's; it is kept away."),
     "name_unreadable": DefinitionFindingKind(
-        severity=_HIGH, says="Its name is too long, or has a character that cannot be seen; it is kept away."
+        _HIGH, "Its name is too long, or has a character that cannot be seen; it is kept away."
     ),
     "name_look_alike": DefinitionFindingKind(
-        severity=_HIGH, says="Its name can be taken for another's of this server; it is kept away."
+        _HIGH, "Its name can be taken for another's of this server; it is kept away."
     ),
     "name_like_another": DefinitionFindingKind(
-        severity=_HIGH, says="Its name looks like that of another tool of this server, in other letters."
+        _HIGH, "Its name looks like that of another tool of this server, in other letters."
     ),
     "name_like_elsewhere": DefinitionFindingKind(
-        severity=_MEDIUM, says="Its name looks like that of a tool of another integration, and is not the same."
+        _MEDIUM, "Its name looks like that of a tool of another integration, and is not the same."
     ),
-    "name_unusual": DefinitionFindingKind(severity=_LOW, says="Its name has letters that are not ASCII."),
+    "name_unusual": DefinitionFindingKind(_LOW, "Its name has letters that are not ASCII."),
 }
 """By code."""
 _KEEP_FROM = r"tell(?:ing)?|inform(?:ing)?|mention(?:ing)?|reveal(?:ing)?|notify(?:ing)?|alert(?:ing)?|disclos(?:e|ing)|show(?:ing)?|let"

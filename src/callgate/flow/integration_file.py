@@ -9,17 +9,22 @@ import msgspec
 
 from callgate.core.strict import StrictReader, read_toml
 from callgate.core.toml_text import array, comment, quoted, table
-from callgate.flow.views.integrations import DiscoveryView, ToolView
+from callgate.flow.views.integrations import DiscoveryView, ToolView, by_tier
 from callgate.model.base import Fact
-from callgate.model.call import TOOLS_CALL
 from callgate.model.terms import Tier
 from callgate.model.tool import Integration
 
-_GROUPS = (("execute", "Changes things"), ("draft", "Drafts"), ("read", "Only looks"))
 _TEXTS = ("url", "cwd", "actor", "team", "manifest")
 _LISTS = ("command", "readable", "writable", "asks")
 _TABLES = ("environment", "headers")
 _FLAGS = (("confined", True), ("allow_private", False))
+_UNDO = {
+    "by_tool": "Taken back by {}.",
+    "by_hand": "Taken back by hand.",
+    "perhaps_none": "It may not be possible to take back.",
+    "none": "It cannot be taken back.",
+    "unknown": "Whether it can be taken back is unknown.",
+}
 _HEAD = """\
 How the gate connects {name}, and what its tools count as. The gate writes this file; what counts is what was
 confirmed. You may change a tier and add a reason, as in: reason = "It writes drafts only". It counts after:
@@ -69,11 +74,9 @@ def file_text(integration: Integration, found: DiscoveryView, tools: Sequence[To
     """``found``: what was confirmed; ``tools``: as they count now."""
     lines = [comment(line) for line in _HEAD.format(name=integration.name).splitlines()]
     lines += ["", *_connection(integration), "", *_about(integration, found)]
-    for tier, title in _GROUPS:
-        group = [tool for tool in tools if tool.tier == tier and tool.method == TOOLS_CALL]
-        if group:
-            lines += ["", comment(f"{title} ({len(group)}).")]
-            lines += [line for tool in group for line in _tool(tool)]
+    for heading, group in by_tier(tools):
+        lines += ["", comment(f"{heading}.")]
+        lines += [line for tool in group for line in _tool(tool)]
     return ("\n".join(lines) + "\n").encode("utf-8", "replace")
 
 
@@ -100,7 +103,7 @@ def _about(integration: Integration, found: DiscoveryView) -> Iterator[str]:
         yield comment("Manifest: none, as it was asked for; rules proposed the tiers.")
     else:
         yield comment("Manifest: the catalogue has none of its name; rules proposed the tiers.")
-    own = [tool for tool in found.tools if tool.method == TOOLS_CALL]
+    own = [tool for tool in found.tools if not tool.is_method]
     unknown = sum(not tool.aims for tool in own)
     if unknown:
         yield comment(f"Unknown: what {unknown} of {len(own)} tools aim at, so no rule can name it.")
@@ -116,7 +119,7 @@ def _tool(tool: ToolView) -> Iterator[str]:
     if tool.ruling_void:
         yield comment(f"{tool.ruled_by} said otherwise ({tool.ruled_reason}) of another definition; it counts no more.")
     if tool.tier != "read":
-        yield comment(_undo(tool))
+        yield comment(_UNDO[tool.way_back].format(tool.undone_by))
     yield f"tier = {quoted(tool.tier)}"
     if tool.decided_by == "person":
         yield f"reason = {quoted(tool.ruled_reason)}"
@@ -132,12 +135,3 @@ def _why(tool: ToolView) -> str:
     if tool.decided_by == "rules":
         return f"By rules, confidence {tool.confidence}: {' '.join(tool.reasons)}"
     return "Nobody knows it, so it counts as the worst."
-
-
-def _undo(tool: ToolView) -> str:
-    if tool.undone_by:
-        return f"Taken back by {tool.undone_by}."
-    if tool.irreversible:
-        return "It may not be possible to take back." if tool.confidence else "It cannot be taken back."
-    by_hand = tool.decided_by in {"manifest", "unverified"}
-    return "Taken back by hand." if by_hand else "Whether it can be taken back is unknown."

@@ -16,7 +16,6 @@ from callgate.flow.rulings import Rulings
 from callgate.flow.views.integrations import AddedView, DiscoveryView, IntegrationView, RulesView, ToolView
 from callgate.flow.wanted import apart_from_asks
 from callgate.flow.whoami import account_now, look_for_account
-from callgate.model.call import TOOLS_CALL
 from callgate.model.errors import CallgateError, ConfigError, InputError, UpstreamError
 from callgate.model.event import AsksSet, PinsConfirmed
 from callgate.model.identity import Presence
@@ -97,7 +96,7 @@ class Onboarding(Rulings, Everyday):
                 code="integration_exists",
                 hint="That is another connection: remove the integration, then add it so.",
             )
-        now = {tool.tool: tool for tool in await self.tools(name) if tool.method == TOOLS_CALL}
+        now = {tool.tool: tool for tool in await self.tools(name) if not tool.is_method}
         unknown = [tool for tool in entry.tools if tool not in now]
         if unknown:
             raise ConfigError("The server has no such tool.", file=self._file_of(name), key=f"tools.{unknown[0]}")

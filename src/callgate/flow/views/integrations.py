@@ -1,7 +1,10 @@
 """What is connected, and what it offers, as people are shown it."""
 
+from collections.abc import Iterator, Sequence
+
 from callgate.flow.views.drift import DefinitionFindingView
 from callgate.model.base import Fact
+from callgate.model.call import TOOLS_CALL
 
 
 class ToolView(Fact, frozen=True):
@@ -46,6 +49,27 @@ class ToolView(Fact, frozen=True):
     """Its integration is at stage observe: calls run and are recorded with what production would have done."""
     findings: tuple[DefinitionFindingView, ...] = ()
     """What of its definition a person should look at."""
+
+    @property
+    def is_method(self) -> bool:
+        return self.method != TOOLS_CALL
+
+    @property
+    def way_back(self) -> str:
+        """How a call is taken back: ``by_tool``, ``by_hand``, ``perhaps_none``, ``none``, ``unknown``."""
+        if self.undone_by:
+            return "by_tool"
+        if self.irreversible:
+            return "perhaps_none" if self.confidence else "none"
+        return "by_hand" if self.decided_by in {"manifest", "unverified"} else "unknown"
+
+
+def by_tier(tools: Sequence[ToolView]) -> Iterator[tuple[str, list[ToolView]]]:
+    """A heading, and what stands below it; the worst first, without methods and what is empty."""
+    for tier, title in (("execute", "Changes things"), ("draft", "Drafts"), ("read", "Only looks")):
+        group = [tool for tool in tools if tool.tier == tier and not tool.is_method]
+        if group:
+            yield f"{title} ({len(group)})", group
 
 
 class RulesView(Fact, frozen=True):
