@@ -65,6 +65,11 @@ def test_pure_queries(text, dialect):
         "select load_extension('x')",
         "select writefile('x', 'y')",
         "select secret.purge(1)",
+        "select s.nextval from lower('s') s",
+        "select s.pg_read_file from u join lower('/etc/passwd') s on true",
+        "select * from billing.reverse(1)",
+        'select 1 from t join "jobs"."repeat"(5, 2) on true',
+        "select * from rows from (a.b.lower('a'))",
         "select * from read_csv('x')",
         "select 1 /*! into outfile '/tmp/x' */",
         "select 1 -- \n; drop table t",
@@ -226,3 +231,11 @@ def test_the_parser_loads_with_the_first_manifest_that_needs_it():
     look += "[loader.load_manifest(name) for name in loader.known_manifests()]; print('sqlglot' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("name", ["current_user", "SESSION_USER", "current_catalog", "user", "localtimestamp"])
+def test_functions_without_parentheses_are_no_tables(name):
+    """PostgreSQL: ``s.f`` is ``f(s)``, and ``s`` is the function's value."""
+    assert not only_reads(f"select s.pg_create_restore_point from {name} s", "postgres")
+    assert only_reads(f'select s.a from "{name}" s', "postgres")
+    assert only_reads(f"select s.a from {name} s", "sqlite")

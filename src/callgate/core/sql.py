@@ -247,6 +247,24 @@ _SHAPE_NODES = _NODES | {
     "Uuid",
 }
 
+_BARE_FUNCTIONS = frozenset(
+    [
+        "current_catalog",
+        "current_date",
+        "current_role",
+        "current_schema",
+        "current_time",
+        "current_timestamp",
+        "current_user",
+        "localtime",
+        "localtimestamp",
+        "session_user",
+        "system_user",
+        "user",
+    ]
+)
+"""Functions of PostgreSQL that are called without parentheses (its documentation, 9.9 and 9.26)."""
+
 
 def load() -> None:
     """Import the parser, so that no call has to wait for it (0.3 s)."""
@@ -257,7 +275,7 @@ def load() -> None:
 def only_reads(text: str, dialect: str) -> bool:
     """Whether every statement of ``text`` is a pure query. ``dialect``: one of DIALECTS. Never raises."""
     statements = _parsed(text, dialect)
-    return bool(statements) and all(_is_query(statement) for statement in statements)
+    return bool(statements) and all(_is_query(statement, dialect) for statement in statements)
 
 
 @functools.lru_cache(maxsize=256)
@@ -267,7 +285,7 @@ def only_shapes(text: str, dialect: str) -> bool:
     Rows may get lost with that; none are written by themselves, and no rights, functions, triggers or extensions made.
     """
     statements = _parsed(text, dialect)
-    return bool(statements) and all(_is_shape(statement) for statement in statements)
+    return bool(statements) and all(_is_shape(statement, dialect) for statement in statements)
 
 
 def _parsed(text: str, dialect: str) -> list[Any]:
@@ -283,34 +301,45 @@ def _parsed(text: str, dialect: str) -> list[Any]:
         return []
 
 
-def _is_query(statement: Any) -> bool:
+def _is_query(statement: Any, dialect: str) -> bool:
     if statement is None or type(statement).__name__ not in _STATEMENTS:
         return False
-    return all(type(node).__name__ in _NODES and not _calls(node) for node in statement.walk())
+    return all(type(node).__name__ in _NODES and not _calls(node, dialect) for node in statement.walk())
 
 
-def _is_shape(statement: Any) -> bool:
+def _is_shape(statement: Any, dialect: str) -> bool:
     if statement is None or type(statement).__name__ not in _SHAPES:
         return False
     for node in statement.walk():
         name = type(node).__name__
         if (
             name not in _SHAPE_NODES
-            or _calls(node)
+            or _calls(node, dialect)
             or (name in _SHAPES and str(node.args.get("kind")).upper() not in _SHAPES[name])
         ):
             return False
     return True
 
 
-def _calls(node: Any) -> bool:
+def _calls(node: Any, dialect: str) -> bool:
     """What the parser takes for a table or a join, and databases for a call of a function: ``from view(1)``, where the
-    columns of an alias have no name before them; ``select join(1)``, which joins nothing.
+    columns of an alias have no name before them; ``select join(1)``, which joins nothing. And a function in place of a
+    table: it may be another of that name, and ``select s.nextval from lower('x') s`` is ``nextval(lower('x'))``.
     """
     args, name = node.args, type(node).__name__
+    if name == "Table":
+        return _is_function(args.get("this"), dialect)
     if name == "Select":
         return bool(args.get("joins")) and not (args.get("from_") or args.get("from"))
     return name == "TableAlias" and bool(args.get("columns")) and not args.get("this")
+
+
+def _is_function(table: Any, dialect: str) -> bool:
+    if table is None:
+        return False
+    if type(table).__name__ != "Identifier":
+        return True
+    return dialect == "postgres" and not table.args.get("quoted") and table.name.lower() in _BARE_FUNCTIONS
 
 
 def _deep(text: str) -> bool:
