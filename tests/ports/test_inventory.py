@@ -1,5 +1,6 @@
 """The inventory over whole trees on a real disk: what is seen, what never is, and disks that mean harm."""
 
+import errno
 import json
 import os
 import socket
@@ -293,6 +294,36 @@ def test_a_root_that_is_none(tmp_path):
 def test_what_may_not_be_read(tmp_path):
     put(tmp_path, ".mcp.json", "{}", 0)
     assert codes(take(tmp_path)) == ["unreadable"]
+
+
+def test_a_home_and_a_folder_that_may_not_be_listed(tmp_path, monkeypatch):
+    config = {"mcpServers": {"a": {"url": "https://a.example/mcp"}}}
+    put(tmp_path, "home/ben/project/.mcp.json", json.dumps(config))
+    put(tmp_path, "home/ana/project/.mcp.json", json.dumps(config))
+    opened = os.open
+
+    def refusing(name, flags, *more, **keys):
+        if name in ("ben", "project"):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(name, flags, *more, **keys)
+
+    monkeypatch.setattr("callgate.adapters.inventory.disk.os.open", refusing)
+    found = take(tmp_path)
+    assert codes(found, file="/home/ben") == ["unreadable"]
+    assert codes(found, file="/home/ana/project") == ["unreadable"]
+    assert not found.complete
+
+
+def test_a_folder_whose_name_cannot_be_written_is_not_passed_over_in_silence(tmp_path):
+    put(tmp_path, "home/ana/.cursor/mcp.json", "{}")
+    hidden = os.fsencode(tmp_path / "home/ana") + b"/notes\xff"
+    os.mkdir(hidden)
+    Path(os.fsdecode(hidden + b"/.mcp.json")).write_text(json.dumps({"mcpServers": {"a": {"command": "x"}}}))
+    found = take(tmp_path)
+    (one,) = [one for one in found.findings if one.code == "unreadable"]
+    assert one.file == "/home/ana"
+    assert "not UTF-8" in one.says
+    assert not found.complete
 
 
 def test_a_gates_home_that_others_can_read(tmp_path):

@@ -118,6 +118,7 @@ def _look(task: InventoryTask, disk: BoundedDisk) -> Looked:
         _walk(task, search, homes)
     except LimitReached:
         search.ended()
+    search.passed_over()
     readings += _read(search, len(readings))
     knowledge = Knowledge(gates=(*task.gates, *gates), servers=known_servers(), tools=known_tools())
     return Looked(readings, knowledge, search)

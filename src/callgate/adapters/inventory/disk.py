@@ -61,6 +61,8 @@ class BoundedDisk:
         self.root = os.path.realpath(root)
         self.limits = limits
         self.files = 0
+        self.passed_over: dict[str, str] = {}
+        """Folders that were not listed whole, and what to say of each beside that."""
         self._entries = 0
         self._clock = clock
         self._end = clock() + limits.seconds
@@ -110,13 +112,19 @@ class BoundedDisk:
             return None
 
     def names(self, path: str) -> list[tuple[str, bool]]:
-        """(name, it is a folder and no link) of everything in a folder, sorted; empty when it cannot be listed."""
+        """(name, it is a folder and no link) of everything in a folder, sorted; empty when it cannot be listed.
+
+        Names that are not UTF-8 are left out. What could not be listed for want of a right, or was left out, is noted.
+        """
         self._tick()
         try:
             with self._parent(path) as (folder, name, _):
                 handle = os.open(
                     name or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder
                 )
+        except PermissionError:
+            self.passed_over[path] = ""
+            return []
         except (OSError, _Refused):
             return []
         found = []
@@ -131,6 +139,8 @@ class BoundedDisk:
             pass
         finally:
             os.close(handle)
+        if not all(_writable_name(name) for name, _ in found):
+            self.passed_over[path] = "A name in this folder is not UTF-8."
         return sorted(name for name in found if _writable_name(name[0]))
 
     def match(self, pattern: str) -> list[str]:
@@ -230,5 +240,5 @@ def _failed(path: str, fault: OSError) -> DiskFile | None:
 
 
 def _writable_name(name: str) -> bool:
-    """Names that are not UTF-8 are passed over: no configuration has one."""
+    """It is UTF-8, so that it can stand in a finding."""
     return name.isascii() or not any("\ud800" <= char <= "\udfff" for char in name)

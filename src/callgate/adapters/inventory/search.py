@@ -123,6 +123,12 @@ class Search:
                 finding("search_depth", file=where, says=f"{self._disk.limits.depth} levels were looked at.")
             )
 
+    def passed_over(self) -> None:
+        """Says which folders were not listed whole; call it last."""
+        for path, says in sorted(self._disk.passed_over.items()):
+            self.complete = False
+            self.troubles.append(finding("unreadable", file=shown("/" + path, 400), says=says))
+
     def ended(self) -> None:
         """A limit was reached."""
         self.complete = False

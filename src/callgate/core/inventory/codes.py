@@ -210,8 +210,8 @@ CODES: dict[str, FindingKind] = {
     ),
     "unreadable": _kind(
         _LOW,
-        "The file could not be opened, so nothing is known of what it connects.",
-        "Run the inventory as a user who may read it.",
+        "The file or folder could not be read, so nothing is known of what it connects.",
+        "Run the inventory as a user who may read it, and give folders names in UTF-8.",
     ),
     "search_ended": _kind(
         _MEDIUM,
