@@ -204,6 +204,34 @@ def test_nouns_tell_and_list(name, arguments, want):
     assert tier(name, *arguments) is want
 
 
+@pytest.mark.parametrize(
+    ("definition", "want"),
+    [
+        (tool("page_oncall", "summary", said="Page a person or a whole team.", hints=READS), X),
+        (tool("page_tree", "id", said="All below a page.", hints=READS), R),
+        (tool("ObjectPresignGet", "key", hints=READS), X),
+        (tool("run_report", "id", hints=READS), R),
+        (tool("run_report", "id"), X),
+        (tool("run_job", "id", hints=READS), X),
+        (tool("export_board", "id", said="Makes a copy and mails the link to the owner."), X),
+        (tool("export_board", "id", said="Makes a copy of the mails and never sends it."), D),
+        (tool("export_to_drive", "id", hints=READS), X),
+        (tool("export_to_csv", "id"), D),
+        (tool("translate_entry", "id", said="Translate an entry and keep it as a draft."), D),
+        (tool("translate_entry", "id", said="Translate an entry, as in a draft."), R),
+        (tool("messages_draft", "text"), D),
+        (tool("calculate_refund", "id"), R),
+        (tool("compare_and_refund", "id"), X),
+        (tool("suggest_branches_merge", "id"), X),
+        (tool("ask_question", "question"), R),
+        (tool("ask_person", "question"), X),
+        (tool("rollout_status", "id"), R),
+    ],
+)
+def test_what_a_name_and_its_description_say_together(definition, want):
+    assert classify(definition).tier is want
+
+
 def test_a_word_taken_for_a_prefix_still_counts_against_the_hint():
     assert tier("abandon_matrix", hints=READS, integration="abandon") is X
     assert tier("acme_matrix", hints=READS, integration="acme") is R

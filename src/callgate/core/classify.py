@@ -79,7 +79,7 @@ def _signals(
     signals = [*from_arguments(arguments, words, reading, context), *from_hints(annotations, reading)]
     known = frozenset(word.base for word in words) | _AKIN if reading.tier is Tier.DRAFT else frozenset()
     for text in (definition.get("title"), title, definition.get("description")):
-        signals += from_prose(text, known)
+        signals += from_prose(text, known, reading.tier)
     return signals
 
 

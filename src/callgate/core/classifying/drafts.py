@@ -59,6 +59,10 @@ _SHARED_THINGS = _fs(
 _TOKENS = _fs("token key secret password link url credential certificate invite code api sas signed presigned sql")
 _MEMORY = _fs("memory memories remember recall knowledge")
 _TARGETS = _fs("bucket s3 email emails recipients webhook url table destination dataset to uri topic destination_uri")
+_FORMATS = _fs(
+    "pdf csv json html xml yaml text txt markdown md excel xlsx xls docx doc pptx png jpg jpeg svg gif mp3 mp4 file disk zip"
+    " word powerpoint image figma latex epub ics local"
+)
 _QUEUES = _fs("message messages queue")
 _VCS = _fs("commit stage unstage stash add reset checkout restore fetch pull init")
 
@@ -94,6 +98,12 @@ def _draft(name: ToolName) -> Softer | None:
     verb = next((one for one in name.words if one.base in _MAKES | _UNMAKES), None)
     if verb is None and name.words[0].base == "draft" and name.words[0].plain and len(name.words) > 1:
         verb = name.words[0]
+    if (
+        verb is None
+        and name.words[-1].base == "draft"
+        and not any(one.plain and one.base in CHANGES for one in name.words[:-1])
+    ):
+        verb = name.words[-1] if len(name.words) > 1 else None
     if verb is None or (
         name.bases & _fs("review comment") == frozenset() and "pending" in name.bases and "draft" not in name.bases
     ):
@@ -151,6 +161,7 @@ def _local(name: ToolName) -> Softer | None:
     if (
         name.words[0].base == "export"
         and not name.keys & _TARGETS
+        and not goes_somewhere(name.words)
         and not name.bases & (CHANGES - MOSTLY_NAMES - _fs("export"))
     ):
         return Softer(verb="export", reason="The name says export: a copy for the one who asks.")
@@ -159,6 +170,12 @@ def _local(name: ToolName) -> Softer | None:
         if verb is not None and "push" not in name.bases and "force" not in name.keys and "hard" not in name.keys:
             return Softer(verb=verb.text, reason=f"The name says {verb.text} in a working copy on this machine.")
     return None
+
+
+def goes_somewhere(words: Sequence[Word]) -> bool:
+    """``export_to_drive``; not ``export_to_pdf``."""
+    texts = [one.text for one in words]
+    return "to" in texts and not _FORMATS.issuperset(texts[texts.index("to") + 1 :])
 
 
 def _looking_around(name: ToolName) -> Softer | None:

@@ -12,12 +12,15 @@ LOOKS = _set(
     "get fetch retrieve describe lookup whoami inspect enumerate summarize summarise discover examine explore obtain peek",
     "determine identify locate compare detect calculate analyze analyse explain suggest recommend translate parse extract",
     "introspect wait grep glob visualize visualise render infer rerank tokenize decode lint validate predict simulate",
-    "scrape has is can exists recall geocode whois",
+    "scrape has is can exists recall geocode whois think reason",
 )
 """Verbs that look and do nothing else."""
 
 FORETELLS = _set("preview estimate forecast count measure predict")
 """In front, verbs whose object may be a change that is only looked at: ``preview_import``."""
+
+WORKS_OUT = _set("calculate suggest recommend predict analyze analyse explain determine")
+"""In front, verbs whose object may be named like a change: ``calculate_refund``, ``suggest_reply``."""
 
 ASKS = FORETELLS | _set("can has is exists explain")
 """Verbs beside which an argument may name an action that is only asked about: ``can_i`` with a verb."""
@@ -77,7 +80,7 @@ CHANGES = _set(
     "snapshot turn change new rewrite draft propose request order charge log track review report monitor watch complain appeal train",
     "finetune tune pay clear submit crawl operate control actuate arm disarm ring page paste cut crop",
     "rotate flip sell settle close offer negotiate escort handle work act fix repair heal correct redact mask compress",
-    "unzip zip enforce relax whip abandon rescind retire sunset deprecate undelete untrash bounce opt alter sale",
+    "unzip zip enforce relax whip abandon rescind retire sunset deprecate undelete untrash bounce opt alter sale presign",
 )
 """Verbs that change something, at least when they govern a name. Some of them name things too."""
 
@@ -95,12 +98,12 @@ NAMES_TOO = _set(
     "answer prompt chat pin match offer trade book stamp tune rate work act load pull push open use capture track",
     "sign ring power setup split roll clone copy mention follow upgrade mark switch refund scan alert fix",
     "contain exchange transition reply forward note download upload screenshot print dispatch store stake like handle",
-    "duplicate set snapshot resume backup restock",
+    "duplicate set snapshot resume backup restock login logout",
 )
 """Of CHANGES, those that are nouns or adjectives as well: ``release_get``, ``open_orders_list``."""
 
 COMPUTES = _set(
-    "convert evaluate verify test build export map transform sort answer ask rate crawl report track work like text page",
+    "convert evaluate verify test build export map transform sort answer ask rate crawl report track work like text",
     "route sale shuffle compress mask split clone open print scan trigger control",
 )
 """Of CHANGES, those that compute and change nothing when a vendor says so."""
@@ -123,6 +126,7 @@ TELLS = _set(
     "changelog schema readme validation comparison analysis calculation detection estimation",
     "balance result total trend breakdown neighbor neighbour forecast weather elevation reputation eligibility availability",
     "capability transcript excerpt definition staleness quote lag depth backlog coverage calendar roster catalog catalogue",
+    "direction child ancestor descendant",
 )
 """Nouns that something is told by: a name that ends in one and holds no verb looks."""
 
@@ -176,7 +180,7 @@ THINGS = _set(
     "referral reminder reservation resident restaurant review risk roaster room sale sample scene score season seat sensor sequence",
     "severity shipment sleep slot song standing stock store strategy student supplier survey switch symbol symptom task tax teacher",
     "telemetry thing tide timesheet tournament tracking traffic train trial trip user vaccine variant vehicle vital vulnerability",
-    "warehouse weather workout open closed upcoming past overdue unread scheduled active daily weekly monthly annual total",
+    "rollout distance dnssec timeoff warehouse weather workout open closed upcoming past overdue unread scheduled active daily weekly monthly annual total",
 )
 """Nouns of the things that systems keep. Beside them a last word of TELLS is trusted; beside unknown words it is not."""
 

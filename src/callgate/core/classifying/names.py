@@ -19,6 +19,7 @@ from callgate.core.classifying.lexicon import (
     STRONG_TELLS,
     TELLS,
     THINGS,
+    WORKS_OUT,
 )
 from callgate.core.classifying.words import Word
 from callgate.model.base import Fact
@@ -27,6 +28,8 @@ from callgate.model.terms import Tier
 
 _STARTS = frozenset({"run", "test", "start", "trigger", "load", "process", "capture", "print", "copy", "sign", "use"})
 _TAKES_NAMES = frozenset({"list", "search", "find", "show", "describe"})
+_ASKED = frozenset({"question", "doc", "documentation", "knowledge", "base", "wiki", "manual", "handbook", "faq"})
+_ASKS_TEXTS = "The name says ask, and texts that are asked: it looks."
 _STRICT_ENDS = frozenset({"view", "query", "check", "show", "browse"})
 
 
@@ -56,6 +59,8 @@ def read_name(
     """
     if not words:
         return UNKNOWN
+    if words[0].base == "ask" and words[0].plain and len(words) > 1 and all(one.base in _ASKED for one in words[1:]):
+        return NameReading(tier=Tier.READ, verb="ask", reason=_ASKS_TEXTS, confidence=Confidence.MEDIUM)
     soft = softer(words, keys, context)
     if soft:
         return NameReading(tier=Tier.DRAFT, verb=soft.verb, reason=soft.reason, confidence=Confidence.MEDIUM)
@@ -119,7 +124,9 @@ def _before(words: Sequence[Word], at: int, looks: int) -> bool:
 
 def _after(words: Sequence[Word], at: int, looks: int) -> bool:
     one, look = words[at], words[looks]
-    if look.base in GETS or look.base == "wait" or (looks == 0 and look.base in FORETELLS and one.base in NAMES_TOO):
+    if look.base in GETS or look.base == "wait":
+        return False
+    if looks == 0 and one.base in NAMES_TOO and (look.base in FORETELLS or (look.base in WORKS_OUT and at == 1)):
         return False
     if one.base not in NAMES_TOO or (not look.plain and one.base not in MOSTLY_NAMES):
         return True

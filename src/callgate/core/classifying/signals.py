@@ -1,6 +1,7 @@
 """Signals that raise a tier: arguments, hints of the vendor, words of descriptions. None of them lowers one."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from callgate.core.classifying.arguments import Argument, Arguments
@@ -56,6 +57,9 @@ _LEADS = frozenset(
 )
 _LEADING = 8
 _DENIES = frozenset({"not", "never", "without", "no", "nothing", "don't", "doesn't", "cannot", "can't", "won't"})
+_PASSES_ON = frozenset({"mail", "email", "send", "post", "publish", "share", "upload", "push", "notify", "forward"})
+_GOES_ON = frozenset({"and", "then", "it", "also", "which", "that"})
+_KEEPS = frozenset({"keep", "store", "save", "record", "hold", "leave"})
 _SURE_IN_PROSE = CHANGES - NAMES_TOO - EVERYDAY_VERBS
 
 
@@ -204,14 +208,36 @@ def from_hints(annotations: Any, reading: NameReading) -> Iterator[Signal]:
         yield Signal(tier=tier, reason="Its vendor says that it does not only read.")
 
 
-def from_prose(text: Any, known: frozenset[str]) -> Iterator[Signal]:
+def from_prose(text: Any, known: frozenset[str], tier: Tier) -> Iterator[Signal]:
     """Words of a description or title, of its first sentences and lines. ``known``: changing words of a name that was
-    judged with them already.
+    judged with them already; ``tier``: as what.
     """
     if not isinstance(text, str):
         return
     for number, said in enumerate(sentences(text, _LEADING)):
         yield from _sentence(said, known, leading=number < 2)
+        if tier is Tier.DRAFT:
+            yield from _passed_on(said)
+        if tier is Tier.READ and _kept_as_draft(said):
+            yield Signal(tier=Tier.DRAFT, reason="Its description says that a draft is kept.")
+
+
+def _passed_on(said: Sequence[Word]) -> Iterator[Signal]:
+    """``… and mails the link to the owner``: what was to be for the one who asks goes on to others."""
+    if any(one.text in _DENIES for one in said):
+        return
+    for before, one in pairwise(said):
+        if one.base in _PASSES_ON and one.text.endswith("s") and before.text in _GOES_ON:
+            yield Signal(tier=Tier.EXECUTE, reason=f"Its description says that it {one.text}.")
+
+
+def _kept_as_draft(said: Sequence[Word]) -> bool:
+    """``… and keeps it as a draft``."""
+    texts = [one.text for one in said]
+    return any(
+        texts[at] == "draft" and "as" in texts[max(0, at - 3) : at] and _KEEPS & {one.base for one in said[:at]}
+        for at in range(1, len(texts))
+    )
 
 
 def _sentence(said: Sequence[Word], known: frozenset[str], *, leading: bool) -> Iterator[Signal]:
@@ -236,11 +262,16 @@ def _sentence(said: Sequence[Word], known: frozenset[str], *, leading: bool) -> 
         yield Signal(tier=Tier.DRAFT, reason="Its description says that it writes on this machine.")
 
 
-def changes_in_prose(text: Any) -> bool:
-    """The first sentence of a description holds a verb that changes something and is not denied."""
+def changes_in_prose(text: Any, verbs: frozenset[str]) -> bool:
+    """The first sentence of a description holds a verb that changes something and is not denied, or begins with one of
+    ``verbs``: words of a name that may be nouns.
+    """
     if not isinstance(text, str):
         return False
     said = next(sentences(text, 1), ())
+    first = next((one for one in said if one.base not in _LEADS), None)
+    if first is not None and first.base in verbs and _is_finite(first):
+        return True
     denied = any(one.text in _DENIES for one in said)
     return not denied and any(one.base in _SURE_IN_PROSE and _is_finite(one) for one in said)
 

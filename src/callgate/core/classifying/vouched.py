@@ -5,6 +5,7 @@ is a thing and a computation as well. A server says of itself what it likes, but
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from callgate.core.classifying.drafts import goes_somewhere
 from callgate.core.classifying.lexicon import BODY_KEYS, CHANGES, COMPUTES, MOSTLY_NAMES, SAVE_KEYS
 from callgate.core.classifying.names import UNKNOWN, NameReading, is_thing
 from callgate.core.classifying.signals import changes_in_prose
@@ -22,6 +23,7 @@ _HERE = frozenset({"disk", "local", "file", "folder", "directory", "env"})
 _PLACES = SAVE_KEYS | frozenset(
     {"path", "file", "filename", "file_path", "filepath", "destination", "folder", "directory", "dir", "out", "output"}
 )
+_RUN = frozenset({"report", "query", "search", "analysis", "select", "lookup", "forecast", "funnel", "explain"})
 _REASON = "Its vendor says that it only reads, and no word of the name says otherwise."
 
 
@@ -34,13 +36,17 @@ def vouched(reading: NameReading, words: Sequence[Word], keys: frozenset[str], d
     """The reading of a name whose tool only reads by its vendor's word. ``words``: all of the name, what is taken for
     the vendor's prefix too.
     """
-    if reading.tier is Tier.READ or changes_in_prose(description):
+    verbs = frozenset(one.base for one in words if one.base in MOSTLY_NAMES - COMPUTES)
+    if reading.tier is Tier.READ or goes_somewhere(words) or changes_in_prose(description, verbs):
         return reading
     if reading.tier is Tier.DRAFT:
         here = keys & _PLACES or any(one.base in _HERE for one in words)
         inline = reading.verb in _MADE_FOR_THE_CALLER and not here
         return _read() if inline else reading
     changing = [one for at, one in enumerate(words) if one.base in CHANGES and not _is_noun(one, first=at == 0)]
+    if any(one.base in _RUN for one in words):
+        # What is run is something that tells: ``run_report``.
+        changing = [one for one in changing if one.base != "run"]
     mild = all(one.base in _MILD for one in changing)
     if reading is UNKNOWN:
         strange = not mild or any(one.text.endswith(_VERBAL) for one in words) or keys & _SAYS
