@@ -85,6 +85,12 @@ def test_a_query_that_is_not_plain_is_not_narrowed(query):
         '"x"y',
         "x;ORG:z",
         '"a\\" b" c "d',
+        "x -",
+        "-",
+        "x --",
+        "x !",
+        "x AROUND",
+        "x AROUND 5",
     ],
 )
 def test_what_a_server_may_read_otherwise_is_neither_narrowed_nor_believed(query):
@@ -93,7 +99,19 @@ def test_what_a_server_may_read_otherwise_is_neither_narrowed_nor_believed(query
 
 
 @pytest.mark.parametrize(
-    "query", ["caf\u00e9 na\u00efve", "\u00fcber \u5317\u4eac", "it\u2019s", "v\u00b2", "re\u0440o:x", "a-repo b"]
+    "query",
+    [
+        "a - b",
+        "c++",
+        '"-"',
+        "all around",
+        "caf\u00e9 na\u00efve",
+        "\u00fcber \u5317\u4eac",
+        "it\u2019s",
+        "v\u00b2",
+        "re\u0440o:x",
+        "a-repo b",
+    ],
 )
 def test_words_of_other_languages_are_plain(query):
     assert WORDS.narrowed({"query": query}, (WEB,)) == {"query": f"{query} repo:acme/web"}

@@ -20,6 +20,8 @@ MAX_NARROWED = 20
 _TOKEN = re.compile(r'(-?)([A-Za-z_]+:)?("[^"]*"|[^\s"]+)')
 _WORD = re.compile(r"[A-Za-z0-9@+._/#-]{1,256}")
 _BOOLEAN = frozenset({"and", "or", "not"})
+_NEAR = "AROUND"
+"""Between two words of a mail that are near each other (Gmail); the second one could be a qualifier."""
 _UNPLAIN = frozenset("(){}[]|\x00")
 _QUOTES = frozenset("\\\u201c\u201d\u201e\u201f\u2033\u301d\u301e\u301f\u00ab\u00bb")
 """What ends a quote too early or opens one, to some servers and not to others."""
@@ -118,6 +120,9 @@ class QueryNarrower:
         if folded != query and [one[:2] for one in _tokens(folded) or ()] != [one[:2] for one in tokens]:
             return None
         if any(self._hides(word) for _, key, word in tokens if key.lower() not in self._beginnings):
+            return None
+        following = (*(key.lower() in self._beginnings for _, key, _ in tokens[1:]), True)
+        if any(_operates(one) for one, known in zip(tokens, following, strict=False) if known):
             return None
         return tokens
 
@@ -313,10 +318,16 @@ def _tokens(query: str) -> list[tuple[str, str, str]] | None:
             return None
         end = match.end()
         # Some servers take "key: value" for a qualifier too.
-        if match[3].casefold() in _BOOLEAN or match[3].endswith(":"):
+        if match[3].casefold() in _BOOLEAN or match[3] == _NEAR or match[3].endswith(":"):
             return None
         found.append((match[1], match[2] or "", match[3]))
     return found
+
+
+def _operates(token: tuple[str, str, str]) -> bool:
+    """A mark alone, which some servers take for an operator on what follows it: ``- label:x`` for ``-label:x``."""
+    _, key, word = token
+    return not key and not word.startswith('"') and not any(map(str.isalnum, word))
 
 
 def _closed(text: str) -> bool:
