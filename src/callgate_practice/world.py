@@ -54,12 +54,8 @@ class World:
     def call(self) -> Iterator[None]:
         """All of it is kept, or nothing when it raises."""
         self._link.execute("BEGIN IMMEDIATE")
-        try:
+        with self._link:
             yield
-        except BaseException:
-            self._link.execute("ROLLBACK")
-            raise
-        self._link.execute("COMMIT")
 
     def about(self) -> dict[str, str]:
         return dict(self._link.execute("SELECT name, value FROM about"))

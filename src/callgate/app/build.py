@@ -8,12 +8,13 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from callgate.adapters.home.files import read_folder
 from callgate.adapters.home.place import Home
 from callgate.adapters.identity.keyring import Keyring
 from callgate.adapters.secrets.refs import resolve
 from callgate.adapters.store.sqlite import SqliteStore, open_sqlite
 from callgate.adapters.upstream.pool import Pool
-from callgate.app.system import SystemClock, SystemEntropy, read_folder
+from callgate.app.system import SystemClock, SystemEntropy
 from callgate.catalog.catalogue import Catalogue
 from callgate.core.ledger.note import verify_note
 from callgate.core.ledger.seal import Sealer

@@ -10,6 +10,7 @@ from pathlib import Path
 import uvloop
 
 from callgate.adapters.home.config import default_config_text, read_config
+from callgate.adapters.home.files import read_folder
 from callgate.adapters.home.place import Home, prepare
 from callgate.adapters.identity.issuer import TokenIssuer
 from callgate.adapters.identity.keyring import Keyring
@@ -18,7 +19,7 @@ from callgate.adapters.store.lock import HomeLock
 from callgate.app.build import Built, build_tenant, issuer_of
 from callgate.app.desk import administration
 from callgate.app.serving import same_host
-from callgate.app.system import SystemEntropy, read_folder
+from callgate.app.system import SystemEntropy
 from callgate.core.policy.bundle import OWNER
 from callgate.flow.admin import ContractText
 from callgate.flow.administration import Administration

@@ -6,9 +6,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from callgate.model.errors import ConfigError, InputError
+from callgate.model.errors import InputError
 
-MAX_POLICY_BYTES = 1 << 20
 RANDOM_PAGE = 16 << 10
 MOST_DESCRIPTORS = 65_536
 
@@ -39,22 +38,6 @@ class SystemEntropy:
         found = self._page[self._at : end]
         self._at = end
         return found
-
-
-def read_folder(folder: Path, *suffixes: str) -> dict[str, bytes]:
-    """Regular files by name. ConfigError: unreadable or too large."""
-    found: dict[str, bytes] = {}
-    try:
-        for path in sorted(folder.iterdir()):
-            if path.suffix in suffixes and path.is_file() and not path.is_symlink():
-                if path.stat().st_size > MAX_POLICY_BYTES:
-                    raise ConfigError("The file is over 1 MiB.", file=str(path))
-                found[path.name] = path.read_bytes()
-    except FileNotFoundError:
-        return found
-    except OSError as fault:
-        raise ConfigError(f"It cannot be read: {fault.strerror}.", file=str(fault.filename or folder)) from fault
-    return found
 
 
 def write_export(folder: str, files: Mapping[str, bytes]) -> None:

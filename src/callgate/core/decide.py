@@ -98,9 +98,9 @@ def decide(
         # INVARIANT: a gate that cannot judge denies. Panics of the native engines are no Exception.
         try:
             found = judge(case)
-        except BaseException as fault:  # the one place where any fault becomes a finding
-            if isinstance(fault, _STOPS):
-                raise
+        except _STOPS:
+            raise
+        except BaseException:  # noqa: BLE001 - the one place where any fault becomes a finding
             found = (_indeterminate(gate),)
         if found:
             findings.extend(found)

@@ -1,14 +1,10 @@
 """Rounds of one call (MCP 2026-07-28, multi-round-trip requests): what a server wants, and the state between rounds."""
 
-import base64
-import binascii
-
 import msgspec
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from callgate.core.asks import MAX_INQUIRY, inquiry
 from callgate.core.jsonrpc import parse_strict
+from callgate.core.sealing import TextSealer
 from callgate.model.errors import MalformedCall
 from callgate.model.inquiry import InputAsked, Inquiry, RoundState
 
@@ -19,7 +15,6 @@ MAX_STATE = 64 << 10
 """Characters of a server's own state."""
 MAX_SEALED = 1 << 20
 MAX_KEY = 256
-_NONCE = 12
 _inside = msgspec.json.Decoder(RoundState)
 _encode = msgspec.json.Encoder(order="sorted").encode
 
@@ -61,36 +56,26 @@ def input_required(wanted: InputAsked, sealed: str) -> bytes:
 
 
 class RoundSealer:
-    """AES-256-GCM under one key; who, where and what is the associated data, so that a state opens for the same
-    person, runtime, integration, method, tool and arguments alone.
-    """
+    """A state opens for the same person, runtime, integration, method, tool and arguments alone."""
 
     def __init__(self, key: bytes) -> None:
-        self._aead = AESGCM(key)
+        self._sealer = TextSealer(key, MAX_SEALED)
 
     def seal(self, about: tuple[str, ...], state: RoundState, nonce: bytes) -> str:
         bare = {key: msgspec.structs.replace(one, params={}) for key, one in state.wanted.asked.items()}
         wanted = msgspec.structs.replace(state.wanted, asked=bare)
         inside = _encode(msgspec.structs.replace(state, wanted=wanted))
-        data = nonce + self._aead.encrypt(nonce, inside, _about(about))
-        return _text(data)
+        return self._sealer.seal(inside, _about(about), nonce)
 
     def open(self, about: tuple[str, ...], sealed: str) -> RoundState | None:
         """None: not ours, changed, or about something else."""
-        if len(sealed) > MAX_SEALED or not sealed.isascii():
+        opened = self._sealer.open(sealed, _about(about))
+        if opened is None:
             return None
         try:
-            data = base64.b64decode(sealed + "=" * (-len(sealed) % 4), b"-_", validate=True)
-            if _text(data) != sealed:
-                # Another spelling of the same bytes is not what was given out.
-                return None
-            return _inside.decode(self._aead.decrypt(data[:_NONCE], data[_NONCE:], _about(about)))
-        except (InvalidTag, ValueError, binascii.Error, msgspec.MsgspecError):
+            return _inside.decode(opened)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             return None
-
-
-def _text(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
 def _about(parts: tuple[str, ...]) -> bytes:

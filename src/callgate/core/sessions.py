@@ -1,13 +1,9 @@
 """Session ids that clients of handshake eras hold: sealed to their owner, so that nobody else can use them."""
 
-import base64
-import binascii
-
 import msgspec
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-_NONCE = 12
+from callgate.core.sealing import TextSealer
+
 MAX_SEALED = 2048
 _KEPT = 4_096
 
@@ -22,10 +18,10 @@ _decode = msgspec.json.Decoder(_Inside).decode
 
 
 class SessionSealer:
-    """AES-256-GCM under one key; the owner is the associated data, so a foreign session does not open."""
+    """The owner is what a session is about, so a foreign one does not open."""
 
     def __init__(self, key: bytes) -> None:
-        self._aead = AESGCM(key)
+        self._sealer = TextSealer(key, MAX_SEALED)
         self._opened: dict[tuple[tuple[str, ...], str], tuple[str, str, tuple[str, ...]]] = {}
         """What opened before, by owner and sealed text: a session comes with each call."""
 
@@ -34,7 +30,7 @@ class SessionSealer:
     ) -> str:
         """``asks``: what the client can be asked in this session."""
         inside = msgspec.json.encode(_Inside(session, protocol, asks))
-        return _text(nonce + self._aead.encrypt(nonce, inside, _owner(owner)))
+        return self._sealer.seal(inside, _owner(owner), nonce)
 
     def open(self, owner: tuple[str, ...], sealed: str) -> tuple[str, str, tuple[str, ...]] | None:
         """(session, protocol, asks); None: not ours or not this owner's."""
@@ -48,21 +44,14 @@ class SessionSealer:
         return known
 
     def _unsealed(self, owner: tuple[str, ...], sealed: str) -> tuple[str, str, tuple[str, ...]] | None:
-        if len(sealed) > MAX_SEALED or not sealed.isascii():
+        opened = self._sealer.open(sealed, _owner(owner))
+        if opened is None:
             return None
         try:
-            data = base64.b64decode(sealed + "=" * (-len(sealed) % 4), b"-_", validate=True)
-            if _text(data) != sealed:
-                # Another spelling of the same bytes would be another session to whoever looks it up.
-                return None
-            inside = _decode(self._aead.decrypt(data[:_NONCE], data[_NONCE:], _owner(owner)))
-        except (InvalidTag, ValueError, binascii.Error, msgspec.MsgspecError):
+            inside = _decode(opened)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             return None
         return inside.session, inside.protocol, inside.asks
-
-
-def _text(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
 def _owner(parts: tuple[str, ...]) -> bytes:

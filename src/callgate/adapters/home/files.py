@@ -11,6 +11,22 @@ from callgate.model.errors import ConfigError
 MAX_FILE = 1 << 20
 
 
+def read_folder(folder: Path, *suffixes: str) -> dict[str, bytes]:
+    """Regular files by name. ConfigError: unreadable or too large."""
+    found: dict[str, bytes] = {}
+    try:
+        for path in sorted(folder.iterdir()):
+            if path.suffix in suffixes and path.is_file() and not path.is_symlink():
+                if path.stat().st_size > MAX_FILE:
+                    raise ConfigError("The file is over 1 MiB.", file=str(path))
+                found[path.name] = path.read_bytes()
+    except FileNotFoundError:
+        return found
+    except OSError as fault:
+        raise ConfigError(f"It cannot be read: {fault.strerror}.", file=str(fault.filename or folder)) from fault
+    return found
+
+
 class FolderFiles:
     """Below one folder. See flow.ports.HomeFiles."""
 
@@ -18,18 +34,7 @@ class FolderFiles:
         self._root = root
 
     def folder(self, name: str) -> Mapping[str, bytes]:
-        found: dict[str, bytes] = {}
-        try:
-            for path in sorted((self._root / name).iterdir()):
-                if path.suffix == ".toml" and path.is_file() and not path.is_symlink():
-                    if path.stat().st_size > MAX_FILE:
-                        raise ConfigError("The file is over 1 MiB.", file=str(path))
-                    found[path.name] = path.read_bytes()
-        except FileNotFoundError:
-            return found
-        except OSError as fault:
-            raise ConfigError(f"It cannot be read: {fault.strerror}.", file=str(self._root / name)) from fault
-        return found
+        return read_folder(self._root / name, ".toml")
 
     def write(self, path: str, data: bytes) -> None:
         target = self._root / path
