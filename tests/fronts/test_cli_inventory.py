@@ -12,6 +12,7 @@ from callgate.cli.html import Element
 from callgate.model.inventory import Inventory
 from tests.fakes.inventory_tree import SECRETS, machine, put
 from tests.fronts.cli_help import run
+from tests.fronts.test_cli_screens import terminal
 
 EVIL = "<img src=x onerror=alert(1)>\"'&\u202e\x1b[2J"
 
@@ -45,6 +46,33 @@ def test_the_screen(root):
     assert result.exit_code == 0
     assert "Servers behind the gate  3 of 20 (15 %)" in result.output
     assert "allowlist_skips_plugins  /etc/codex/requirements.toml:1" in result.output
+
+
+def test_on_a_narrow_terminal_no_name_and_no_url_is_broken(root, tmp_path):
+    with terminal("inventory", "--root", str(root), CALLGATE_HOME=str(tmp_path), NO_COLOR="1") as shown:
+        _, seen = shown.end()
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", seen).splitlines()
+    assert max(map(len, lines)) <= 80
+    found = msgspec.json.decode(run("inventory", "--root", root, "--json").output.encode(), type=Inventory)
+    for one in found.servers:
+        assert any(line.startswith(f"{one.name}  {one.client}") for line in lines), one.name
+        assert any(one.target in line for line in lines), one.target
+
+
+@pytest.mark.parametrize("gate", ["nonsense", "callgate.example", "ftp://callgate.example", "http://"])
+def test_a_gate_is_named_by_its_url(root, gate):
+    result = run("inventory", "--root", root, "--gate", gate)
+    assert result.exit_code == 2
+    assert "https://callgate.example" in result.output
+
+
+@pytest.mark.parametrize("gate", ["https://gate.example", "https://gate.example/", "https://gate.example/mcp"])
+def test_a_gate_s_endpoint_names_it_too(tmp_path, gate):
+    put(tmp_path, ".mcp.json", json.dumps({"mcpServers": {"a": {"url": "https://gate.example/mcp/a"}}}))
+    found = msgspec.json.decode(
+        run("inventory", "--root", tmp_path, "--gate", gate, "--json").output.encode(), type=Inventory
+    )
+    assert [one.gated for one in found.servers] == [True]
 
 
 def test_the_json_is_of_its_type(root):

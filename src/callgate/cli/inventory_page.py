@@ -4,6 +4,7 @@ import base64
 import hashlib
 from collections.abc import Iterable, Sequence
 
+from callgate.cli import screens
 from callgate.cli.html import Element, page
 from callgate.cli.inventory_sheet import SHEET
 from callgate.cli.text import place
@@ -100,7 +101,7 @@ def _coverage(figures: InventoryFigures) -> Element:
     if not figures.servers:
         return Element("p", "No connected server was found.", class_="coverage")
     said = f"{figures.gated} of {figures.servers} servers are behind the gate"
-    more = f"; {figures.unseen} sources more cannot be seen from files" if figures.unseen else ""
+    more = f"; {screens.count(figures.unseen, 'more source')} cannot be seen from files" if figures.unseen else ""
     return Element(
         "div",
         Element("p", Element("span", f"{figures.coverage_percent} %", class_="big"), " coverage"),

@@ -6,6 +6,9 @@ from callgate.cli import screens
 from callgate.cli.text import place
 from callgate.model.inventory import ConfigFinding, Inventory, SeenServer
 
+_COLUMNS = ("client", "server", "goes to", "gate", "state", "tools", "whose")
+_BETWEEN = 3
+"""Columns that a table puts around each cell."""
 _STYLES = {"high": "bold red", "medium": "yellow", "low": "", "info": "dim"}
 
 
@@ -36,13 +39,30 @@ def show(found: Inventory) -> None:
     if not found.complete:
         screens.say("Not everything could be read; the findings say what.")
     screens.say("")
-    screens.table(
-        ("client", "server", "goes to", "gate", "state", "tools", "whose"),
-        [_server(one) for one in found.servers],
-        empty="No server is connected.",
-    )
+    _draw_servers([_server(one) for one in found.servers])
     screens.say("")
     screens.cards([(_heading(one), _lines(one)) for one in found.findings], empty="No findings.")
+
+
+def _draw_servers(rows: list[list[str | Text]]) -> None:
+    """A table where every cell has its own width; otherwise lines of their own, so that no name or URL is broken."""
+    cells = [_COLUMNS, *([getattr(item, "plain", item) for item in row] for row in rows)]
+    needed = sum(max(map(len, column)) + _BETWEEN for column in zip(*cells, strict=True))
+    empty = "No server is connected."
+    if needed <= screens.width():
+        screens.table(_COLUMNS, rows, empty=empty)
+    else:
+        screens.cards([(_title(row), _about(row)) for row in rows], empty=empty)
+
+
+def _title(row: list[str | Text]) -> Text:
+    client, name, *_ = row
+    return screens.cell(f"{name}", "bold").append_text(screens.cell(f"  {client}"))
+
+
+def _about(row: list[str | Text]) -> list[str]:
+    _, _, target, gate, state, tools, owner = (str(item) for item in row)
+    return [f"goes to {target}" if target else "", f"gate: {gate}; {state}; tools: {tools}; {owner}"]
 
 
 def _server(one: SeenServer) -> list[str | Text]:
