@@ -6,10 +6,10 @@ import msgspec
 import pytest
 
 from callgate.catalog.fitting import check_manifest
-from callgate.catalog.loader import known_manifests, load_manifest, parse_manifest
+from callgate.catalog.loader import known_manifests, load_manifest
 from callgate.model.errors import ConfigError
 from callgate.model.terms import Tier
-from tests.fakes.catalog import definitions
+from tests.fakes.catalog import changed, definitions, parsed, refused
 
 GOOD = """
 integration = "things"
@@ -48,10 +48,6 @@ DEFINITIONS = [
 ]
 
 
-def parse(text):
-    return parse_manifest(text.encode(), "things/manifest.toml", "things")
-
-
 @pytest.mark.parametrize("name", ["git", "filesystem"])
 def test_shipped_manifests_fit_the_definitions_they_were_verified_against(name):
     manifest = load_manifest(name)
@@ -69,11 +65,11 @@ def test_no_tool_that_the_vendor_calls_a_write_is_called_a_read(name):
 
 
 def test_a_good_manifest():
-    manifest = parse(GOOD)
+    manifest = parsed(GOOD)
     assert [tool.tier for tool in manifest.tools] == [Tier.READ, Tier.EXECUTE, Tier.EXECUTE]
     assert check_manifest(manifest, DEFINITIONS) == ()
-    assert parse("# comment\n" + GOOD).digest == manifest.digest
-    assert parse(GOOD.replace("Look at", "See")).digest != manifest.digest
+    assert parsed("# comment\n" + GOOD).digest == manifest.digest
+    assert parsed(GOOD.replace("Look at", "See")).digest != manifest.digest
 
 
 @pytest.mark.parametrize(
@@ -118,11 +114,9 @@ def test_a_good_manifest():
     ],
 )
 def test_each_mistake_names_file_key_and_reason(old, new, key, says):
-    assert old in GOOD
-    with pytest.raises(ConfigError) as caught:
-        parse(GOOD.replace(old, new, 1))
-    assert (caught.value.file, caught.value.key) == ("things/manifest.toml", key)
-    assert says in caught.value.message
+    fault = refused(changed(GOOD, old, new))
+    assert fault.key == key
+    assert says in fault.message
 
 
 @pytest.mark.parametrize(
@@ -153,15 +147,15 @@ def test_each_mistake_names_file_key_and_reason(old, new, key, says):
     ],
 )
 def test_what_does_not_fit_the_definitions(old, new, says):
-    text = GOOD.replace(old, new, 1)
+    text = changed(GOOD, old, new)
     if "restored" in new:
         text = text.replace('compensation = "restore"', "")
-    assert any(problem.startswith(says) for problem in check_manifest(parse(text), DEFINITIONS))
+    assert any(problem.startswith(says) for problem in check_manifest(parsed(text), DEFINITIONS))
 
 
 def test_a_state_pin_of_a_tool_that_the_server_lost():
     assert "change: state_pin reads look, which the server does not have." in check_manifest(
-        parse(GOOD), DEFINITIONS[1:]
+        parsed(GOOD), DEFINITIONS[1:]
     )
 
 
@@ -174,7 +168,7 @@ def test_a_folder_of_ones_own_is_looked_at_first(tmp_path):
     found = known_manifests(tmp_path)
     assert {"filesystem", "git", "things"} <= set(found)
     assert not {"empty", "file.toml"} & set(found)
-    assert load_manifest("things", tmp_path) == msgspec.structs.replace(parse(GOOD))
+    assert load_manifest("things", tmp_path) == msgspec.structs.replace(parsed(GOOD))
     assert load_manifest("git", tmp_path).title == "Things"
     assert load_manifest("git").title == "Git"
     assert load_manifest("filesystem", tmp_path).title == "Files"
@@ -202,10 +196,10 @@ def test_a_mistake_in_ones_own_folder_names_its_path(tmp_path):
 
 
 def test_a_key_that_is_younger_leaves_the_digests_of_older_files_as_they_are():
-    assert parse(GOOD).digest == "c5cdc814e15c600cb88d0141ec5f5bec75ea61060cc4fc4fda7daa36eb6d3b0d"
+    assert parsed(GOOD).digest == "c5cdc814e15c600cb88d0141ec5f5bec75ea61060cc4fc4fda7daa36eb6d3b0d"
     aimed = GOOD.replace("stateful = false", "stateful = true", 1)
     unset, aiming = (
         aimed.replace('Look at {id}"', f'Look at {{id}}"\nsets_session_target = {value}', 1)
         for value in ("false", "true")
     )
-    assert parse(unset).digest == parse(aimed).digest != parse(aiming).digest
+    assert parsed(unset).digest == parsed(aimed).digest != parsed(aiming).digest

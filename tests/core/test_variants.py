@@ -2,13 +2,11 @@
 
 import pytest
 
-from callgate.catalog.loader import parse_manifest
 from callgate.core.toolbox import compile_toolbox
 from callgate.core.variants import meant, package_of, recognised, shown_name, variants_of
-from callgate.model.errors import ConfigError
 from callgate.model.terms import Tier
 from callgate.model.tool import Integration, IntegrationPin
-from tests.fakes.catalog import DOMAINS, tool_pin
+from tests.fakes.catalog import DOMAINS, changed, parsed, refused, tool_pin
 
 TEXT = """
 integration = "chat"
@@ -52,7 +50,7 @@ tier = "execute"
 say = "Post {text}"
 irreversible = true
 """
-MANIFEST = parse_manifest(TEXT.encode(), "chat/manifest.toml", "chat")
+MANIFEST = parsed(TEXT, "chat")
 
 
 def integration(**more):
@@ -169,8 +167,6 @@ def test_a_server_that_is_none_of_them_gets_the_strictest_of_all():
     ],
 )
 def test_mistakes_with_variants(old, new, key, says):
-    assert old in TEXT
-    with pytest.raises(ConfigError) as caught:
-        parse_manifest(TEXT.replace(old, new, 1).encode(), "chat/manifest.toml", "chat")
-    assert says in caught.value.message, caught.value
-    assert caught.value.key == key
+    fault = refused(changed(TEXT, old, new), "chat")
+    assert says in fault.message, fault
+    assert fault.key == key

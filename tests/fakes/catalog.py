@@ -5,14 +5,16 @@ import json
 from pathlib import Path
 
 import msgspec
+import pytest
 
-from callgate.catalog.loader import load_manifest
+from callgate.catalog.loader import load_manifest, parse_manifest
 from callgate.core.contract import content_id
 from callgate.core.domains import DomainMap
 from callgate.core.toolbox import Toolbox, compile_toolbox
 from callgate.model.bundle import Domain
 from callgate.model.call import Call
 from callgate.model.contract import Contract, Scope, Task
+from callgate.model.errors import ConfigError
 from callgate.model.facts import Facts
 from callgate.model.identity import Actor, Initiator, Principal, Runtime
 from callgate.model.terms import Profile, Stage, Tier
@@ -29,6 +31,24 @@ DOMAINS = DomainMap(
 
 def definitions(name):
     return json.loads((DEFINITIONS / f"{name}.json").read_text())
+
+
+def changed(text, old, new):
+    """With another word at one place, which must be there."""
+    assert old in text
+    return text.replace(old, new, 1)
+
+
+def parsed(text, name="things") -> Manifest:
+    return parse_manifest(text.encode(), f"{name}/manifest.toml", name)
+
+
+def refused(text, name="things") -> ConfigError:
+    """What is said of a manifest with a mistake."""
+    with pytest.raises(ConfigError) as caught:
+        parsed(text, name)
+    assert caught.value.file == f"{name}/manifest.toml"
+    return caught.value
 
 
 def tool_pin(tool):
