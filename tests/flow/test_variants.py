@@ -16,15 +16,19 @@ from tests.fakes.upstream import FakeUpstream
 TOOLS = [{"name": name, "inputSchema": {"type": "object"}} for name in ("search", "post")]
 
 
-def test_who_connects_it_is_told(tmp_path):
-    (tmp_path / "chat").mkdir()
-    (tmp_path / "chat" / "manifest.toml").write_text(TEXT)
+async def house_with(folder):
+    """A house whose catalogue is the folder, with the manifest of the chat alone, and policy has it."""
+    (folder / "chat").mkdir()
+    (folder / "chat" / "manifest.toml").write_text(TEXT)
+    house = await open_house()
+    house.rooms.tenancy.catalogue = Catalogue(folder)
+    await house.use_bundle(manifests=tuple(house.rooms.tenancy.catalogue.digests().items()))
+    return house, house.rooms.tenancy
 
+
+def test_who_connects_it_is_told(tmp_path):
     async def check():
-        house = await open_house()
-        tenancy = house.rooms.tenancy
-        tenancy.catalogue = Catalogue(tmp_path)
-        await house.use_bundle(manifests=tuple(tenancy.catalogue.digests().items()))
+        house, tenancy = await house_with(tmp_path)
         found = {}
         for name, command in (("known", ("chat-mcp",)), ("unknown", ("node", "x.js"))):
             tenancy.upstreams.made[name] = FakeUpstream(TOOLS)
@@ -38,14 +42,8 @@ def test_who_connects_it_is_told(tmp_path):
 
 
 def test_who_connects_it_says_which_it_is(tmp_path):
-    (tmp_path / "chat").mkdir()
-    (tmp_path / "chat" / "manifest.toml").write_text(TEXT)
-
     async def check():
-        house = await open_house()
-        tenancy = house.rooms.tenancy
-        tenancy.catalogue = Catalogue(tmp_path)
-        await house.use_bundle(manifests=tuple(tenancy.catalogue.digests().items()))
+        house, tenancy = await house_with(tmp_path)
         found = {}
         for name, manifest in (("own", "chat/hosted"), ("unsaid", "chat")):
             tenancy.upstreams.made[name] = FakeUpstream(TOOLS)
@@ -78,16 +76,10 @@ def test_who_connects_it_says_which_it_is(tmp_path):
 
 
 def test_a_manifest_that_cannot_be_used_stops_nothing_but_its_own(tmp_path):
-    (tmp_path / "chat").mkdir()
     path = tmp_path / "chat" / "manifest.toml"
-    path.write_text(TEXT)
 
     async def check():
-        house = await open_house()
-        tenancy = house.rooms.tenancy
-        tenancy.catalogue = Catalogue(tmp_path)
-        approved = tenancy.catalogue.digests()
-        await house.use_bundle(manifests=tuple(approved.items()))
+        house, tenancy = await house_with(tmp_path)
         tenancy.upstreams.made["chat"] = FakeUpstream(TOOLS)
         made = Integration(name="chat", actor="robot", command=("chat-mcp",), manifest="chat/local")
         me = house.presence(roles=ALL_ROLES)

@@ -20,7 +20,7 @@ from tests.flow.test_confining import answers, ask, notes_house
 class Whose:
     """Answers of a server whose account can be another one by now. None: it is away."""
 
-    def __init__(self, account="robot"):
+    def __init__(self, account):
         self.account = account
 
     def __call__(self, request):
@@ -31,8 +31,17 @@ class Whose:
         return self.account if isinstance(self.account, dict) else said(json.dumps({"account": {"name": self.account}}))
 
 
-async def house_of(whose):
-    return await notes_house(answer=whose)
+async def house_of(account):
+    """A house with the server, and whose account it says."""
+    whose = Whose(account)
+    return await notes_house(answer=whose), whose
+
+
+async def house_of_another():
+    """Confirmed as octo-ana's, and by now octo-ben's."""
+    house, whose = await house_of("octo-ana")
+    whose.account = "octo-ben"
+    return house
 
 
 async def look(house):
@@ -51,7 +60,7 @@ async def confirm(house, digest=""):
 
 def test_it_is_asked_when_an_integration_is_confirmed_and_stands_in_each_decision():
     async def check():
-        house = await house_of(Whose("octo-ana"))
+        house, _ = await house_of("octo-ana")
         (first,) = await seen(house)
         assert (first.change, first.integration) == ("first", "tracker")
         assert house.live.pins["tracker"].account == "octo-ana"
@@ -69,7 +78,7 @@ def test_it_is_asked_when_an_integration_is_confirmed_and_stands_in_each_decisio
 
 def test_nothing_is_called_before_somebody_confirmed_its_tools():
     async def check():
-        house = await house_of(Whose())
+        house, _ = await house_of("robot")
         asked = []
 
         def answer(request):
@@ -89,9 +98,7 @@ def test_nothing_is_called_before_somebody_confirmed_its_tools():
 
 def test_another_account_holds_every_call_until_somebody_confirms_it():
     async def check():
-        whose = Whose("octo-ana")
-        house = await house_of(whose)
-        whose.account = "octo-ben"
+        house = await house_of_another()
         await look(house)
         for tool, arguments in (("get_note", {"note": "1"}), ("search_notes", {"query": "plan project:web"})):
             waiting = await ask(house, tool, **arguments)
@@ -120,9 +127,7 @@ def test_another_account_holds_every_call_until_somebody_confirms_it():
 
 def test_confirming_one_tool_confirms_no_other_account():
     async def check():
-        whose = Whose("octo-ana")
-        house = await house_of(whose)
-        whose.account = "octo-ben"
+        house = await house_of_another()
         changed = {"name": "get_note", "description": "Other", "inputSchema": {"type": "object"}}
         house.upstream.tools = [changed if one["name"] == "get_note" else one for one in house.upstream.tools]
         offered = await house.admin.refresh_integration("tracker")
@@ -138,9 +143,7 @@ def test_confirming_one_tool_confirms_no_other_account():
 
 def test_a_server_that_is_connected_to_anew_is_asked_before_anything_is_sent():
     async def check():
-        whose = Whose("octo-ana")
-        house = await house_of(whose)
-        whose.account = "octo-ben"
+        house = await house_of_another()
         house.live.unseen["tracker"] = 1
         waiting = await ask(house, "get_note", note="1")
         assert [tool_of(one) for one in house.upstream.sent] == ["me"]
@@ -151,9 +154,7 @@ def test_a_server_that_is_connected_to_anew_is_asked_before_anything_is_sent():
 
 def test_a_held_call_that_is_approved_runs_once_and_the_others_still_wait():
     async def check():
-        whose = Whose("octo-ana")
-        house = await house_of(whose)
-        whose.account = "octo-ben"
+        house = await house_of_another()
         await look(house)
         waiting = await ask(house, "get_note", note="1")
         await house.approve(waiting.hold)
@@ -165,8 +166,7 @@ def test_a_held_call_that_is_approved_runs_once_and_the_others_still_wait():
 
 def test_the_confirmed_account_again_ends_it():
     async def check():
-        whose = Whose("octo-ana")
-        house = await house_of(whose)
+        house, whose = await house_of("octo-ana")
         for account in ("octo-ben", "octo-ana"):
             whose.account = account
             await look(house)
@@ -193,8 +193,7 @@ def test_the_confirmed_account_again_ends_it():
 )
 def test_an_answer_that_says_no_account_twice_in_a_row_stops_calls(answer):
     async def check():
-        whose = Whose("octo-ana")
-        house = await house_of(whose)
+        house, whose = await house_of("octo-ana")
         whose.account = answer
         await look(house)
         assert isinstance(await ask(house, "get_note", note="1"), Served)
@@ -213,15 +212,13 @@ def test_an_answer_that_says_no_account_twice_in_a_row_stops_calls(answer):
 
 def test_a_server_that_is_away_or_never_said_an_account_changes_nothing():
     async def check():
-        whose = Whose("octo-ana")
-        house = await house_of(whose)
+        house, whose = await house_of("octo-ana")
         whose.account = None
         for _ in range(3):
             await look(house)
         assert isinstance(await ask(house, "get_note", note="1"), Served)
 
-        whose = Whose({**said("no"), "isError": True})
-        house = await house_of(whose)
+        house, _ = await house_of({**said("no"), "isError": True})
         for _ in range(3):
             await look(house)
         assert isinstance(await ask(house, "get_note", note="1"), Served)
@@ -233,7 +230,7 @@ def test_a_server_that_is_away_or_never_said_an_account_changes_nothing():
 
 def test_what_was_seen_outlives_a_restart():
     async def check():
-        house = await house_of(Whose("octo-ana"))
+        house, _ = await house_of("octo-ana")
         (pin,) = [noun(row) for row in await house.store.list(Kind.PIN) if row.key == "tracker"]
         assert pin.account == "octo-ana"
         reconnect(house.rooms.tenancy)

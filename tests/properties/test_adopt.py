@@ -12,7 +12,6 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from callgate.app import inventory as taking
 from callgate.app.adopting import Adopting
 from callgate.app.inventory import InventoryTask
 from callgate.app.undoing import Undoing
@@ -23,16 +22,7 @@ from callgate.core.inventory.document import BadDocument
 from callgate.core.inventory.jsonc import parse_json
 from tests.properties.test_inventory import SECRETS
 
-
-@pytest.fixture(autouse=True, scope="module")
-def no_catalogue():
-    """Reading all manifests takes a second, each time."""
-    kept = taking.known_tools
-    taking.known_tools = dict
-    yield
-    taking.known_tools = kept
-
-
+pytestmark = pytest.mark.usefixtures("no_catalogue")
 ROUTE = GateRoute(url="http://127.0.0.1:8700", program="/opt/callgate/bin/callgate", helpers="/opt/helpers")
 WORDS = st.sampled_from(["npx", "-y", "uvx", "./server", "--verbose", "mcp-server-git==1.0.0", "/opt/x"])
 NAMES = st.sampled_from(["git", "My Server", "a.b", "tracker", "Ünï", "callgate-x", "9lives", "x" * 50, "a_b"])

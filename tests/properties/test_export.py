@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from callgate.app import inventory as taking
 from callgate.app.exporting import check_file, check_installed
 from callgate.app.inventory import InventoryTask, take_inventory
 from callgate.core.adopt.edits import TOML
@@ -18,16 +17,7 @@ from callgate.core.adopt.entries import GateRoute
 from callgate.core.export.clients import ExportClient, ExportPart, ExportWish, TokenWay, plan
 from callgate.core.export.writing import text_of
 
-
-@pytest.fixture(autouse=True, scope="module")
-def no_catalogue():
-    """Reading all manifests takes a second, each time."""
-    kept = taking.known_tools
-    taking.known_tools = dict
-    yield
-    taking.known_tools = kept
-
-
+pytestmark = pytest.mark.usefixtures("no_catalogue")
 URL = "http://127.0.0.1:8700"
 ROUTE = GateRoute(url=URL, program="/opt/callgate/bin/callgate", helpers="/opt/helpers")
 NAMES = st.lists(st.sampled_from(["git", "a", "slack-2", "x" * 40]), max_size=3, unique=True).map(tuple)
