@@ -2,13 +2,16 @@
 
 import asyncio
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from callgate.adapters.secrets.refs import resolve
+from callgate.adapters.upstream import listening
 from callgate.adapters.upstream.lines import Lines
+from callgate.adapters.upstream.listening import MAX_EVENT, PORTION
 from callgate.adapters.upstream.sse import MAX_LINES, SseParser
 from callgate.adapters.upstream.stdio import StdioUpstream
 from callgate.flow.ports import Wish
@@ -93,6 +96,25 @@ def test_a_flood_on_a_standing_stream_leaves_the_loop_to_others(line: bytes, mon
             await listening.close()
         watching.cancel()
         assert turns.most <= AT_ONCE
+
+    asyncio.run(body())
+
+
+def test_a_standing_stream_of_long_messages_gets_a_part_of_the_time_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "PAUSE_S", 0.005)
+    text = b'data: {"jsonrpc":"2.0","method":"notifications/x","params":{"x":"%b"}}\n\n' % (b"x" * (MAX_EVENT // 2))
+
+    async def serve(_: Any, writer: asyncio.StreamWriter) -> None:
+        writer.write(stream() + chunk(text) * 20 + END)
+        await writer.drain()
+
+    async def body() -> None:
+        async with against(serve) as (_, upstream):
+            began = time.perf_counter()
+            async with asyncio.timeout(30):
+                found = [one async for one in await upstream.listen(Wish(session="s", protocol=VERSION))]
+            assert len(found) == 20
+            assert time.perf_counter() - began > 10 * MAX_EVENT // PORTION * 0.005
 
     asyncio.run(body())
 

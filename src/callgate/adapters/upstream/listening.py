@@ -24,7 +24,10 @@ MAX_EVENT = 1 << 20
 """Bytes of one notification."""
 HEAD_SECONDS = 15.0
 PAUSE_S = 0.01
-"""Between pieces of a chunk with many lines: nothing a server says here is urgent."""
+"""After each piece of what came, and for each PORTION of it: nothing a server says here is urgent, and it may talk
+without end.
+"""
+PORTION = 1 << 16
 LISTEN = "subscriptions/listen"
 LIST_CHANGED = frozenset(f"notifications/{kind}/list_changed" for kind in ("tools", "prompts", "resources"))
 _LISTS = {"tools": "toolsListChanged", "prompts": "promptsListChanged", "resources": "resourcesListChanged"}
@@ -88,15 +91,14 @@ class HttpListening:
         parser = SseParser(MAX_EVENT)
         try:
             while self._response is not None and (chunk := await self._response.chunk()):
-                for number, piece in enumerate(pieces(chunk)):
-                    if number:
-                        await asyncio.sleep(PAUSE_S)
+                for piece in pieces(chunk):
                     for event in parser.feed(piece):
                         message = self._parsed(event.data)
                         if message is not None and message.is_response:
                             return
                         if message is not None:
                             yield self._told(message)
+                    await asyncio.sleep(PAUSE_S * (1 + len(piece) // PORTION))
         except (OSError, SseTooLarge):
             return
         finally:
