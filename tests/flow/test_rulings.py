@@ -119,7 +119,99 @@ def test_in_a_team_the_gate_s_own_user_lowers_nothing():
             await house.admin.classify_tool(house.presence(roles=SECURITY, same_host=True), want())
         assert caught.value.code == "same_host"
         shown = await house.admin.classify_tool(house.presence(roles=SECURITY, same_host=False), want())
-        assert shown.tier == "draft"
+        assert shown.asked_tier == "draft"
+
+    run(check())
+
+
+def in_team(house):
+    house.live.use(msgspec.structs.replace(house.live.bundle, profile=Profile.TEAM))
+    return [house.presence(subject, roles=SECURITY, same_host=False) for subject in ("ana", "ben", "cem")]
+
+
+def test_in_a_team_a_lower_tier_is_the_word_of_two_people():
+    async def check():
+        house = await open_house()
+        ana, ben, _ = in_team(house)
+        asked = await house.admin.classify_tool(ana, want())
+        assert (asked.tier, asked.decided_by, asked.asked_tier, asked.asked_by) == (
+            "execute",
+            "manifest",
+            "draft",
+            "ana",
+        )
+        again = await house.admin.classify_tool(ana, want())
+        assert (again.tier, again.asked_tier) == ("execute", "draft")
+        await house.crash()
+        assert house.live.connected["git"].toolbox.tools["git_commit"].tier is Tier.EXECUTE
+        house.live.use(msgspec.structs.replace(house.live.bundle, profile=Profile.TEAM))
+        shown = await house.admin.classify_tool(ben, want(reason="So did I"))
+        assert (shown.tier, shown.decided_by, shown.ruled_by, shown.asked_tier) == (
+            "draft",
+            "person",
+            "ana and ben",
+            "",
+        )
+        changes = [(event.change, event.tier) for event in await house.events("tool_classified")]
+        assert changes == [("asked", "draft"), ("lowered", "draft")]
+
+    run(check())
+
+
+def test_the_second_word_is_of_the_same_tier_and_the_same_definition():
+    async def check():
+        house = await open_house()
+        ana, ben, cem = in_team(house)
+        await house.admin.classify_tool(ana, want())
+        shown = await house.admin.classify_tool(ben, want(tier="read", despite=True))
+        assert (shown.tier, shown.asked_tier, shown.asked_by) == ("execute", "read", "ben")
+        shown = await house.admin.classify_tool(ana, want())
+        assert (shown.tier, shown.asked_tier, shown.asked_by) == ("execute", "draft", "ana")
+        for tool in house.upstream.tools:
+            tool["description"] = "Otherwise."
+        found = await house.admin.refresh_integration("git")
+        await house.admin.confirm_integration(house.presence(roles=ALL_ROLES, same_host=False), "git", found.digest)
+        shown = await house.admin.classify_tool(cem, want())
+        assert (shown.tier, shown.asked_tier, shown.asked_by) == ("execute", "draft", "cem")
+
+    run(check())
+
+
+def test_what_waits_for_a_second_person_leaves_a_raised_tier_as_it_is():
+    async def check():
+        house = await open_house()
+        ana, ben, _ = in_team(house)
+        await house.admin.classify_tool(ana, want("git_status", "execute"))
+        asked = await house.admin.classify_tool(ana, want("git_status", "own"))
+        assert (asked.tier, asked.ruled_by, asked.asked_tier) == ("execute", "ana", "read")
+        shown = await house.admin.classify_tool(ben, want("git_status", "own"))
+        assert (shown.tier, shown.decided_by, shown.ruled_by, shown.asked_tier) == ("read", "manifest", "", "")
+        assert house.live.rulings["git"] == {}
+
+    run(check())
+
+
+def test_in_a_team_one_person_takes_back_some_of_what_two_lowered():
+    async def check():
+        house = await open_house()
+        ana, ben, _ = in_team(house)
+        for by in (ana, ben):
+            await house.admin.classify_tool(by, want(tier="read", despite=True))
+        shown = await house.admin.classify_tool(ben, want())
+        assert (shown.tier, shown.ruled_by, shown.asked_tier) == ("draft", "ben", "")
+
+    run(check())
+
+
+def test_what_waits_for_a_second_person_is_taken_back_by_raising_or_setting_back():
+    async def check():
+        house = await open_house()
+        ana, ben, _ = in_team(house)
+        await house.admin.classify_tool(ana, want())
+        shown = await house.admin.classify_tool(house.presence(roles=(Role.APP_TEAM,)), want(tier="own"))
+        assert (shown.tier, shown.asked_tier) == ("execute", "")
+        shown = await house.admin.classify_tool(ben, want())
+        assert (shown.tier, shown.asked_tier) == ("execute", "draft")
 
     run(check())
 

@@ -19,6 +19,7 @@ from callgate.cli.options import (
     sub_app,
 )
 from callgate.cli.outcome import CommandError, Exit
+from callgate.cli.tool_table import classified
 from callgate.flow.admin import ToolRuling
 from callgate.flow.views.integrations import DiscoveryView, IntegrationView, ToolView
 
@@ -111,7 +112,7 @@ def apply(
     for one in changes:
         wanted = msgspec.structs.replace(one, despite=despite_schema)
         found = decode(gate.act("tools", "classify", by=by, act=wanted), ToolView)
-        screens.say(f"{name}/{found.tool} counts as {found.tier} from now on; its own tier is {found.own_tier}.")
+        screens.say(classified(found))
 
 
 @integrations.command("remove")

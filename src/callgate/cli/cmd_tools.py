@@ -10,7 +10,7 @@ from callgate.cli.acting import person
 from callgate.cli.client import Gate, decode, listed
 from callgate.cli.options import AccountOption, HomeOption, JsonOption, PassphraseOption, sub_app
 from callgate.cli.tool_drift import confirm, diff
-from callgate.cli.tool_table import draw_tools
+from callgate.cli.tool_table import classified, draw_tools
 from callgate.flow.admin import ToolRuling
 from callgate.flow.views.integrations import ToolView
 
@@ -70,7 +70,8 @@ def classify(
 ) -> None:
     """Decide what a tool counts as, at once and until its definition changes.
 
-    Raising needs the role security, platform or app-team, lowering security. What was raised stays raised.
+    Raising needs the role security, platform or app-team, lowering security, under team two people of it, who say the
+    same. What was raised stays raised.
     """
     gate = Gate(home)
     wanted = ToolRuling(integration=integration, tool=tool, tier=tier, reason=reason, despite=despite_schema)
@@ -79,4 +80,4 @@ def classify(
         screens.dump(reply)
         return
     found = decode(reply, ToolView)
-    screens.say(f"{integration}/{found.tool} counts as {found.tier} from now on; its own tier is {found.own_tier}.")
+    screens.say(classified(found))

@@ -91,11 +91,29 @@ def _notes(tool: ToolView, *, new: bool) -> tuple[str, ...]:
         "" if tool.pinned or not new else "Not confirmed",
         "Changed since it was confirmed" if tool.drifted else "",
         f"What {tool.ruled_by} said of it counts no more: it is another tool now" if tool.ruling_void else "",
+        _asked(tool),
         "Not on /mcp: its name looks like another's" if tool.kept_away else "",
         "Only observed: it is let go and recorded" if tool.observed else "",
         f"Look at its words: {found_codes(tool.findings)}" if tool.findings else "",
     )
     return tuple(note for note in notes if note)
+
+
+def classified(tool: ToolView) -> str:
+    """What a person is told who decided a tool's tier."""
+    name = f"{tool.integration}/{tool.tool}"
+    if tool.asked_tier:
+        return (
+            f"{name} counts as {tool.tier} as before. It counts as {tool.asked_tier} once another person of Security says "
+            "the same, with the same command."
+        )
+    return f"{name} counts as {tool.tier} from now on; its own tier is {tool.own_tier}."
+
+
+def _asked(tool: ToolView) -> str:
+    if not tool.asked_tier:
+        return ""
+    return f"{tool.asked_by} asks for {tool.asked_tier}; it counts once another person of Security says the same"
 
 
 def _undo(tool: ToolView) -> str:

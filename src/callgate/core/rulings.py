@@ -12,6 +12,22 @@ def highest(rules: ToolManifest) -> Tier:
     return max([rules.tier, *(rule.tier for rule in rules.tier_by)])
 
 
+def in_force(said: Ruling | None) -> Ruling | None:
+    """INVARIANT: what waits for a second person changes nothing."""
+    return said.former if said is not None and said.waits else said
+
+
+def same(one: Ruling, other: Ruling) -> bool:
+    """They say the same of the same thing, whoever says it and why."""
+    return (one.tier, one.back, one.was, one.definition, one.manifest) == (
+        other.tier,
+        other.back,
+        other.was,
+        other.definition,
+        other.manifest,
+    )
+
+
 def stands(ruling: Ruling, rules: ToolManifest, definition: str, manifest: str) -> bool:
     """INVARIANT: what lowers a tier counts for nothing once anything it was said of is another.
 

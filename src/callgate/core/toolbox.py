@@ -19,7 +19,7 @@ from callgate.core.headers import header_text, mirrored_headers
 from callgate.core.paths import Selector
 from callgate.core.per_call import PerCall
 from callgate.core.receipt import ReceiptExtractor
-from callgate.core.rulings import highest, marks, ruled, stands
+from callgate.core.rulings import highest, in_force, marks, ruled, stands
 from callgate.core.schemas import UNUSABLE
 from callgate.core.selectors import MAX_TARGETS, TargetSelector
 from callgate.core.sentence import Sentence
@@ -301,7 +301,7 @@ def compile_toolbox(
             reasons.get(tool.name, ""),
             verified=verified and tool.name in known,
             classified=classified and manifest is None,
-            ruling=rulings.get(tool.name),
+            ruling=in_force(rulings.get(tool.name)),
             manifest_digest=manifest.digest if manifest else "",
         )
         for tool in pin.tools

@@ -118,6 +118,8 @@ def _tool(tool: ToolView) -> Iterator[str]:
     yield comment(_why(tool))
     if tool.ruling_void:
         yield comment(f"{tool.ruled_by} said otherwise ({tool.ruled_reason}) of another definition; it counts no more.")
+    if tool.asked_tier:
+        yield comment(f"{tool.asked_by} asks for {tool.asked_tier}, which waits for another person of Security.")
     if tool.tier != "read":
         yield comment(_UNDO[tool.way_back].format(tool.undone_by))
     yield f"tier = {quoted(tool.tier)}"

@@ -161,8 +161,11 @@ def _of_people(body: EventBody, names: dict[str, str]) -> str:
             return ""
 
 
+_DID = {"back": "set back", "asked": "asked to lower"}
+
+
 def _of_tool(body: ToolClassified, names: dict[str, str]) -> str:
-    did = "set back" if body.change == "back" else body.change
+    did = _DID.get(body.change, body.change)
     why = names.get(body.reason, body.reason)
     alone = ", alone" if body.alone else ""
     return f"{names[body.by]} {did} {body.integration}/{body.tool} to {body.tier}{alone}: {why}"

@@ -1,8 +1,9 @@
-"""People decide what a tool counts as: raising is any owner's, lowering is Security's."""
+"""People decide what a tool counts as: raising is any owner's, lowering is Security's, under ``team`` two people's."""
 
 import msgspec
 
 from callgate.core.classify import from_schema
+from callgate.core.rulings import in_force, same
 from callgate.core.toolbox import ToolProfile
 from callgate.core.visible import visible
 from callgate.flow.admin import ToolRuling
@@ -28,7 +29,7 @@ _TIERS = {tier.name.lower(): tier for tier in Tier}
 
 class Rulings(Definitions):
     async def classify_tool(self, by: Presence, want: ToolRuling) -> ToolView:
-        """In force with the answer."""
+        """In force with the answer; under ``team`` a lower tier once a second person says the same."""
         connected, profile = self._ruled(want)
         reason = " ".join(want.reason.split())
         if not 3 <= len(reason) <= MAX_REASON:
@@ -38,15 +39,18 @@ class Rulings(Definitions):
         if (known is None or want.tier != OWN) and wanted is profile.tier:
             raise InputError(f"It counts as {profile.tier.name.lower()} already.", code="no_change")
         self._allowed(by, wanted, profile)
-        said, reasons = from_schema(msgspec.json.decode(profile.pin.definition), integration=want.integration)
-        despite = want.tier != OWN and wanted < said and wanted < profile.own_tier
+        schema, reasons = from_schema(msgspec.json.decode(profile.pin.definition), integration=want.integration)
+        despite = want.tier != OWN and wanted < schema and wanted < profile.own_tier
         if despite and not want.despite:
             raise InputError(
                 f"Its schema says more than {want.tier}: {' '.join(reasons)}",
                 code="schema_says_more",
                 hint="If you know better, say so with --despite-schema.",
             )
-        await self._rule(by, connected, profile, want.tier == OWN, wanted, reason, despite=despite)
+        said = self._said(by, connected, profile, want.tier == OWN, wanted, reason, despite=despite)
+        ruling = self._by_two(said) if wanted < profile.tier else said
+        if ruling is not known:
+            await self._rule(by, connected, profile, ruling, reason)
         return next(view for view in await self.tools(want.integration) if view.tool == want.tool)
 
     def _ruled(self, want: ToolRuling) -> tuple[Connected, ToolProfile]:
@@ -73,7 +77,18 @@ class Rulings(Definitions):
                 hint="Act from your own user of this machine: docs/how-to/two-people.md",
             )
 
-    async def _rule(
+    def _by_two(self, said: Ruling) -> Ruling:
+        """Less caution than counts now waits for a second person: what counts, or waits, once this was said too."""
+        if self._profile() is Profile.SOLO:
+            return said
+        known = self._live.rulings.get(said.integration, {}).get(said.tool)
+        if known is None or not known.waits or not same(known, said):
+            return msgspec.structs.replace(said, waits=True, former=in_force(known))
+        if known.by == said.by:
+            return known
+        return msgspec.structs.replace(known, waits=False, former=None, second=said.by)
+
+    def _said(
         self,
         by: Presence,
         connected: Connected,
@@ -83,12 +98,10 @@ class Rulings(Definitions):
         reason: str,
         *,
         despite: bool,
-    ) -> None:
-        name, key = connected.integration.name, f"{connected.integration.name}|{profile.name}"
-        version = self._live.version(Kind.RULING, key)
+    ) -> Ruling:
         manifest = self._tenancy.catalogue.of(connected.integration, self._live.bundle)
-        ruling = Ruling(
-            integration=name,
+        return Ruling(
+            integration=connected.integration.name,
             tool=profile.name,
             tier=wanted,
             was=profile.own_tier,
@@ -98,26 +111,34 @@ class Rulings(Definitions):
             by=by.subject,
             at_ms=self._tenancy.clock.now_ms(),
             despite=despite,
+            back=back,
         )
+
+    async def _rule(
+        self, by: Presence, connected: Connected, profile: ToolProfile, ruling: Ruling, reason: str
+    ) -> None:
+        name, key = connected.integration.name, f"{connected.integration.name}|{profile.name}"
+        version = self._live.version(Kind.RULING, key)
         names: list[NameRow] = []
         body = ToolClassified(
             integration=name,
             tool=visible(profile.name),
-            tier=wanted.name.lower(),
+            tier=ruling.tier.name.lower(),
             was=profile.tier.name.lower(),
             own=profile.own_tier.name.lower(),
-            change="back" if back else "lowered" if wanted < profile.tier else "raised",
+            change=_change(ruling, profile),
             definition=profile.pin.digest,
             by=self._person(by.subject, names),
             reason=self._tenancy.name("reason", reason, names),
-            despite=despite,
+            despite=ruling.despite,
             alone=self._profile() is Profile.SOLO,
         )
-        gone = Delete(kind=Kind.RULING, key=key, expect=version)
+        gone = ruling.back and not ruling.waits
+        change = Delete(kind=Kind.RULING, key=key, expect=version) if gone else put(key, ruling, expect=version)
         unit = Unit(
             events=(self._tenancy.event(body, same_host=by.same_host),),
             guards=(Expect(kind=Kind.PIN, key=name, version=self._live.version(Kind.PIN, name)),),
-            changes=(gone if back else put(key, ruling, expect=version),),
+            changes=(change,),
             names=tuple(names),
         )
         if isinstance(await self._tenancy.write(unit), Conflict):
@@ -126,3 +147,11 @@ class Rulings(Definitions):
         self._live.connected[name] = connect(connected.integration, self._live.pins.get(name), self._tenancy)
         self._live.connected[name].drift = drift
         shown_otherwise(self._tenancy, name)
+
+
+def _change(ruling: Ruling, profile: ToolProfile) -> str:
+    if ruling.waits:
+        return "asked"
+    if ruling.back:
+        return "back"
+    return "lowered" if ruling.tier < profile.tier else "raised"

@@ -53,6 +53,14 @@ class Ruling(Fact, frozen=True):
     at_ms: int
     despite: bool = False
     """Its schema says more than ``tier``, and the person was told."""
+    back: bool = False
+    """``tier`` is the tool's own: nothing is said of it any more."""
+    waits: bool = False
+    """It counts once a second person said the same."""
+    second: str = ""
+    """Account subject of that person."""
+    former: "Ruling | None" = None
+    """What counts while this one waits."""
 
     @property
     def lowers(self) -> bool:

@@ -275,13 +275,13 @@ class ToolClassified(Body, frozen=True, tag="tool_classified"):
     integration: str
     tool: str
     tier: str
-    """From now on."""
+    """From now on; when it was only ``asked`` for, once it counts."""
     was: str
     """Until now."""
     own: str
     """Without a person's word: by its manifest or the rules."""
     change: str
-    """``raised``, ``lowered``, ``back`` (to its own)."""
+    """``raised``, ``lowered``, ``back`` (to its own), ``asked`` (waits for a second person)."""
     definition: str
     """Digest of the pinned tool object."""
     by: str

@@ -37,10 +37,14 @@ class ToolView(Fact, frozen=True):
     own_tier: str = ""
     """Its tier without a person's word."""
     ruled_by: str = ""
-    """Account that decided its tier; empty: nobody did."""
+    """Account that decided its tier, or two of them; empty: nobody did."""
     ruled_reason: str = ""
     ruling_void: bool = False
     """What was said of it does not count: the tool, its manifest or its own tier is another one since."""
+    asked_tier: str = ""
+    """A lower tier that counts once a second person says the same; empty: none waits."""
+    asked_by: str = ""
+    """Account that asked for it."""
     undone_by: str = ""
     """The tool that takes a call of this one back; empty: none is known."""
     aims: bool = False
