@@ -186,7 +186,7 @@ class Sessions:
         if heard.line.startswith("GET"):
             known = session in self.begun[-self.alive :] if self.alive else False
             writer.write(stream() if known else reply("404 Not Found"))
-        elif json.loads(heard.body).get("method") == "initialize":
+        elif heard.line.startswith("POST") and json.loads(heard.body).get("method") == "initialize":
             self.begun.append(f"s-{len(self.begun)}")
             said = {"protocolVersion": "2025-11-25", "capabilities": {}, "serverInfo": {"name": "s", "version": "1"}}
             body = json.dumps({"jsonrpc": "2.0", "id": heard.id, "result": said}).encode()
@@ -213,6 +213,10 @@ def test_a_stream_of_the_gates_own_session_and_what_it_may_have_missed() -> None
             sessions.alive = 1
             await (await upstream.listen(OWN)).close()
             assert streams_of(server) == ["s-0", "s-0", "s-0", "s-2"]
+            await upstream.close()
+            assert [(one.line, one.headers["mcp-session-id"]) for one in server.heard[-1:]] == [
+                ("DELETE /mcp HTTP/1.1", "s-2")
+            ]
 
     asyncio.run(check())
 

@@ -155,6 +155,9 @@ class HttpUpstream:
         return await discover(Probe(open=self.open, initialize=self.initialize, end=self.end))
 
     async def close(self) -> None:
+        own, self._own = self._own, None
+        if own is not None:
+            await self.end(own.session)
         self._closed = True
         for task in (tasks := list(self._tasks)):
             task.cancel()
