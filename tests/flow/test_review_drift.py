@@ -1,5 +1,6 @@
 """A server that lies or talks nonsense when its tools are read again."""
 
+import asyncio
 import copy
 
 import msgspec
@@ -86,5 +87,29 @@ def test_a_server_that_is_away_is_no_drift():
         await look_for_drift(house.rooms.tenancy, "git")
         assert house.live.connected["git"].drift.held == before == frozenset()
         assert isinstance(await house.status(), Served)
+
+    run(check())
+
+
+def test_a_server_that_lists_much_leaves_the_loop_to_others():
+    """Reading 2,000 definitions of many arguments takes seconds."""
+
+    async def check():
+        house = await open_house()
+        turns = []
+
+        async def others():
+            while True:
+                turns.append(1)
+                await asyncio.sleep(0)
+
+        properties = {f"delete_{number}_thing": {"type": "string", "description": "send it"} for number in range(40)}
+        schema = {"type": "object", "properties": properties}
+        house.upstream.tools += [{"name": f"get_{number}", "inputSchema": schema} for number in range(1_000)]
+        waiting = asyncio.create_task(others())
+        await look_for_drift(house.rooms.tenancy, "git")
+        waiting.cancel()
+        assert len(turns) > 20
+        assert len(house.live.connected["git"].drift.changes) == 1_000
 
     run(check())

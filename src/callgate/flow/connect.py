@@ -1,6 +1,9 @@
 """Connecting integrations: read what a server offers, pin it by a person's word, compile it."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TypeVar
 
 import msgspec
 
@@ -20,7 +23,21 @@ from callgate.model.tool import NO_MANIFEST, Integration, IntegrationPin, Manife
 
 HANDSHAKE_ERAS = ("2025-11-25", "2025-06-18", "2025-03-26")
 ALL_ERAS = ("2026-07-28", *HANDSHAKE_ERAS)
+AT_ONCE = 1 << 16
+"""Bytes of definitions that are read in one turn of the loop."""
+Found = TypeVar("Found")
 _encode = msgspec.json.Encoder(order="sorted").encode
+
+
+async def pinned(integration: Integration, found: Discovered, *, classified: bool = False) -> IntegrationPin:
+    """``make_pin``, beside the loop when there is much to read."""
+    return await beside(found, partial(make_pin, integration, found, classified=classified))
+
+
+async def beside(found: Discovered, act: Callable[[], Found]) -> Found:
+    """What takes time by what a server lists, seconds at the very worst: nobody else waits for that."""
+    size = sum(map(len, (*found.tools, *found.prompts, *found.templates)))
+    return await asyncio.to_thread(act) if size > AT_ONCE else act()
 
 
 def make_pin(integration: Integration, found: Discovered, *, classified: bool = False) -> IntegrationPin:

@@ -5,12 +5,13 @@ server whose connection was made anew: until then nothing of a call leaves (``Li
 """
 
 import asyncio
+from functools import partial
 
 from callgate.core.drift import judge_drift, read_fields, unreadable
 from callgate.core.methods import TEMPLATES_LIST
 from callgate.core.toolbox import MAX_NAME
 from callgate.core.visible import shorten
-from callgate.flow.connect import by_rules, make_pin
+from callgate.flow.connect import beside, by_rules, pinned
 from callgate.flow.flight import Flight
 from callgate.flow.live import Connected, Live
 from callgate.flow.tenancy import Tenancy
@@ -53,8 +54,8 @@ async def look_for_drift(tenancy: Tenancy, name: str) -> None:
     pin, integration = connected.pin, connected.integration
     try:
         found = await tenancy.upstreams.of(integration).discover()
-        seen = make_pin(integration, found, classified=by_rules(integration, tenancy))
-        drift = drift_of(connected, pin, seen)
+        seen = await pinned(integration, found, classified=by_rules(integration, tenancy))
+        drift = await beside(found, partial(drift_of, connected, pin, seen))
     except (UpstreamError, InputError) as fault:
         tenancy.log("discovery_failed", {"integration": name, "code": fault.code})
         if fault.code not in _UNREADABLE:

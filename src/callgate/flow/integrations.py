@@ -12,7 +12,7 @@ from callgate.core.name_table import NameTable
 from callgate.core.names import integration_name_problem
 from callgate.core.toolbox import Toolbox, ToolProfile
 from callgate.core.variants import recognised
-from callgate.flow.connect import by_rules, connect, make_pin, recompile, reconnect
+from callgate.flow.connect import by_rules, connect, pinned, recompile, reconnect
 from callgate.flow.desk import Desk, missing, need
 from callgate.flow.finding import finding_views, found_in, found_in_confirmed
 from callgate.flow.rows import put
@@ -97,7 +97,7 @@ class Connections(Desk):
     async def _offered(self, integration: Integration) -> IntegrationPin:
         """What a person would confirm now. Raises UpstreamError and InputError."""
         found = await self._tenancy.upstreams.of(integration).discover()
-        return make_pin(integration, found, classified=by_rules(integration, self._tenancy))
+        return await pinned(integration, found, classified=by_rules(integration, self._tenancy))
 
     def _checked(self, integration: Integration) -> Integration:
         problem = integration_name_problem(integration.name)
