@@ -11,7 +11,8 @@ from callgate.adapters.http.api import build_api
 from callgate.adapters.http.routes_base import BODY_BYTES, Proof, Sent, status_of
 from callgate.flow.admin import Ballot, NewAccount, Peer
 from callgate.model import errors
-from tests.fakes.admin import DIGEST, PASSPHRASE, FakeAdmin
+from tests.fakes.admin import PASSPHRASE, FakeAdmin
+from tests.fakes.shown import DIGEST
 
 BY = {"account": "ana", "passphrase": PASSPHRASE}
 

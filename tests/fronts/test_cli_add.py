@@ -11,8 +11,9 @@ import pytest
 from callgate.flow.admin import ToolRuling
 from callgate.flow.views.integrations import RulesView
 from callgate.model.errors import UpstreamError
-from tests.fakes.admin import DIGEST, DISCOVERY, PASSPHRASE, FakeAdmin
+from tests.fakes.admin import PASSPHRASE, FakeAdmin
 from tests.fakes.local_gate import local_gate
+from tests.fakes.shown import DIGEST, DISCOVERY
 from tests.fronts.cli_help import run, typed
 from tests.fronts.test_cli_screens import terminal
 

@@ -14,8 +14,9 @@ from callgate.flow.views.holds import VoteView
 from callgate.flow.views.integrations import IntegrationView
 from callgate.flow.views.people import AccountView
 from callgate.model.terms import HaltScope
-from tests.fakes.admin import DIGEST, HOLD, INTEGRATION, LEARNED, NOW, PASSPHRASE, PROPOSAL, FakeAdmin
+from tests.fakes.admin import PASSPHRASE, FakeAdmin
 from tests.fakes.local_gate import local_gate
+from tests.fakes.shown import DIGEST, HOLD, INTEGRATION, LEARNED, NOW, PROPOSAL
 from tests.fronts.cli_help import run, typed
 
 

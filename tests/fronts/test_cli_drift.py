@@ -13,8 +13,9 @@ from callgate.cli.drift_screen import MOST, sides
 from callgate.flow.views.drift import ChangeView
 from callgate.flow.views.integrations import RulesView
 from callgate.model.errors import UpstreamError
-from tests.fakes.admin import DIGEST, DISCOVERY, DRIFT, INTEGRATION, PASSPHRASE, TOOLS, FakeAdmin
+from tests.fakes.admin import PASSPHRASE, FakeAdmin
 from tests.fakes.local_gate import local_gate
+from tests.fakes.shown import DIGEST, DISCOVERY, DRIFT, INTEGRATION, TOOLS
 from tests.fronts.cli_help import run, typed
 from tests.fronts.test_cli_screens import terminal
 

@@ -22,8 +22,9 @@ from callgate.cli import screens
 from callgate.cli.text import safe, safe_json, safe_lines
 from callgate.flow.admin import Ballot
 from callgate.flow.views.holds import ArgumentView
-from tests.fakes.admin import DETAIL, DIGEST, HOLD, NOW, PASSPHRASE, FakeAdmin
+from tests.fakes.admin import PASSPHRASE, FakeAdmin
 from tests.fakes.local_gate import local_gate
+from tests.fakes.shown import DETAIL, DIGEST, HOLD, NOW
 from tests.fronts.cli_help import run
 
 CALLGATE = Path(sys.executable).parent / "callgate"

@@ -9,8 +9,9 @@ import pytest
 
 from callgate.flow.admin import ToolRuling
 from callgate.flow.views.integrations import ToolView
-from tests.fakes.admin import PASSPHRASE, TOOLS, FakeAdmin
+from tests.fakes.admin import PASSPHRASE, FakeAdmin
 from tests.fakes.local_gate import local_gate
+from tests.fakes.shown import TOOLS
 from tests.fronts.cli_help import run, typed
 from tests.fronts.test_cli_screens import terminal
 
