@@ -11,19 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.harness import META, MODERN, ROOT, Gate
+from tests.e2e.rules import everyday, produce
 from tests.waiting import until
 
-EVERYDAY = """
-name = "everyday"
-objective = "Work with everything here."
-team = "home"
-owner = "ana"
-everyday = true
-max_tier = "execute"
-domains = ["local-work"]
-call_timeout_ms = {call_timeout_ms}
-"""
-SCOPE = '[[scopes]]\nintegration = "{name}"\ntools = ["*"]\n'
 BOUND_S = 20.0
 REPOSITORY = "/srv/app"
 HANDSHAKE = "2025-11-25"
@@ -44,10 +34,8 @@ class BentGate(Gate):
         (self.bent / "limits").write_text("")
         self.program = [sys.executable, "-m", "tests.e2e.bent_gate", str(self.bent)]
         self.environment["PYTHONPATH"] = os.pathsep.join((str(ROOT), os.environ.get("PYTHONPATH", "")))
-        stages = "".join(f'{name} = "production"\n' for name in integrations if name not in ("git", "filesystem"))
-        self.files["rules.toml"] = self.files["rules.toml"].replace("[stages]\n", f"[stages]\n{stages}", 1)
-        scopes = "".join(SCOPE.format(name=name) for name in integrations)
-        self.contracts["everyday.toml"] = EVERYDAY.format(call_timeout_ms=call_timeout_ms) + scopes
+        produce(self, [name for name in integrations if name not in ("git", "filesystem")])
+        self.contracts["everyday.toml"] = everyday(integrations, more=f"call_timeout_ms = {call_timeout_ms}")
 
     def set_limit(self, place: str, value: object) -> None:
         """Before the start: ``module NAME``."""

@@ -20,6 +20,8 @@ from callgate_practice.wire.http import PATH, HttpFront
 from callgate_practice.wire.speech import Speech
 from callgate_practice.world import World
 from tests.e2e.harness import Answer, Gate, gate_in
+from tests.e2e.rules import produce
+from tests.practice.at import changes_between
 
 INTEGRATIONS = {
     "github": "github",
@@ -77,8 +79,7 @@ class PracticePlace:
         return snapshot(self.world, self.tools.volatile)
 
     def changes(self, before: Any) -> list[tuple[str, str, str]]:
-        """(made, gone or changed; kind; id) of each object."""
-        return [(row["change"], row["kind"], row["id"]) for row in compare(before, self.state())]
+        return changes_between(before, self.state())
 
     def rows(self, before: Any) -> list[dict[str, Any]]:
         return compare(before, self.state())
@@ -160,8 +161,7 @@ def practice_stand(
         gate.contracts = {"everyday.toml": filled(contract)}
         gate.files["domains.toml"] += filled(domains)
         gate.files["guards.cedar"] += policies
-        stages = "".join(f'{name} = "production"\n' for name in names)
-        gate.files["rules.toml"] = gate.files["rules.toml"].replace("[stages]\n", f"[stages]\n{stages}", 1)
+        produce(gate, names)
 
     try:
         with served(places), gate_in(folder, prepare=prepare) as gate:

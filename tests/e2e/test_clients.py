@@ -13,18 +13,11 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.harness import META, MODERN, PASSPHRASE, ROOT, Gate, effects_in, gate_in, git_server
+from tests.e2e.rules import everyday, produce
 
 mcp = pytest.importorskip("mcp")
 pytestmark = pytest.mark.e2e
-EVERYDAY = """
-name = "everyday"
-objective = "Work with everything here."
-team = "home"
-owner = "ana"
-everyday = true
-max_tier = "execute"
-domains = ["local-work"]
-""" + "".join(f'[[scopes]]\nintegration = "{name}"\ntools = ["*"]\n' for name in ("git", "old", "new", "practice"))
+EVERYDAY = everyday(("git", "old", "new", "practice"))
 HTTP = ("old", "new", "practice")
 
 
@@ -64,8 +57,7 @@ def gate(tmp_path_factory):
 
 
 def _widened(gate: Gate) -> None:
-    stages = "".join(f'{name} = "production"\n' for name in HTTP)
-    gate.files["rules.toml"] = gate.files["rules.toml"].replace("[stages]\n", f"[stages]\n{stages}", 1)
+    produce(gate, HTTP)
     gate.contracts["everyday.toml"] = EVERYDAY
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from callgate.cli.outcome import CommandError
 from tests.e2e.harness import PASSPHRASE, SERVERS, STOP_S, gate_in
+from tests.e2e.rules import everyday, produce
 from tests.waiting import until
 
 pytestmark = pytest.mark.e2e
@@ -25,19 +26,7 @@ OTHER = {"name": "get_folder", "description": "Get a folder.", "inputSchema": {"
 CHANGE = {"name": "change", "description": "Change.", "inputSchema": {"type": "object", "properties": {"to": TEXT}}}
 END = {"name": "end", "description": "End.", "inputSchema": {"type": "object", "properties": {}}}
 NOW = {"instructions": "Be kind.", "tools": [SEND, OTHER, CHANGE, END]}
-EVERYDAY = """
-name = "everyday"
-objective = "Try what changes."
-team = "home"
-owner = "ana"
-everyday = true
-max_tier = "execute"
-domains = ["local-work"]
-outside = "hold"
-[[scopes]]
-integration = "mail"
-tools = ["*"]
-"""
+EVERYDAY = everyday(("mail",), more='outside = "hold"')
 
 
 def bent():
@@ -102,7 +91,7 @@ def server(tmp_path):
 def gate(tmp_path):
     def prepare(gate):
         gate.contracts["everyday.toml"] = EVERYDAY
-        gate.files["rules.toml"] = gate.files["rules.toml"].replace("[stages]\n", '[stages]\nmail = "production"\n', 1)
+        produce(gate, ("mail",))
 
     with gate_in(tmp_path, prepare=prepare) as gate:
         yield gate

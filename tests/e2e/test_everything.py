@@ -10,18 +10,11 @@ import pytest
 
 from tests.e2e import harness
 from tests.e2e.harness import MODERN, PASSPHRASE, START_S, STOP_S, Gate, effects_in, gate_in, git_server
+from tests.e2e.rules import everyday, produce
 
 mcp = pytest.importorskip("mcp")
 pytestmark = pytest.mark.e2e
-EVERYDAY = """
-name = "everyday"
-objective = "Work with everything here."
-team = "home"
-owner = "ana"
-everyday = true
-max_tier = "execute"
-domains = ["local-work"]
-""" + "".join(f'[[scopes]]\nintegration = "{name}"\ntools = ["*"]\n' for name in ("git", "old", "new", "keeps"))
+EVERYDAY = everyday(("git", "old", "new", "keeps"))
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +43,7 @@ def gate(tmp_path_factory):
 
 
 def _widened(gate: Gate) -> None:
-    stages = "".join(f'{name} = "production"\n' for name in ("old", "new", "keeps"))
-    gate.files["rules.toml"] = gate.files["rules.toml"].replace("[stages]\n", f"[stages]\n{stages}", 1)
+    produce(gate, ("old", "new", "keeps"))
     gate.contracts["everyday.toml"] = EVERYDAY
 
 

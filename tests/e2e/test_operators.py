@@ -6,9 +6,9 @@ import socket
 import threading
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from tests.e2e.harness import STOP_S, effects_in, free_port, gate_in
+from tests.figures import figures, total
 from tests.waiting import until
 
 pytestmark = [pytest.mark.e2e]
@@ -28,18 +28,6 @@ def ask(port, path, host=None, method="GET"):
 def states(port):
     status, body = ask(port, "/readyz")
     return status, {one["name"]: one["state"] for one in json.loads(body)["checks"]}
-
-
-def figures(text):
-    return {
-        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
-
-
-def of(samples, name, **labels):
-    return sum(value for (one, has), value in samples.items() if one == name and labels.items() <= dict(has).items())
 
 
 def test_a_gate_is_watched_from_start_to_stop(tmp_path):
@@ -65,21 +53,21 @@ def test_a_gate_is_watched_from_start_to_stop(tmp_path):
         gate.call("git_commit", {"repo_path": REPOSITORY, "message": "m"}, token=token)
         assert gate.call("git_status", {"repo_path": REPOSITORY}, token="x.y.z").status == 401
         after = figures(ask(metrics, "/metrics")[1].decode())
-        assert of(after, "callgate_calls_total", integration="git", answer="served") == 3
-        assert of(after, "callgate_calls_total", effect="hold", answer="pending") == 1
-        assert of(after, "callgate_executions_total", outcome="ok") == 3
-        assert of(after, "callgate_call_step_seconds_count", step="auth") == 4
-        assert of(after, "callgate_call_step_seconds_count", step="upstream") == 3
-        assert 0 < of(after, "callgate_call_step_seconds_sum", step="upstream") < 30
-        assert of(after, "callgate_http_requests_refused_total", status="401") == 1
-        assert of(after, "callgate_tokens_refused_total") == 1
-        assert of(after, "callgate_holds_waiting") >= 1
-        assert of(after, "callgate_upstream_state", integration="git", state="ready") == 1
-        assert of(after, "callgate_ledger_events") > of(before, "callgate_ledger_events")
-        assert of(after, "callgate_ledger_bytes") > 10_000
-        assert of(after, "callgate_ledger_batch_units_count") >= 7
-        assert of(after, "callgate_build_info") == 1
-        assert of(after, "process_resident_memory_bytes") > 1 << 20
+        assert total(after, "callgate_calls_total", integration="git", answer="served") == 3
+        assert total(after, "callgate_calls_total", effect="hold", answer="pending") == 1
+        assert total(after, "callgate_executions_total", outcome="ok") == 3
+        assert total(after, "callgate_call_step_seconds_count", step="auth") == 4
+        assert total(after, "callgate_call_step_seconds_count", step="upstream") == 3
+        assert 0 < total(after, "callgate_call_step_seconds_sum", step="upstream") < 30
+        assert total(after, "callgate_http_requests_refused_total", status="401") == 1
+        assert total(after, "callgate_tokens_refused_total") == 1
+        assert total(after, "callgate_holds_waiting") >= 1
+        assert total(after, "callgate_upstream_state", integration="git", state="ready") == 1
+        assert total(after, "callgate_ledger_events") > total(before, "callgate_ledger_events")
+        assert total(after, "callgate_ledger_bytes") > 10_000
+        assert total(after, "callgate_ledger_batch_units_count") >= 7
+        assert total(after, "callgate_build_info") == 1
+        assert total(after, "process_resident_memory_bytes") > 1 << 20
 
         _keys_go_and_come_back(gate)
         _drains(gate, effects, token, metrics)
@@ -170,8 +158,8 @@ def test_a_store_whose_files_go_is_not_ready_and_says_what_to_do(tmp_path):
         assert broken and all(one["todo"] for one in broken)
         assert str(tmp_path) not in body.decode(), "no path of the machine"
         text = gate.command("metrics").stdout
-        assert of(figures(text), "callgate_ledger_writable", tenant="main") == 0
-        assert of(figures(text), "callgate_store_errors_total") >= 1
+        assert total(figures(text), "callgate_ledger_writable", tenant="main") == 0
+        assert total(figures(text), "callgate_store_errors_total") >= 1
         assert ask(gate.port, "/livez")[0] == 200
         lines = gate.stderr.read_text()
         assert "call_refused" in lines or "outcome_not_recorded" in lines

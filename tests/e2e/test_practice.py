@@ -8,25 +8,17 @@ import json
 import pytest
 
 from tests.e2e.harness import PASSPHRASE, ROOT, Gate, gate_in
+from tests.e2e.rules import everyday, produce
 from tests.practice.running import Kept
 
 pytestmark = pytest.mark.e2e
-EVERYDAY = """
-name = "everyday"
-objective = "Work with everything here."
-team = "home"
-owner = "ana"
-everyday = true
-max_tier = "execute"
-domains = ["local-work"]
-""" + "".join(f'[[scopes]]\nintegration = "{name}"\ntools = ["*"]\n' for name in ("github", "slack"))
+EVERYDAY = everyday(("github", "slack"))
 WEB = {"owner": "acme", "repo": "web"}
 ADD = ("--manifest", "none", "--yes", "--passphrase-fd", "0")
 
 
 def prepared(gate: Gate) -> None:
-    stages = 'github = "production"\nslack = "production"\n'
-    gate.files["rules.toml"] = gate.files["rules.toml"].replace("[stages]\n", f"[stages]\n{stages}", 1)
+    produce(gate, ("github", "slack"))
     gate.contracts["everyday.toml"] = EVERYDAY
 
 

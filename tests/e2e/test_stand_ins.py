@@ -20,6 +20,7 @@ from callgate.app.system import SystemEntropy
 from callgate.model.identity import Account
 from tests.conformance.columns import bare, through_gate
 from tests.e2e.harness import MODERN, PASSPHRASE, Gate, effects_in, gate_in, git_server
+from tests.e2e.rules import produce
 from tests.e2e.stand_ins import configs
 from tests.e2e.stand_ins.claude_code import ClaudeCode
 from tests.e2e.stand_ins.codex import Codex
@@ -39,8 +40,7 @@ def gate(tmp_path_factory):
     (folder / "n").mkdir()
 
     def widened(gate: Gate) -> None:
-        stages = "".join(f'{name} = "production"\n' for name in SERVED)
-        gate.files["rules.toml"] = gate.files["rules.toml"].replace("[stages]\n", f"[stages]\n{stages}", 1)
+        produce(gate, SERVED)
         gate.contracts["everyday.toml"] = EVERYDAY
 
     with (

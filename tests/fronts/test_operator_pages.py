@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from callgate.adapters.telemetry.metrics import FAMILIES, MetricsText, Sources
 from callgate.adapters.telemetry.pages import OperatorPages
@@ -15,6 +14,7 @@ from callgate.flow.readiness import Readiness
 from callgate.model.answer import Failed, Pending, Refused, Served
 from callgate.model.terms import HaltScope
 from tests.fakes.house import open_house, run
+from tests.figures import figures, total
 
 HOST = "127.0.0.1:9464"
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "operate.md"
@@ -63,26 +63,13 @@ class Pages:
         status, body, headers = await self.ask("/metrics")
         assert status == 200
         assert headers[b"content-type"].startswith(b"text/plain; version=0.0.4")
-        return read(body)
+        return figures(body.decode())
 
 
 def json(body):
     import json as library
 
     return library.loads(body)
-
-
-def read(body):
-    """{(name, labels): value} by the library's own parser."""
-    return {
-        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
-        for family in text_string_to_metric_families(body.decode())
-        for sample in family.samples
-    }
-
-
-def of(samples, name, **labels):
-    return sum(value for (one, has), value in samples.items() if one == name and labels.items() <= dict(has).items())
 
 
 def test_alive_and_ready():
@@ -124,7 +111,7 @@ def test_not_ready_while_the_store_fails_and_ready_again_without_a_call():
         assert found["store"]["state"] == "fail"
         assert "callgate doctor" in found["store"]["todo"]
         assert (await pages.checks())["store"]["state"] == "ok", "a write of its own found it well again"
-        assert of(await pages.samples(), "callgate_store_errors_total", tenant="acme", code="store_failed") == 1
+        assert total(await pages.samples(), "callgate_store_errors_total", tenant="acme", code="store_failed") == 1
         assert isinstance(await house.status(), Served)
 
     run(steps())
@@ -153,7 +140,7 @@ def test_draining_shows_at_once():
         assert (await pages.ask("/readyz"))[0] == 503
         assert (await pages.ask("/livez"))[0] == 200
         assert isinstance(await house.status(), Failed)
-        assert of(await pages.samples(), "callgate_calls_total", answer="closing", integration="git") == 1
+        assert total(await pages.samples(), "callgate_calls_total", answer="closing", integration="git") == 1
 
     run(steps())
 
@@ -167,7 +154,7 @@ def test_a_broken_ledger_is_not_ready():
         whole = house.store.figures()
         house.store.figures = lambda: msgspec.structs.replace(whole, broken="rows beyond the head")
         assert (await pages.checks())["ledger"]["state"] == "fail"
-        assert of(await pages.samples(), "callgate_ledger_writable") == 0
+        assert total(await pages.samples(), "callgate_ledger_writable") == 0
 
     run(steps())
 
@@ -184,23 +171,23 @@ def test_metrics_move_with_calls():
         assert isinstance(await house.call("git_status", {"nonsense": 1}), Refused)
         after = await pages.samples()
         call = {"tenant": "acme", "integration": "git"}
-        assert of(after, "callgate_calls_total", **call, effect="allow", tier="read", answer="served", gate="") == 2
-        assert of(after, "callgate_calls_total", **call, effect="hold", answer="pending", tier="execute") == 1
-        assert of(after, "callgate_calls_total", **call, effect="deny", gate="schema", answer="refused") == 1
-        assert of(after, "callgate_executions_total", **call, outcome="ok", tier="read") == 2
+        assert total(after, "callgate_calls_total", **call, effect="allow", tier="read", answer="served", gate="") == 2
+        assert total(after, "callgate_calls_total", **call, effect="hold", answer="pending", tier="execute") == 1
+        assert total(after, "callgate_calls_total", **call, effect="deny", gate="schema", answer="refused") == 1
+        assert total(after, "callgate_executions_total", **call, outcome="ok", tier="read") == 2
         for step, times in (("whole", 4), ("judge", 4), ("upstream", 2), ("commit_outcome", 2), ("commit_decided", 3)):
-            assert of(after, "callgate_call_step_seconds_count", tenant="acme", step=step) == times, step
-        assert of(after, "callgate_upstream_seconds_count", **call) == 2
-        assert of(after, "callgate_holds_waiting", tenant="acme") >= 1
-        grown = of(after, "callgate_ledger_events") - of(before, "callgate_ledger_events")
-        assert grown == (await house.store.head()).size - of(before, "callgate_ledger_events")
-        assert of(after, "callgate_http_streams_open") == 2
+            assert total(after, "callgate_call_step_seconds_count", tenant="acme", step=step) == times, step
+        assert total(after, "callgate_upstream_seconds_count", **call) == 2
+        assert total(after, "callgate_holds_waiting", tenant="acme") >= 1
+        grown = total(after, "callgate_ledger_events") - total(before, "callgate_ledger_events")
+        assert grown == (await house.store.head()).size - total(before, "callgate_ledger_events")
+        assert total(after, "callgate_http_streams_open") == 2
         house.clock.forward(7000)
-        assert of(await pages.samples(), "callgate_holds_oldest_age_seconds", ask="meant") == 7
+        assert total(await pages.samples(), "callgate_holds_oldest_age_seconds", ask="meant") == 7
         await house.deny(held.hold)
         gone = await pages.samples()
-        assert of(gone, "callgate_holds_waiting") == 0
-        assert of(gone, "callgate_holds_ended_total", state="denied") == 1
+        assert total(gone, "callgate_holds_waiting") == 0
+        assert total(gone, "callgate_holds_ended_total", state="denied") == 1
 
     run(steps())
 
@@ -212,8 +199,8 @@ def test_a_redeemed_call_is_an_execution_and_no_second_call():
         held = await house.commit()
         await house.approve(held.hold)
         found = await pages.samples()
-        assert of(found, "callgate_calls_total") == 1
-        assert of(found, "callgate_executions_total", tier="execute", outcome="ok") == 1
+        assert total(found, "callgate_calls_total") == 1
+        assert total(found, "callgate_executions_total", tier="execute", outcome="ok") == 1
 
     run(steps())
 
@@ -226,8 +213,8 @@ def test_refused_tokens_and_requests_are_counted_by_what_was_wrong():
             house.gatehouse.authenticate("x")
         pages.refused.add("429")
         found = await pages.samples()
-        assert of(found, "callgate_tokens_refused_total", code="malformed") == 1
-        assert of(found, "callgate_http_requests_refused_total", status="429") == 1
+        assert total(found, "callgate_tokens_refused_total", code="malformed") == 1
+        assert total(found, "callgate_http_requests_refused_total", status="429") == 1
 
     run(steps())
 

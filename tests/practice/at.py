@@ -39,4 +39,9 @@ class At:
         return snapshot(self.world, self.tools.volatile)
 
     def changes(self, before: Any) -> list[tuple[str, str, str]]:
-        return [(row["change"], row["kind"], row["id"]) for row in compare(before, self.state())]
+        return changes_between(before, self.state())
+
+
+def changes_between(before: Any, after: Any) -> list[tuple[str, str, str]]:
+    """(made, gone or changed; kind; id) of each object."""
+    return [(row["change"], row["kind"], row["id"]) for row in compare(before, after)]
