@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from callgate.flow.admin import ToolRuling
 from callgate.flow.connect import reconnect
 from callgate.flow.rows import noun
 from callgate.flow.whoami import look_for_account
@@ -11,6 +12,7 @@ from callgate.model.answer import Pending, Refused, Served
 from callgate.model.errors import InputError, UpstreamError
 from callgate.model.event import ActorSeen, Decided
 from callgate.model.store import Kind
+from callgate.model.terms import Role
 from callgate.model.tool import Integration
 from tests.fakes.house import ALL_ROLES, run, said
 from tests.fakes.upstream import FakeUpstream, tool_of
@@ -121,6 +123,22 @@ def test_another_account_holds_every_call_until_somebody_confirms_it():
         assert (last.change, last.actor) == ("confirmed", changed.actor)
         assert last.by
         assert (await house.admin.refresh_integration("tracker")).confirmed
+
+    run(check())
+
+
+def test_a_word_on_a_tool_confirms_no_other_account():
+    async def check():
+        house = await house_of_another()
+        await look(house)
+        assert isinstance(await ask(house, "get_note", note="1"), Pending)
+        word = ToolRuling(integration="tracker", tool="search_notes", tier="execute", reason="I looked")
+        await house.admin.classify_tool(house.presence(roles=(Role.APP_TEAM,)), word)
+        waiting = await ask(house, "get_note", note="2")
+        assert isinstance(waiting, Pending), waiting
+        assert "account_changed" in [finding.code for finding in waiting.findings]
+        (view,) = [one for one in await house.admin.integrations() if one.name == "tracker"]
+        assert (view.actor, view.account_problem) == ("octo-ben", "changed")
 
     run(check())
 

@@ -7,7 +7,7 @@ from callgate.core.rulings import in_force, same
 from callgate.core.toolbox import ToolProfile
 from callgate.core.visible import visible
 from callgate.flow.admin import ToolRuling
-from callgate.flow.connect import connect, shown_otherwise
+from callgate.flow.connect import recompile
 from callgate.flow.definitions import Definitions
 from callgate.flow.desk import missing, need
 from callgate.flow.live import Connected
@@ -143,10 +143,7 @@ class Rulings(Definitions):
         )
         if isinstance(await self._tenancy.write(unit), Conflict):
             raise InputError("The integration was changed just now.", code="stale_digest", hint="Look again.")
-        drift = self._live.connected[name].drift
-        self._live.connected[name] = connect(connected.integration, self._live.pins.get(name), self._tenancy)
-        self._live.connected[name].drift = drift
-        shown_otherwise(self._tenancy, name)
+        recompile(self._tenancy, name)
 
 
 def _change(ruling: Ruling, profile: ToolProfile) -> str:
