@@ -5,7 +5,7 @@ The integration ``git`` has the shipped manifest and the real tool definitions, 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
@@ -34,7 +34,7 @@ from callgate.flow.rows import noun, put
 from callgate.flow.tenancy import Tenancy
 from callgate.model.answer import Answer, Request
 from callgate.model.call import Claims
-from callgate.model.errors import AuthError, StoreError
+from callgate.model.errors import AuthError
 from callgate.model.hold import Hold
 from callgate.model.identity import Account, Credential, Initiator, Presence, Runtime
 from callgate.model.record import Setting
@@ -44,7 +44,7 @@ from callgate.model.tool import Integration
 from callgate.policies import starter
 from tests.fakes.catalog import definitions
 from tests.fakes.identity import BASE, SeededEntropy
-from tests.fakes.stores import ORIGIN, PRIVATE, PUBLIC, StillClock, sqlite_store
+from tests.fakes.stores import ORIGIN, PRIVATE, PUBLIC, HookedStore, StillClock, sqlite_store
 from tests.fakes.upstream import FakeUpstream, FakeUpstreams, arguments_of, tool_of
 
 REPOSITORY = "/srv/app"
@@ -53,43 +53,18 @@ BOUND_S = 20.0
 GATE_UID = 500
 OTHER_UID = 501
 ALL_ROLES = (Role.SECURITY, Role.PLATFORM, Role.APP_TEAM)
-
-Hook = Callable[[Unit], Awaitable[None]]
-
-
-class HookedStore:
-    """A store whose commits can be watched, delayed and made to fail; the rest is the store behind it."""
-
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-        self.units: list[Unit] = []
-        """Every unit handed in, also those that failed."""
-        self.fail: set[int] = set()
-        """Numbers of commits (from 0) that raise and write nothing."""
-        self.lose: set[int] = set()
-        """Numbers of commits that are written and yet raise: the disk could not be asked."""
-        self.before: Hook | None = None
-        self.after: Hook | None = None
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-    async def commit(self, unit: Unit) -> Any:
-        number = len(self.units)
-        self.units.append(unit)
-        if self.before is not None:
-            await self.before(unit)
-        if number in self.fail:
-            raise StoreError("the disk is full")
-        outcome = await self._inner.commit(unit)
-        if self.after is not None:
-            await self.after(unit)
-        if number in self.lose:
-            raise StoreError("the disk does not answer", code="store_unknown")
-        return outcome
-
-    def fail_from_now(self, *offsets: int) -> None:
-        self.fail = {len(self.units) + offset for offset in offsets}
+TASK_RULES = """
+name = "ticket"
+objective = "Work on a ticket."
+team = "home"
+owner = "ana"
+max_tier = "execute"
+domains = ["local-work"]
+{more}
+[[scopes]]
+integration = "git"
+tools = ["*"]
+"""
 
 
 class PlainPassphrases:
@@ -405,3 +380,8 @@ def run(coroutine: Awaitable[Any]) -> Any:
             return await coroutine
 
     return asyncio.run(bounded())
+
+
+def codes(answer: Any) -> set[str]:
+    """Of what was found."""
+    return {finding.code for finding in answer.findings}

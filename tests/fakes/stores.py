@@ -1,12 +1,15 @@
 """Material for store tests: a clock that stands still, a signing key, units with the shape of a governed call."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from callgate.adapters.store.files import connect as plain_connect
 from callgate.adapters.store.sqlite import SqliteStore, open_sqlite
+from callgate.model.errors import StoreError
 from callgate.model.event import Decided, Finished, NewEvent, TokenRevoked
 from callgate.model.store import KeyRow, OpenCall, Reserve, SealedRow, Unit
 
@@ -78,3 +81,41 @@ def finished_unit(name: str) -> Unit:
     call = f"call-{name}"
     body = Finished(outcome="ok", duration_us=1234, result="23" * 32, result_bytes=510)
     return Unit(events=(NewEvent(id=f"ev-b{name}", at_ms=1_800_000_000_000, body=body, call=call),), closed=(call,))
+
+
+Hook = Callable[[Unit], Awaitable[None]]
+
+
+class HookedStore:
+    """A store whose commits can be watched, delayed and made to fail; the rest is the store behind it."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self.units: list[Unit] = []
+        """Every unit handed in, also those that failed."""
+        self.fail: set[int] = set()
+        """Numbers of commits (from 0) that raise and write nothing."""
+        self.lose: set[int] = set()
+        """Numbers of commits that are written and yet raise: the disk could not be asked."""
+        self.before: Hook | None = None
+        self.after: Hook | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def commit(self, unit: Unit) -> Any:
+        number = len(self.units)
+        self.units.append(unit)
+        if self.before is not None:
+            await self.before(unit)
+        if number in self.fail:
+            raise StoreError("the disk is full")
+        outcome = await self._inner.commit(unit)
+        if self.after is not None:
+            await self.after(unit)
+        if number in self.lose:
+            raise StoreError("the disk does not answer", code="store_unknown")
+        return outcome
+
+    def fail_from_now(self, *offsets: int) -> None:
+        self.fail = {len(self.units) + offset for offset in offsets}

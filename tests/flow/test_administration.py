@@ -22,8 +22,7 @@ from callgate.model.bundle import RoleBinding
 from callgate.model.errors import AuthError, CallgateError, ConfigError, InputError
 from callgate.model.terms import HaltScope, Profile, Role
 from callgate.model.tool import Integration
-from tests.fakes.house import GATE_UID, OTHER_UID, open_house, run
-from tests.flow.test_run import TASK_RULES
+from tests.fakes.house import GATE_UID, OTHER_UID, TASK_RULES, open_house, run
 
 PEER = Peer(uid=OTHER_UID, pid=1)
 SECURITY = RoleBinding(role=Role.SECURITY, subjects=("ana", "ben"))

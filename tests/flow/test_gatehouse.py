@@ -13,8 +13,8 @@ from callgate.model.answer import Failed, Pending, Refused, Served
 from callgate.model.errors import AuthError, InputError
 from callgate.model.store import Unit
 from callgate.model.terms import HaltScope
-from tests.fakes.house import CredentialTokens, open_house, run
-from tests.flow.test_run import TASK_RULES, peer
+from tests.fakes.house import TASK_RULES, CredentialTokens, open_house, run
+from tests.flow.test_run import peer
 
 
 async def two_tenants():

@@ -16,8 +16,7 @@ from callgate.model.event import Decided, DriftSeen
 from callgate.model.store import Kind, Unit
 from callgate.model.terms import HaltScope
 from callgate.model.tool import Integration, IntegrationPin
-from tests.fakes.house import ALL_ROLES, open_house, run
-from tests.flow.test_run import codes
+from tests.fakes.house import ALL_ROLES, codes, open_house, run
 
 PROMPTS = [
     {"name": "review", "description": "Review", "arguments": [{"name": "file", "required": True}]},

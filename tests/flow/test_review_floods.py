@@ -4,11 +4,7 @@ import pytest
 
 from callgate.model.answer import Pending, Refused
 from callgate.model.bundle import Rates
-from tests.fakes.house import open_house, run
-
-
-def codes(answer) -> set[str]:
-    return {finding.code for finding in answer.findings}
+from tests.fakes.house import codes, open_house, run
 
 
 def test_calls_beyond_what_may_wait_read_nothing_from_the_target():

@@ -11,8 +11,7 @@ from callgate.flow.rows import put
 from callgate.model.answer import Pending, Refused, Served
 from callgate.model.store import Kind, Unit
 from callgate.model.terms import Ask, Profile
-from tests.fakes.house import ALL_ROLES, House, run
-from tests.flow.test_holds import TASK_RULES
+from tests.fakes.house import ALL_ROLES, TASK_RULES, House, run
 from tests.flow.test_rounds import NAME, asked, codes, first, params, rounds_house, then
 from tests.flow.test_votes import DOMAINS, PEOPLE, ROLES
 

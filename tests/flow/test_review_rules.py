@@ -8,8 +8,7 @@ from callgate.flow.admin import ContractText, TaskRequest
 from callgate.model.answer import Served
 from callgate.model.errors import AuthError, InputError
 from callgate.model.terms import Profile
-from tests.fakes.house import open_house, run
-from tests.flow.test_run import TASK_RULES
+from tests.fakes.house import TASK_RULES, open_house, run
 
 NO_DOMAINS = """
 name = "{name}"

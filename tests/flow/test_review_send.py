@@ -7,8 +7,8 @@ import pytest
 from callgate.model.answer import Failed, Pending, Served
 from callgate.model.errors import UpstreamError
 from callgate.model.terms import HaltScope, HoldState
-from tests.fakes.house import open_house, run
-from tests.flow.test_run import TASK_RULES, peer
+from tests.fakes.house import TASK_RULES, open_house, run
+from tests.flow.test_run import peer
 
 RETRYING = "call_timeout_ms = 60000\n[retry]\nattempts = 5\nbackoff_ms = 20"
 

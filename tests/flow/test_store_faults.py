@@ -10,11 +10,10 @@ from callgate.model.answer import Failed, Pending, Refused, Served
 from callgate.model.errors import InputError, OutcomeUnknown, StoreError
 from callgate.model.event import Decided, Finished
 from callgate.model.terms import HoldState
-from tests.fakes.house import disk_store, git_answers, open_house, run
+from tests.fakes.house import TASK_RULES, disk_store, git_answers, open_house, run
 from tests.fakes.stores import StillClock
 from tests.fakes.upstream import tool_of
 from tests.flow.ledger_rules import EXECUTED, check_rules
-from tests.flow.test_run import TASK_RULES
 
 
 async def a_read(house):

@@ -16,10 +16,9 @@ from callgate.model.bundle import Observing, Rates
 from callgate.model.errors import CallgateError, OutcomeUnknown, UpstreamError
 from callgate.model.event import Finished
 from callgate.model.terms import HaltScope, HoldState
-from tests.fakes.house import git_answers, open_house
+from tests.fakes.house import TASK_RULES, git_answers, open_house
 from tests.fakes.upstream import tool_of
 from tests.flow.ledger_rules import check_rules
-from tests.flow.test_run import TASK_RULES
 
 BRANCHES = st.sampled_from(["a", "b"])
 MESSAGES = st.sampled_from(["one", "two"])
