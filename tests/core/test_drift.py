@@ -5,7 +5,7 @@ import hashlib
 import msgspec
 import pytest
 
-from callgate.core.drift import MOST_CHANGES, definitions, judge_drift, read_fields, unreadable
+from callgate.core.drift import MOST_CHANGES, MOST_PATH, definitions, judge_drift, read_fields, unreadable
 from callgate.model.call import EVER_GOVERNED
 from callgate.model.drift import NO_DRIFT, DriftKind
 from callgate.model.terms import Tier
@@ -337,3 +337,17 @@ def test_schemas_that_nest_deep_are_held():
     assert judged(seen, pinned).held == {"send"}
     pinned, seen = (pin(changed(TOOL, ("outputSchema",), nested({"type": name}))) for name in ("string", "integer"))
     assert judged(seen, pinned, send=("a",)).held == {"send"}
+
+
+def test_long_names_on_the_way_to_many_changes_do_not_add_up():
+    """The names are the server's, and what a look found is kept."""
+    name = "n" * 100_000
+
+    def made(kind):
+        below = {f"p{number}": {"type": kind} for number in range(100)}
+        return {**TOOL, "inputSchema": {"type": "object", "properties": {name: {"properties": below}}}}
+
+    found = judge_drift(pin(made("string")), pin(made("number")), {}).brief()
+    assert found.held == {"send"}
+    assert len(found.changes) == 100
+    assert sum(len(change.field) for change in found.changes) <= 100 * MOST_PATH

@@ -541,6 +541,26 @@ def test_a_look_that_began_before_the_change_is_followed_by_another():
     run(check())
 
 
+def test_a_server_that_says_something_else_all_the_time_fills_no_ledger():
+    async def check():
+        house = await open_house()
+        for number in range(drift.MOST_AN_HOUR * 2):
+            tool(house, "git_status")["inputSchema"]["properties"]["repo_path"]["type"] = f"t{number}"
+            house.upstream.tools[1]["description"] = f"Other words {number}."
+            house.upstream.tools[2:] = [*house.upstream.tools[2:], {"name": f"new_{number}", "inputSchema": {}}]
+            await look(house)
+        assert len(await house.events("drift_seen")) == drift.MOST_AN_HOUR
+        assert isinstance(await house.status(), Pending)
+        house.clock.forward(drift.HOUR_MS)
+        for _ in range(2):
+            await look(house)
+        seen = await house.events("drift_seen")
+        assert len(seen) == drift.MOST_AN_HOUR + 1
+        assert len(seen[-1].new) == drift.MOST_AN_HOUR * 2
+
+    run(check())
+
+
 def test_a_server_whose_look_never_ends_keeps_no_other_from_being_looked_at(monkeypatch):
     monkeypatch.setattr(drift.looked_at, "__defaults__", (0.05,))
 

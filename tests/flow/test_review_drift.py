@@ -6,7 +6,7 @@ import copy
 import msgspec
 import pytest
 
-from callgate.flow.connect import make_pin
+from callgate.flow.connect import LONGEST_NAME, make_pin
 from callgate.flow.drift import look_for_drift
 from callgate.flow.ports import Discovered
 from callgate.model.answer import Pending, Served
@@ -24,6 +24,7 @@ UNUSABLE = {
     "half a surrogate": b'{"name":"\\ud800"}',
     "a number beyond doubles": b'{"name":"a","x":1e400}',
     "nests too deep": b'{"name":"a","x":' + b"[" * 5_000 + b"]" * 5_000 + b"}",
+    "a name without end": b'{"name":"' + b"a" * (LONGEST_NAME + 1) + b'"}',
     "twice": b'{"name":"git_status"}',
 }
 

@@ -37,6 +37,8 @@ from callgate.model.tool import IntegrationPin, PromptPin, ToolManifest, ToolPin
 
 MOST_CHANGES = 500
 """Of one definition; what comes beyond is told as one."""
+MOST_PATH = 500
+"""Characters of the place of a change: names on the way are the server's, and stand in every change below them."""
 _MAX_DEPTH = 64
 _encode = msgspec.json.Encoder(order="sorted").encode
 NOTED, IN_FORCE, NEW, HELD = DriftKind
@@ -180,7 +182,8 @@ def _told(key: str, old: bytes, new: bytes | None, reads: tuple[str, ...]) -> li
 
 
 def _change(key: str, field: str, kind: DriftKind, old: Any, new: Any) -> DefinitionChange:
-    return DefinitionChange(key=key, field=field, kind=kind, old=_shown(old), new=_shown(new))
+    where = field if len(field) <= MOST_PATH else f"{field[: MOST_PATH - 1]}…"
+    return DefinitionChange(key=key, field=where, kind=kind, old=_shown(old), new=_shown(new))
 
 
 def _shown(value: Any) -> str:

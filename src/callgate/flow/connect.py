@@ -23,6 +23,8 @@ from callgate.model.tool import NO_MANIFEST, Integration, IntegrationPin, Manife
 
 HANDSHAKE_ERAS = ("2025-11-25", "2025-06-18", "2025-03-26")
 ALL_ERAS = ("2026-07-28", *HANDSHAKE_ERAS)
+LONGEST_NAME = 8_192
+"""Characters of a name or a URI template."""
 AT_ONCE = 1 << 16
 """Bytes of definitions that are read in one turn of the loop."""
 Found = TypeVar("Found")
@@ -44,7 +46,7 @@ def make_pin(integration: Integration, found: Discovered, *, classified: bool = 
     """The pin a person would confirm. Covers each whole object that is listed, the server's words and where it runs.
     ``classified``: and what the rules make of each tool.
 
-    Raises InputError when an object is not one (no JSON object, no name, name twice).
+    Raises InputError when an object is not one (no JSON object, no name, name twice or far too long).
     """
     tools = _named(found.tools, "tool", "name")
     origin = digest(canonical(list(integration.command))) if integration.command else integration.url
@@ -100,8 +102,8 @@ def _named(listed: tuple[bytes, ...], what: str, key: str) -> dict[str, bytes]:
         except (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError) as fault:
             raise InputError(f"The server lists a {what} that is not JSON.", code="bad_definition") from fault
         name = definition.get(key) if isinstance(definition, dict) else None
-        if not isinstance(name, str) or not name or name in found:
-            said = f"The server lists a {what} without a name, or the same name twice."
+        if not isinstance(name, str) or not name or len(name) > LONGEST_NAME or name in found:
+            said = f"The server lists a {what} without a usable name, or the same name twice."
             raise InputError(said, code="bad_definition")
         found[name] = encoded
     return found
@@ -205,6 +207,7 @@ def recompile(tenancy: Tenancy, name: str) -> None:
         return
     if former.pin == made.pin:
         made.drift, made.findings = former.drift, former.findings
+        made.drift_untold, made.drift_told = former.drift_untold, former.drift_told
         made.account, made.account_problem, made.misses = former.account, former.account_problem, former.misses
     if former.listing != made.listing:
         shown_otherwise(tenancy, name)

@@ -28,6 +28,8 @@ LOOK_S = 10.0
 """How long a call waits for the definitions to be listed again."""
 MOST_TOLD = 100
 """Names of one kind in an event."""
+MOST_AN_HOUR, HOUR_MS = 20, 3_600_000
+"""Times that another drift of one integration is recorded."""
 MOST_LOOKS = 3
 """For one call, of a server that goes on saying that something changed."""
 MEANS = {
@@ -116,23 +118,31 @@ async def _look(tenancy: Tenancy, name: str) -> None:
 
 
 async def use_drift(tenancy: Tenancy, connected: Connected, found: Drift) -> None:
-    """Recorded when it is another than before."""
+    """It counts at once. Recorded when it is another than before; of a server that says something else all the time the
+    rest of an hour is recorded when that is over, as it is then.
+    """
     drift = found.brief()
-    if drift == connected.drift:
+    if drift != connected.drift:
+        connected.drift, connected.drift_untold = drift, bool(drift.changes)
+        tenancy.live.epoch += 1
+    if not connected.drift_untold or connected.pin is None:
         return
-    connected.drift = drift
-    tenancy.live.epoch += 1
-    if drift.changes and connected.pin is not None:
-        body = DriftSeen(
-            integration=connected.integration.name,
-            pinned=connected.pin.digest,
-            seen=drift.seen,
-            tools=_told(drift.held),
-            noted=_told(drift.keys(DriftKind.NOTED)),
-            newer=_told(drift.newer),
-            new=_told(drift.keys(DriftKind.NEW)),
-        )
-        await tenancy.write(Unit(events=(tenancy.event(body),)))
+    now = tenancy.clock.now_ms()
+    told = tuple(at for at in connected.drift_told if now - HOUR_MS < at <= now)
+    if len(told) >= MOST_AN_HOUR:
+        tenancy.log("drift_not_recorded", {"integration": connected.integration.name})
+        return
+    body = DriftSeen(
+        integration=connected.integration.name,
+        pinned=connected.pin.digest,
+        seen=drift.seen,
+        tools=_told(drift.held),
+        noted=_told(drift.keys(DriftKind.NOTED)),
+        newer=_told(drift.newer),
+        new=_told(drift.keys(DriftKind.NEW)),
+    )
+    await tenancy.write(Unit(events=(tenancy.event(body),)))
+    connected.drift_untold, connected.drift_told = False, (*told, now)
 
 
 def drift_of(connected: Connected, pin: IntegrationPin, seen: IntegrationPin) -> Drift:

@@ -39,6 +39,10 @@ class Connected:
     listing: Listing
     drift: Drift = NO_DRIFT
     """What the server says now, against the pin."""
+    drift_untold: bool = False
+    """The ledger does not say so yet."""
+    drift_told: tuple[int, ...] = ()
+    """When it was told last, in milliseconds."""
     findings: tuple[DefinitionFinding, ...] | None = None
     """In the confirmed definitions; None: nobody wanted to see them yet."""
     stateful: bool = True
