@@ -14,6 +14,7 @@ from callgate.app.inventory import InventoryTask
 from callgate.app.staging import starting_stage, write_stages
 from callgate.app.undoing import Undoing
 from callgate.core.adopt.codes import KINDS
+from callgate.core.adopt.edits import parse
 from callgate.core.adopt.entries import Approvals, GateRoute
 from callgate.core.adopt.plan import AdoptWish
 from callgate.model.errors import ConfigError, InputError
@@ -58,8 +59,11 @@ def test_a_whole_machine(tmp_path, home):
     assert [(one.client, one.server) for one in view.moves] == [
         ("claude-code", "slack"),
         ("claude-code", "notes"),
+        ("windsurf", "pay"),
         ("vscode", "figma"),
+        ("opencode", "mem"),
         ("gemini", "trusted"),
+        ("zed", "pg"),
         ("claude-code", "sentry"),
     ]
     codes = {(one.client, one.server): one.code for one in view.left}
@@ -73,7 +77,6 @@ def test_a_whole_machine(tmp_path, home):
     assert codes["vscode", "asked"] == "client_variable"
     assert codes["claude-desktop", "bridge"] == "secret_argument"
     assert codes["vscode", "db"] == "unapproved"
-    assert codes["windsurf", "pay"] == codes["zed", "pg"] == "other_client"
     assert codes["claude-code", ""] == codes["zed", ""] == "unseen"
     shown = repr(view)
     assert not [name for name, secret in SECRETS.items() if secret in shown]
@@ -126,6 +129,60 @@ def test_what_each_client_may_do_without_asking(tmp_path, home):
     assert "trust" not in gemini
     allowed = json.loads((root / "home/ana/.cursor/permissions.json").read_text())["mcpAllowlist"]
     assert allowed == ["b:x", "a:callgate_await_approval"]
+
+
+@pytest.mark.parametrize(
+    ("approvals", "rule"), [(Approvals.KEEP, "a_callgate_await_approval"), (Approvals.GATE, "a_*")]
+)
+def test_what_windsurf_zed_and_opencode_come_to_say(tmp_path, home, approvals, rule):
+    root = tmp_path / "m"
+    put(
+        root,
+        "home/ana/.codeium/windsurf/mcp_config.json",
+        {"mcpServers": {"a": {"serverUrl": ENTRY["url"], "disabledTools": ["drop"]}}},
+    )
+    put(
+        root,
+        "home/ana/.config/zed/settings.json",
+        '{\n  // mine\n  "context_servers": {"a": {"source": "custom", "enabled": true, "command": "npx", "args": ["a"]}},\n}\n',
+    )
+    put(
+        root,
+        "home/ana/.config/opencode/opencode.json",
+        {"permission": {"*": "ask"}, "mcp": {"a": {"type": "remote", **ENTRY, "enabled": True, "timeout": 9}}},
+    )
+    assert run_on(tmp_path, home, approvals=approvals).write()
+    program = ROUTE.program
+    windsurf = json.loads((root / "home/ana/.codeium/windsurf/mcp_config.json").read_text())["mcpServers"]["a"]
+    args = ["stdio", "a", "--runtime"]
+    assert windsurf == {"command": program, "args": [*args, "windsurf"], "disabledTools": ["drop"]}
+    text = (root / "home/ana/.config/zed/settings.json").read_text()
+    assert text.startswith("{\n  // mine\n")
+    zed = parse("zed", text).value
+    (name,) = [one for one in ("a", "a-2") if one in zed["context_servers"]["a"]["args"]]
+    assert zed["context_servers"]["a"] == {
+        "command": program,
+        "args": ["stdio", name, "--runtime", "zed"],
+        "source": "custom",
+        "enabled": True,
+    }
+    assert zed["agent"]["tool_permissions"]["tools"] == {"mcp:a:callgate_await_approval": {"default": "allow"}}
+    opencode = json.loads((root / "home/ana/.config/opencode/opencode.json").read_text())
+    assert opencode["mcp"]["a"] == {
+        "type": "local",
+        "command": [program, *args, "opencode"],
+        "enabled": True,
+        "timeout": 9,
+    }
+    assert list(opencode["permission"].items()) == [("*", "ask"), (rule, "allow")]
+
+
+def test_opencode_that_asks_nobody_is_left_so(tmp_path, home):
+    put(tmp_path / "m", "home/ana/.config/opencode/opencode.json", {"mcp": {"a": {"type": "remote", **ENTRY}}})
+    assert run_on(tmp_path, home).write()
+    text = (tmp_path / "m/home/ana/.config/opencode/opencode.json").read_text()
+    assert "permission" not in text
+    assert run_on(tmp_path, home).view(stage="").moves == ()
 
 
 def test_the_gate_alone_asks_when_that_is_wanted(tmp_path, home):
@@ -325,3 +382,20 @@ def test_the_stage_is_one_line_of_the_rules(tmp_path, home):
 
 def test_every_reason_says_what_to_do():
     assert all(kind.says.endswith(".") and kind.fix.endswith(".") for kind in KINDS.values())
+
+
+def test_no_spelling_of_a_path_grants_more_than_it_shows(tmp_path, home, monkeypatch):
+    """A file of a project names what a confined server may write, and the project may have links of its own."""
+    ana = tmp_path / "m/home/ana"
+    work = ana / "work"
+    work.mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(ana))
+    (work / "all").symlink_to(ana)
+    (work / "top").symlink_to("/")
+    (work / "gate").symlink_to(home)
+    (work / "own").mkdir()
+    (work / "near").symlink_to(work / "own")
+    words = [f"{work}/..", f"{work}/all", f"{work}/top", f"{work}/gate", f"{work}/near", f"{work}/own/../own"]
+    cursor(tmp_path, {"mcpServers": {"files": {"command": "/opt/files", "args": words}}})
+    (found,) = run_on(tmp_path, home).integrations().values()
+    assert found.writable == (str(work / "own"),)

@@ -244,18 +244,23 @@ def _kept(root: Path, number: int, file: ChangedFile, found: OnDisk) -> KeptFile
 
 def _path_in(word: str, home: Path) -> str:
     """A path that is there and may be granted to a confined server: of a file its folder, in which it may have others
-    beside it. Never the gate's home, the person's home as a whole, or a folder of everybody's.
+    beside it. Never the gate's home, the person's home as a whole, or a folder of everybody's. Links and steps are
+    followed first: what is granted is what is shown.
     """
-    path = Path(word)
-    if not path.is_absolute() or not path.exists():
+    try:
+        path = Path(word).resolve(strict=True) if word.startswith("/") else None
+    except (OSError, ValueError, RuntimeError):
+        return ""
+    if path is None:
         return ""
     places = [path.parent, path] if path.is_file() else [path]
     return next((str(place) for place in places if _is_own(place, home)), "")
 
 
 def _is_own(place: Path, home: Path) -> bool:
-    shared = str(place) in _BROAD or place == Path.home() or place.is_relative_to("/usr")
-    return not (shared or home.is_relative_to(place) or place.is_relative_to(home))
+    own, gate = Path.home().resolve(), home.resolve()
+    shared = str(place) in _BROAD or own.is_relative_to(place) or place.is_relative_to("/usr")
+    return not (shared or gate.is_relative_to(place) or place.is_relative_to(gate))
 
 
 def _hidden(readings: Sequence[Reading]) -> list[AdoptLeft]:
