@@ -69,7 +69,8 @@ def explain(
         empty="No gate had a finding.",
     )
     for row in found.questions:
-        screens.say(f"{row.text} ({row.id}: {' or '.join(row.who)}{'' if row.open else '; answered'})")
+        who = f": {' or '.join(row.who)}" if row.who else ""
+        screens.say(f"{row.text} ({row.id}{who}{'' if row.open else '; answered'})")
     if found.next:
         screens.say(found.next)
     _print(found.events, as_json=False)

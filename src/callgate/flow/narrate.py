@@ -185,6 +185,12 @@ def _of_operator(body: EventBody, names: dict[str, str]) -> str:
             return ""
 
 
+def _drifted(body: DriftSeen) -> str:
+    found = ((body.tools, "held"), (body.newer, "kept in force"), (body.new, "new"), (body.noted, "noted"))
+    said = ", ".join(f"{len(names)} {word}" for names, word in found if names)
+    return f"{body.integration} changed" + (f": {said}" if said else "")
+
+
 def _of_gate(body: EventBody, names: dict[str, str]) -> str:
     match body:
         case GateStarted():
@@ -197,7 +203,7 @@ def _of_gate(body: EventBody, names: dict[str, str]) -> str:
         case PinsConfirmed():
             return f"{names[body.by]} confirmed {body.tools} tools of {body.integration}"
         case DriftSeen():
-            return f"{body.integration} changed {len(body.tools)} confirmed definitions"
+            return _drifted(body)
         case PolicyProposed():
             return f"{names[body.by]} proposed policy {body.bundle[:12]}"
         case PolicyApproved():

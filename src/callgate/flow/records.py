@@ -29,8 +29,9 @@ from callgate.flow.views.ledger import (
     VerifyStep,
 )
 from callgate.model.errors import AuthError, InputError, StoreError
-from callgate.model.event import KINDS, Decided, Finished
+from callgate.model.event import KINDS, Asked, Decided, Finished
 from callgate.model.store import CheckpointRow, Leaf
+from callgate.model.terms import HoldState
 
 AT_ONCE = 1000
 SCAN_AT_MOST = 200_000
@@ -158,12 +159,19 @@ class Records(Desk):
             ),
             bundle=body.bundle,
             outcome=_outcome(history),
-            next="callgate holds show" if body.effect == "hold" else "",
+            next=await self._next(history),
             events=views,
             hold=body.hold,
             stage=body.observed.stage if body.observed else "",
             would=body.observed.would if body.observed else "",
         )
+
+    async def _next(self, history: Sequence[Leaf]) -> str:
+        """How the call's hold is answered; empty: nothing waits for anybody."""
+        bodies = [decode_event(leaf.data).data.body for leaf in history]
+        asked = [body.hold for body in bodies if isinstance(body, Asked)]
+        hold = await self._rooms.holds.find(asked[-1]) if asked else None
+        return f"callgate holds show {hold.id}" if hold is not None and hold.state is HoldState.OPEN else ""
 
     async def _decision(self, id_: str) -> Leaf:
         """By event id, call id (its newest decision) or hold id."""

@@ -6,6 +6,8 @@ from callgate.model.facts import Facts
 
 _ASK = {
     "halted": "It was stopped on purpose. Ask the person to lift the halt; nothing else helps.",
+    "unknown_tool": "Call a tool of the list of tools; one that the server has besides, a person must confirm first.",
+    "quarantined": "Take another tool: this one cannot be called until its server gives it another name.",
     "read_stage": "Ask the person whether this integration should go beyond reading.",
     "integration_not_listed": "Ask the person whether the rules should name this integration.",
     "task_needed": "Ask the person to open a task, and name it.",
@@ -16,7 +18,7 @@ _ASK = {
     "revoked": "Ask the person to sign in again: callgate login",
     "expired": "Ask the person to sign in again: callgate login",
 }
-"""What helps, by the code of what stops a call."""
+"""What helps, by the code of what stops a call; where several stop it, the first of these."""
 _CORRECT = "Correct the call as the list of tools and the tool's schema say, then call again."
 _NEXT = "Do not try another way to the same end: the rule is about the effect. `callgate explain` shows every finding."
 
@@ -30,7 +32,8 @@ def refusal(call_id: str, decision_id: str, decision: Decision, facts: Facts) ->
     correctable = bool(counting) and all(
         finding.gate == "schema" or finding.code == "unknown_tool" for finding in counting
     )
-    helps = next((_ASK[finding.code] for finding in counting if finding.code in _ASK), _NEXT)
+    codes = {finding.code for finding in counting}
+    helps = next((said for code, said in _ASK.items() if code in codes), _NEXT)
     return Refused(
         call_id=call_id,
         decision_id=decision_id,
