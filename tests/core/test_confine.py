@@ -277,6 +277,18 @@ def test_an_answer_that_cannot_be_judged_whole_is_not_shown(whole):
     assert FILTER.apply(whole, lambda kind, name: True) is None
 
 
+def test_what_stands_beside_the_content_of_an_answer_is_not_shown():
+    block = {**text(ITEMS), "_meta": {"raw": ITEMS}, "annotations": {"title": "b"}}
+    kept, count = FILTER.apply(shown([block], _meta={"raw": ITEMS}), only_a)
+    assert count == 4
+    (shown_block,) = json.loads(kept)["content"]
+    assert json.loads(shown_block.pop("text")) == {"data": {"items": [{"owner": {"id": "a"}}]}}
+    assert shown_block == {"type": "text"}
+    assert b'"b"' not in kept
+    assert FILTER.apply(shown([], toolResult=ITEMS), only_a) is None
+    assert FILTER.apply(shown([{**text(ITEMS), "raw": ITEMS}]), only_a) is None
+
+
 def test_an_answer_that_is_an_array_and_an_empty_one():
     array = AnswerFilter(ItemFilter(items="[]", target=TargetRule(kind="thing", path="id")))
     kept, count = array.apply(shown([text([{"id": "a"}, {"id": "b"}])]), only_a)

@@ -25,6 +25,8 @@ _NEAR = "AROUND"
 _UNPLAIN = frozenset("(){}[]|\x00")
 _QUOTES = frozenset("\\\u201c\u201d\u201e\u201f\u2033\u301d\u301e\u301f\u00ab\u00bb")
 """What ends a quote too early or opens one, to some servers and not to others."""
+_OF_RESULT = frozenset({"content", "structuredContent", "isError", "resultType", "_meta"})
+_OF_BLOCK = frozenset({"type", "text", "annotations", "_meta"})
 Aims = tuple[tuple[tuple[str, str], ...], str]
 
 
@@ -216,26 +218,25 @@ class AnswerFilter:
     def apply(self, result: bytes, inside: Callable[[str, str], bool]) -> tuple[bytes, int] | None:
         """(the result without the items outside, how many were taken out). None: not every part of it can be judged.
 
-        ``result``: JSON of a CallToolResult. Every text block has to be JSON with the items; other blocks are refused.
+        ``result``: JSON of a CallToolResult. Every text block has to be JSON with the items; other blocks and members
+        that nobody knows are refused. ``_meta`` and annotations are taken out: servers put whole answers there.
         """
         try:
             whole = msgspec.json.decode(result)
             known = msgspec.json.decode(result, type=ToolResult)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
-        if known.isError:
+        if known.isError or not whole.keys() <= _OF_RESULT:
             return None
+        whole.pop("_meta", None)
         removed = 0
         blocks = whole.get("content", [])
         if not isinstance(blocks, list):
             return None
         for block in blocks:
-            if not isinstance(block, dict) or block.get("type") != "text" or not isinstance(block.get("text"), str):
+            count = self._block(block, inside)
+            if count is None:
                 return None
-            kept = self._text(block["text"], inside)
-            if kept is None:
-                return None
-            block["text"], count = kept
             removed = max(removed, count)
         if whole.get("structuredContent") is not None:
             counted = self._strip(whole["structuredContent"], inside)
@@ -243,6 +244,18 @@ class AnswerFilter:
                 return None
             removed = max(removed, counted)
         return msgspec.json.encode(whole), removed
+
+    def _block(self, block: Any, inside: Callable[[str, str], bool]) -> int | None:
+        """Takes items out of a block in place; how many."""
+        if not isinstance(block, dict) or block.get("type") != "text" or not block.keys() <= _OF_BLOCK:
+            return None
+        kept = self._text(block["text"], inside) if isinstance(block.get("text"), str) else None
+        if kept is None:
+            return None
+        text, count = kept
+        block.clear()
+        block.update(type="text", text=text)
+        return count
 
     def _text(self, text: str, inside: Callable[[str, str], bool]) -> tuple[str, int] | None:
         try:
