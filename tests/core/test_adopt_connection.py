@@ -16,8 +16,11 @@ FORMS = {
     "cursor": "servers",
     "vscode": "code-servers",
     "gemini": "gemini",
+    "windsurf": "servers",
+    "zed": "zed",
+    "opencode": "opencode",
 }
-KEYS = {"codex": "mcp_servers", "vscode": "servers"}
+KEYS = {"codex": "mcp_servers", "vscode": "servers", "zed": "context_servers", "opencode": "mcp"}
 
 
 def made(client, entry, folder=""):
@@ -82,6 +85,8 @@ def test_headers_are_never_literal():
         ("vscode", "${env:KEY}", "env:KEY"),
         ("gemini", "$KEY", "env:KEY"),
         ("gemini", "Bearer ${KEY}", "Bearer env:KEY"),
+        ("windsurf", "Bearer ${env:KEY}", "Bearer env:KEY"),
+        ("opencode", "Bearer {env:KEY}", "Bearer env:KEY"),
     ],
 )
 def test_variables_become_references(client, value, reference):
@@ -111,6 +116,9 @@ def test_variables_become_references(client, value, reference):
         ("codex", 'command = "x"\nenv = ["A"]\n', "bad_value"),
         ("codex", 'command = "x"\nenv = { A = true }\n', "bad_value"),
         ("cursor", '{"command": "x", "env": {"A B": "c"}}', "bad_value"),
+        ("opencode", '{"type": "local", "command": ["x", "{file:~/key}"]}', "client_variable"),
+        ("opencode", '{"type": "remote", "url": "https://a.example/mcp", "oauth": {}}', "signs_in"),
+        ("windsurf", '{"serverUrl": "https://a.example/mcp", "headers": {"X": "${file:/k}"}}', "client_variable"),
         ("cursor", '{"command": "x", "env": {"K": "ends in a line\\n"}}', "bad_value"),
     ],
 )
@@ -161,3 +169,22 @@ def test_every_server_has_a_name_in_the_gate(server):
         assert further not in taken
         assert integration_name_problem(further) == "", further
         taken.add(further)
+
+
+@pytest.mark.parametrize(
+    ("client", "entry"),
+    [
+        ("zed", f'{{"command": {{"path": "x", "args": ["-y"], "env": {{"API_TOKEN": "{TOKEN}"}}}}}}'),
+        ("zed", f'{{"source": "custom", "command": "x", "args": ["-y"], "env": {{"API_TOKEN": "{TOKEN}"}}}}'),
+        ("windsurf", f'{{"command": "x", "args": ["-y"], "env": {{"API_TOKEN": "{TOKEN}"}}}}'),
+        ("opencode", f'{{"type": "local", "command": ["x", "-y"], "environment": {{"API_TOKEN": "{TOKEN}"}}}}'),
+    ],
+)
+def test_each_spelling_of_a_local_server(client, entry):
+    found = made(client, entry)
+    assert (found.command, found.environment) == (("x", "-y"), {})
+    assert found.secret_environment == {"API_TOKEN": TOKEN}
+
+
+def test_that_a_client_does_not_sign_in_is_no_sign_in():
+    assert made("opencode", '{"type": "remote", "url": "https://a.example/mcp", "oauth": false}').url

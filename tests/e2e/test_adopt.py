@@ -2,10 +2,11 @@
 
 import json
 import stat
+import subprocess
 
 import pytest
 
-from tests.e2e.harness import PASSPHRASE, ROOT, effects_in, gate_in
+from tests.e2e.harness import PASSPHRASE, ROOT, STOP_S, effects_in, gate_in
 from tests.e2e.stand_ins import configs
 from tests.e2e.stand_ins.claude_code import ClaudeCode
 from tests.e2e.stand_ins.codex import Codex
@@ -13,6 +14,8 @@ from tests.practice.running import Kept
 
 pytestmark = pytest.mark.e2e
 TOKEN = "ghp_" + "A1b2C3d4E5" * 4
+GREETING = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "editor", "version": "1"}}
+STATUS = {"name": "git_status", "arguments": {"repo_path": "/srv/app"}}
 ACT = ("--yes", "--passphrase-fd", "0")
 
 
@@ -215,3 +218,49 @@ def test_a_name_that_means_another_server_by_now_is_not_used(tmp_path):
         assert "connected otherwise" in left[0]["says"]
         assert file.read_text() == text
         assert (gate.home / "secrets/here/header-k").is_file()
+
+
+def test_a_call_through_what_windsurf_zed_and_opencode_start(tmp_path):
+    with effects_in(tmp_path, "both") as server, gate_in(tmp_path) as gate:
+        home, headers = tmp_path / "m/home/ana", {"X-Key": TOKEN}
+        files = {
+            "windsurf": (".codeium/windsurf/mcp_config.json", "mcpServers", {"serverUrl": server.url}),
+            "zed": (".config/zed/settings.json", "context_servers", {"url": server.url}),
+            "opencode": (".config/opencode/opencode.json", "mcp", {"type": "remote", "url": server.url}),
+        }
+        written_files = {
+            client: written(home / place, json.dumps({key: {"tracker": {**entry, "headers": headers}}}, indent=2))
+            for client, (place, key, entry) in files.items()
+        }
+        before = looked(written_files)
+        done = gate.command("adopt", "--root", str(tmp_path / "m"), *ACT, stdin=PASSPHRASE)
+        assert done.returncode == 0, done.stdout + done.stderr
+        signed = gate.command(
+            "login", *(word for one in files for word in ("--runtime", one)), "--passphrase-fd", "0", stdin=PASSPHRASE
+        )
+        assert signed.returncode == 0, signed.stderr
+        for client, (_, key, _) in files.items():
+            entry = json.loads(written_files[client].read_text())[key]["tracker"]
+            words = entry["command"] if client == "opencode" else [entry["command"], *entry["args"]]
+            assert asked_over_stdio(words, gate.environment).startswith("git_status at head")
+        principals = [one["event"]["data"]["principal"] for one in gate.events(kind="decided")]
+        assert {principal["runtime"] for principal in principals} == set(files)
+        assert gate.command("adopt", "--undo", *ACT, stdin=PASSPHRASE).returncode == 0
+        assert looked(written_files) == before
+
+
+def asked_over_stdio(words, environment):
+    messages = [
+        {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": GREETING},
+        {"jsonrpc": "2.0", "method": "notifications/initialized"},
+        {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": STATUS},
+    ]
+    with subprocess.Popen(words, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as front:
+        for message in messages:
+            front.stdin.write(json.dumps(message) + "\n")
+            front.stdin.flush()
+        front.stdout.readline()
+        answer = json.loads(front.stdout.readline())
+        front.stdin.close()
+        assert front.wait(STOP_S) == 0
+    return answer["result"]["content"][0]["text"]

@@ -62,8 +62,8 @@ def test_a_whole_machine(tmp_path, home):
         ("windsurf", "pay"),
         ("vscode", "figma"),
         ("opencode", "mem"),
-        ("gemini", "trusted"),
         ("zed", "pg"),
+        ("gemini", "trusted"),
         ("claude-code", "sentry"),
     ]
     codes = {(one.client, one.server): one.code for one in view.left}

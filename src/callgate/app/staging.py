@@ -21,6 +21,9 @@ _TITLES = {
     "cursor": "Cursor",
     "vscode": "VS Code",
     "gemini": "Gemini CLI",
+    "windsurf": "Windsurf",
+    "zed": "Zed",
+    "opencode": "opencode",
 }
 DAYS = 14
 """How long calls are observed unless somebody says otherwise."""

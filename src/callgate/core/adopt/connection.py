@@ -37,12 +37,17 @@ _VARIABLES: dict[str, re.Pattern[str] | None] = {
     "cursor": _BRACED,
     "vscode": _BRACED,
     "gemini": re.compile(r"\$\{[^}]*\}|\$[A-Za-z_]\w*|%[A-Za-z_]\w*%", re.ASCII),
+    "windsurf": _BRACED,
+    "zed": None,
+    "opencode": re.compile(r"\{(?:env|file):[^}]*\}"),
 }
 _FROM_ENVIRONMENT = {
     "claude-code": re.compile(r"\$\{([A-Za-z_]\w*)\}", re.ASCII),
     "cursor": re.compile(r"\$\{env:([A-Za-z_]\w*)\}", re.ASCII),
     "vscode": re.compile(r"\$\{env:([A-Za-z_]\w*)\}", re.ASCII),
     "gemini": re.compile(r"\$\{?([A-Za-z_]\w*)\}?", re.ASCII),
+    "windsurf": re.compile(r"\$\{env:([A-Za-z_]\w*)\}", re.ASCII),
+    "opencode": re.compile(r"\{env:([A-Za-z_]\w*)\}", re.ASCII),
 }
 _SIGNS_IN = ("auth", "oauth", "oauth_resource", "scopes", "authProviderType", "targetAudience")
 
@@ -122,7 +127,7 @@ def connection_of(entry: Entry, table: Mapping[str, Any], *, person: str, folder
     project, empty when there is none. Raises CannotMove.
     """
     reader = _Reader(entry, table, person, folder)
-    if any(key in table for key in _SIGNS_IN):
+    if any(table.get(key, False) is not False for key in _SIGNS_IN):
         raise CannotMove("signs_in")
     if any(key in table for key in ("headersHelper", "http_headers_helper")):
         raise CannotMove("header_program")
@@ -139,7 +144,9 @@ class _Reader:
     def __init__(self, entry: Entry, table: Mapping[str, Any], person: str, folder: str) -> None:
         self._entry = entry
         self._folder = folder
-        self._table = table
+        command = table.get("command")
+        # Older files of Zed have program, arguments and environment in a table of their own.
+        self._table = {**table, **command} if isinstance(command, dict) else table
         self._client = family(entry.client)
         self._variables = _VARIABLES[self._client]
         self._known = {"${userHome}": person} if self._client in ("cursor", "vscode") and person else {}
@@ -179,7 +186,7 @@ class _Reader:
     def _environment(self) -> tuple[dict[str, str], dict[str, str]]:
         plain: dict[str, str] = {}
         secret: dict[str, str] = {}
-        for name, value in self._texts("env").items():
+        for name, value in (self._texts("env") | self._texts("environment")).items():
             if not _NAME.fullmatch(name):
                 raise CannotMove("bad_value")
             known = self._reference(value)

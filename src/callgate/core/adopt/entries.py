@@ -2,7 +2,7 @@
 
 The gate's own question, ``callgate_await_approval``, only waits for people's answers: clients never need to ask before
 it. Everything else the client goes on asking about (``keep``), or the gate alone asks (``gate``): FACTS of Codex 0.169
-and Claude Code 2.1.330, the vendors' documentation for Cursor, VS Code and Gemini CLI.
+and Claude Code 2.1.330, the vendors' documentation for the others. Windsurf has no such settings in files.
 """
 
 import enum
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from callgate.core.adopt.connection import family
-from callgate.core.adopt.edits import Edit
+from callgate.core.adopt.edits import Edit, value_at
 from callgate.core.inventory.document import Path
 from callgate.model.base import Fact
 
@@ -20,8 +20,12 @@ OVER_HTTP = frozenset({"codex", "claude-code"})
 CONSUMED = frozenset(
     {"command", "args", "env", "cwd", "url", "httpUrl", "serverUrl", "headers", "type", "transport", "env_vars"}
     | {"http_headers", "env_http_headers", "bearer_token_env_var", "tcp", "headersHelper", "http_headers_helper"}
+    | {"environment"}
 )
 """Keys that say where and how to connect; all others of an entry stay."""
+
+
+_ZED_ALLOWS = {"default": "allow"}
 
 
 class Approvals(enum.StrEnum):
@@ -56,16 +60,24 @@ def gate_entry(client: str, integration: str, link: GateRoute) -> dict[str, Any]
         return {"url": link.endpoint(integration), "http_headers_helper": f"{link.helpers}/{runtime}"}
     if runtime == "claude-code":
         return {"type": "http", "url": link.endpoint(integration), "headersHelper": f"{link.helpers}/{runtime}"}
+    args = ["stdio", *([integration] if integration else []), "--runtime", runtime]
+    if runtime == "opencode":
+        return {"type": "local", "command": [link.program, *args]}
     kind = {"type": "stdio"} if runtime == "vscode" else {}
-    named = [integration] if integration else []
-    return {**kind, "command": link.program, "args": ["stdio", *named, "--runtime", runtime]}
+    return {**kind, "command": link.program, "args": args}
+
+
+def words_of_entry(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """Program and arguments of one of ``gate_entry``'s; an empty program when it has a URL."""
+    command = entry.get("command", "")
+    return tuple(command) if isinstance(command, list) else (command, *entry.get("args", ()))
 
 
 def entry_edits(
-    client: str, path: Path, table: Mapping[str, Any], entry: Mapping[str, Any], approvals: Approvals
+    client: str, path: Path, top: Mapping[str, Any], entry: Mapping[str, Any], approvals: Approvals
 ) -> list[Edit]:
-    """Of the file in which the entry stands."""
-    runtime = runtime_of(client)
+    """Of the file in which the entry stands. ``top``: all of it."""
+    runtime, table = runtime_of(client), value_at(top, path)
     if runtime == "codex":
         return _codex(path, table, entry, approvals)
     kept = {key: value for key, value in table.items() if key not in CONSUMED}
@@ -74,7 +86,16 @@ def entry_edits(
             kept["includeTools"] = [*kept["includeTools"], AWAIT]
         if approvals is Approvals.GATE:
             kept["trust"] = True
-    return [Edit(path=path, value={**entry, **kept})]
+    edits = [Edit(path=path, value={**entry, **kept})]
+    server = str(path[-1])
+    if runtime == "zed":
+        # Its list of tools takes no wildcards, so it goes on asking before all others.
+        edits.append(Edit(path=("agent", "tool_permissions", "tools", f"mcp:{server}:{AWAIT}"), value=_ZED_ALLOWS))
+    if runtime == "opencode" and isinstance(top.get("permission"), dict):
+        # The last rule that matches counts.
+        tool = "*" if approvals is Approvals.GATE else AWAIT
+        edits.append(Edit(path=("permission", f"{server}_{tool}"), value="allow"))
+    return edits
 
 
 def _codex(path: Path, table: Mapping[str, Any], entry: Mapping[str, Any], approvals: Approvals) -> list[Edit]:

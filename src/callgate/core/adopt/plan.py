@@ -9,7 +9,7 @@ import msgspec
 from callgate.core.adopt.codes import left_kind
 from callgate.core.adopt.connection import CannotMove, Connection, connection_of, family
 from callgate.core.adopt.edits import Edit, NotEditable, edited, parse, value_at
-from callgate.core.adopt.entries import Approvals, GateRoute, edits_beside, entry_edits, gate_entry
+from callgate.core.adopt.entries import Approvals, GateRoute, edits_beside, entry_edits, gate_entry, words_of_entry
 from callgate.core.adopt.masking import diff
 from callgate.core.inventory.document import BadDocument
 from callgate.core.inventory.judge import Judged
@@ -25,12 +25,14 @@ from callgate.model.tool import Integration
 
 REWRITTEN = frozenset(
     {"codex-config", "claude-servers", "claude-state", "claude-desktop", "servers", "code-servers", "code-settings"}
-    | {"code-workspace", "gemini"}
+    | {"code-workspace", "gemini", "zed", "opencode"}
 )
-"""Forms of files that are changed; of ``servers`` Cursor's alone."""
-CLIENTS = frozenset({"codex", "claude-code", "claude-desktop", "cursor", "vscode", "gemini"})
+"""Forms of files that are changed; of ``servers`` those of CLIENTS alone."""
+CLIENTS = frozenset(
+    {"codex", "claude-code", "claude-desktop", "cursor", "vscode", "gemini", "windsurf", "zed", "opencode"}
+)
 _OWN_LAYERS = frozenset({"user", "project", "local"})
-_SILENT = frozenset({"cursor", "vscode", "gemini"})
+_SILENT = frozenset({"cursor", "vscode", "gemini", "windsurf", "zed", "opencode"})
 """Clients whose files do not say which of a project's servers their user approved."""
 _STATES = {
     ConnectionState.OFF: "switched_off",
@@ -199,9 +201,8 @@ def allowed(moves: Iterable[Move], lists: list[Allowlist], link: GateRoute) -> t
     for move in moves:
         entry = move.judged.entry
         new = gate_entry(entry.client, move.integration, link)
-        gated = msgspec.structs.replace(
-            entry, program=new.get("command", ""), args=tuple(new.get("args", ())), url=new.get("url", "")
-        )
+        program, *args = words_of_entry(new)
+        gated = msgspec.structs.replace(entry, program=program, args=tuple(args), url=new.get("url", ""))
         if is_blocked(gated, lists):
             stay.append(left(move.judged, "list_blocks"))
         else:
@@ -267,9 +268,9 @@ def change(
             texts[entry.place] = _File(entry.place, move.form, files[entry.place].text)
         file = texts[entry.place]
         try:
-            table = value_at(parse(file.form, file.text.removeprefix("\ufeff")).value, entry.path)
+            top = parse(file.form, file.text.removeprefix("\ufeff")).value
             new = gate_entry(entry.client, move.integration, link)
-            file.try_edits(entry_edits(entry.client, entry.path, table, new, wish.approvals))
+            file.try_edits(entry_edits(entry.client, entry.path, top, new, wish.approvals))
         except NotEditable as fault:
             stay.append(left(move.judged, fault.code, f"Line {fault.line}." if fault.line else ""))
             continue
