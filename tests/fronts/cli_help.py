@@ -3,10 +3,12 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from typer.testing import CliRunner, Result
 
 from callgate.cli.index import app
+from tests.fakes.admin import FakeAdmin
 
 
 def run(*words: object, stdin: str | None = None, env: dict[str, str | None] | None = None) -> Result:
@@ -27,3 +29,23 @@ def typed(*lines: str) -> Iterator[int]:
         yield reader
     finally:
         os.close(reader)
+
+
+class FakeGate:
+    """A gate that listens, and the command beside it."""
+
+    def __init__(self, home: Path, admin: FakeAdmin) -> None:
+        self.home = home
+        self.admin = admin
+
+    def run(
+        self,
+        *words: object,
+        passphrase: str | None = None,
+        stdin: str | None = None,
+        env: dict[str, str | None] | None = None,
+    ) -> Result:
+        if passphrase is None:
+            return run(*words, "--home", self.home, env=env, stdin=stdin)
+        with typed(passphrase) as fd:
+            return run(*words, "--home", self.home, "--passphrase-fd", fd, env=env, stdin=stdin)

@@ -1,8 +1,6 @@
 """``callgate add``: everything is shown, one question is asked, and data says the same as the screen."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,10 +9,9 @@ import pytest
 from callgate.flow.admin import ToolRuling
 from callgate.flow.views.integrations import RulesView
 from callgate.model.errors import UpstreamError
-from tests.fakes.admin import PASSPHRASE, FakeAdmin
-from tests.fakes.local_gate import local_gate
+from tests.fakes.admin import PASSPHRASE
 from tests.fakes.shown import DIGEST, DISCOVERY
-from tests.fronts.cli_help import run, typed
+from tests.fronts.cli_help import FakeGate
 from tests.fronts.test_cli_screens import terminal
 
 RULES = RulesView(
@@ -26,30 +23,22 @@ RULES = RulesView(
 STDIO = ("add", "git", "--stdio", "mcp-server-git --repository '/srv/my app'", "--writable", "/srv/my app")
 
 
-class Fake:
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self.admin = FakeAdmin()
-        self.admin.discovery = msgspec.structs.replace(DISCOVERY, rules=RULES, stage="read")
-
-    def run(self, *words: str, stdin: str | None = None) -> Any:
-        with local_gate(self.home, self.admin), typed(PASSPHRASE) as fd:
-            return run(*words, "--home", self.home, "--passphrase-fd", fd, stdin=stdin)
-
-
 @pytest.fixture
-def gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.delenv("CALLGATE_HOME", raising=False)
-    yield Fake(tmp_path)
+def gate(gate: FakeGate) -> FakeGate:
+    gate.admin.discovery = msgspec.structs.replace(DISCOVERY, rules=RULES, stage="read")
+    return gate
 
 
-def acts(gate: Fake) -> list[object]:
+def adding(gate: FakeGate, *words: str, stdin: str | None = None) -> Any:
+    return gate.run(*words, passphrase=PASSPHRASE, stdin=stdin)
+
+
+def acts(gate: FakeGate) -> list[object]:
     return [act[0] for act in gate.admin.acts]
 
 
-def test_a_no_connects_nothing(gate: Fake) -> None:
-    result = gate.run(*STDIO, "--env", "LANG=C", stdin="n\n")
+def test_a_no_connects_nothing(gate: FakeGate) -> None:
+    result = adding(gate, *STDIO, "--env", "LANG=C", stdin="n\n")
     assert result.exit_code == 1
     assert "git is not connected: nothing was kept." in result.stderr
     assert acts(gate) == ["look_at_integration"]
@@ -63,8 +52,8 @@ def test_a_no_connects_nothing(gate: Fake) -> None:
     )
 
 
-def test_all_is_shown_before_the_one_question(gate: Fake) -> None:
-    shown = gate.run(*STDIO, stdin="n\n").stdout
+def test_all_is_shown_before_the_one_question(gate: FakeGate) -> None:
+    shown = adding(gate, *STDIO, stdin="n\n").stdout
     for words in (
         "Changes things (1)",
         "git_commit",
@@ -76,8 +65,8 @@ def test_all_is_shown_before_the_one_question(gate: Fake) -> None:
         assert words in shown
 
 
-def test_a_yes_connects_exactly_what_was_shown(gate: Fake) -> None:
-    result = gate.run(*STDIO, "--everyday", "draft", stdin="y\n")
+def test_a_yes_connects_exactly_what_was_shown(gate: FakeGate) -> None:
+    result = adding(gate, *STDIO, "--everyday", "draft", stdin="y\n")
     assert result.exit_code == 0, result.stderr
     assert acts(gate) == ["look_at_integration", "connect_integration"]
     looked, connected = (act[2] for act in gate.admin.acts)
@@ -93,29 +82,29 @@ def test_a_yes_connects_exactly_what_was_shown(gate: Fake) -> None:
     assert "callgate call git git_status" in result.stdout
 
 
-def test_data_asks_nothing_and_connects_with_yes_only(gate: Fake) -> None:
-    result = gate.run(*STDIO, "--json")
+def test_data_asks_nothing_and_connects_with_yes_only(gate: FakeGate) -> None:
+    result = adding(gate, *STDIO, "--json")
     assert (result.exit_code, acts(gate)) == (1, ["look_at_integration"])
     found = json.loads(result.stdout)
     assert list(found) == ["found", "added"]
     assert found["added"] is None
     assert [tool["tool"] for tool in found["found"]["tools"]] == ["git_commit", "git_status"]
     assert found["found"]["rules"]["token"] == "c-1 -"
-    result = gate.run(*STDIO, "--json", "--yes")
+    result = adding(gate, *STDIO, "--json", "--yes")
     assert result.exit_code == 0
     assert json.loads(result.stdout)["added"]["file"] == "/srv/home/integrations/git.toml"
 
 
 @pytest.mark.parametrize("value", ["env:TOKEN", "file:/etc/token", "Bearer env:TOKEN"])
-def test_a_header_is_a_reference_with_a_scheme_or_without(gate: Fake, value: str) -> None:
-    gate.run("add", "x", "--url", "https://x.example/mcp", "--header", f"Authorization={value}", "--yes")
+def test_a_header_is_a_reference_with_a_scheme_or_without(gate: FakeGate, value: str) -> None:
+    adding(gate, "add", "x", "--url", "https://x.example/mcp", "--header", f"Authorization={value}", "--yes")
     assert gate.admin.acts[0][2].integration.headers == {"Authorization": value}
 
 
-def test_what_a_server_said_last_stands_below_the_fault(gate: Fake) -> None:
+def test_what_a_server_said_last_stands_below_the_fault(gate: FakeGate) -> None:
     gate.admin.reach_fault = UpstreamError("The server does not start.", code="not_sent", hint="Run it by hand.")
     gate.admin.reach_fault.said = ("Traceback:", "No module named \x1b[31mx")
-    result = gate.run(*STDIO, "--yes")
+    result = adding(gate, *STDIO, "--yes")
     assert result.exit_code == 2
     assert result.stderr.splitlines() == [
         "callgate: The server does not start. Run it by hand.",
@@ -127,33 +116,31 @@ def test_what_a_server_said_last_stands_below_the_fault(gate: Fake) -> None:
 
 
 @pytest.mark.parametrize("columns", [80, 120])
-def test_on_a_terminal(tmp_path: Path, columns: int) -> None:
-    fake = Fake(tmp_path)
-    with local_gate(tmp_path, fake.admin):
-        with terminal(*STDIO, columns=columns, CALLGATE_HOME=str(tmp_path)) as shown:
-            shown.until("Passphrase of ana: ")
-            shown.type(f"{PASSPHRASE}\n")
-            seen = shown.until("[y/N]")
-            assert "git_commit" in seen
-            shown.type("y\n")
-            code, seen = shown.end()
+def test_on_a_terminal(gate: FakeGate, columns: int) -> None:
+    with terminal(*STDIO, columns=columns, CALLGATE_HOME=str(gate.home)) as shown:
+        shown.until("Passphrase of ana: ")
+        shown.type(f"{PASSPHRASE}\n")
+        seen = shown.until("[y/N]")
+        assert "git_commit" in seen
+        shown.type("y\n")
+        code, seen = shown.end()
     assert code == 0, seen
     assert "git is connected with 2 tools." in seen
 
 
-def test_what_was_written_into_the_file_counts_after_one_question(gate: Fake) -> None:
+def test_what_was_written_into_the_file_counts_after_one_question(gate: FakeGate) -> None:
     gate.admin.file_list = (
         ToolRuling(integration="git", tool="git_commit", tier="draft", reason="Local only"),
         ToolRuling(integration="git", tool="git_status", tier="execute", reason="Slow"),
     )
-    assert gate.run("integrations", "apply", "git", stdin="n\n").exit_code == 1
+    assert adding(gate, "integrations", "apply", "git", stdin="n\n").exit_code == 1
     assert gate.admin.acts == []
-    result = gate.run("integrations", "apply", "git", stdin="y\n")
+    result = adding(gate, "integrations", "apply", "git", stdin="y\n")
     assert result.exit_code == 0, result.stderr
     assert [act[2] for act in gate.admin.acts] == list(gate.admin.file_list)
     gate.admin.file_list = (msgspec.structs.replace(gate.admin.file_list[0], reason=" "),)
-    result = gate.run("integrations", "apply", "git", "--yes")
+    result = adding(gate, "integrations", "apply", "git", "--yes")
     assert (result.exit_code, len(gate.admin.acts)) == (2, 2)
     assert "There is no reason for git_commit." in result.stderr
     gate.admin.file_list = ()
-    assert "counts already" in gate.run("integrations", "apply", "git").stdout
+    assert "counts already" in adding(gate, "integrations", "apply", "git").stdout

@@ -1,44 +1,19 @@
 """Every command against the real local API over a fake Admin."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 
-from callgate.adapters.home.place import Home
-from callgate.flow.admin import Ballot, HaltRequest, NewAccount, NewPassphrase, TaskRequest, TokenRequest
+from callgate.flow.admin import Ballot, HaltRequest, NewAccount, NewPassphrase, TaskRequest
 from callgate.flow.views.holds import VoteView
 from callgate.flow.views.integrations import IntegrationView
 from callgate.flow.views.people import AccountView
 from callgate.model.terms import HaltScope
-from tests.fakes.admin import PASSPHRASE, FakeAdmin
-from tests.fakes.local_gate import local_gate
+from tests.fakes.admin import PASSPHRASE
 from tests.fakes.shown import DIGEST, HOLD, INTEGRATION, LEARNED, NOW, PROPOSAL
-from tests.fronts.cli_help import run, typed
-
-
-class Fake:
-    def __init__(self, home: Path, admin: FakeAdmin) -> None:
-        self.home = home
-        self.admin = admin
-
-    def run(self, *words: object, passphrase: str | None = None, env: Any = None, stdin: str | None = None) -> Any:
-        if passphrase is None:
-            return run(*words, "--home", self.home, env=env, stdin=stdin)
-        with typed(passphrase) as fd:
-            return run(*words, "--home", self.home, "--passphrase-fd", fd, env=env, stdin=stdin)
-
-
-@pytest.fixture
-def gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.delenv("CALLGATE_HOME", raising=False)
-    with local_gate(tmp_path) as admin:
-        yield Fake(tmp_path, admin)
-
+from tests.fronts.cli_help import FakeGate, run, typed
 
 HOLD_KEYS = "id state sentence integration tool tier asked_by runtime opened_ms expires_ms why waiting_for task ended"
 CONTRACT_KEYS = (
@@ -111,7 +86,7 @@ PINNED: list[tuple[tuple[str, ...], str, str, int]] = [
 
 
 @pytest.mark.parametrize(("words", "name", "keys", "code"), PINNED, ids=["-".join(words) for words, *_ in PINNED])
-def test_json_has_stable_keys(gate: Fake, words: tuple[str, ...], name: str, keys: str, code: int) -> None:
+def test_json_has_stable_keys(gate: FakeGate, words: tuple[str, ...], name: str, keys: str, code: int) -> None:
     result = gate.run(*words, "--json")
     assert result.exit_code == code, result.stderr
     found = json.loads(result.stdout)
@@ -120,7 +95,7 @@ def test_json_has_stable_keys(gate: Fake, words: tuple[str, ...], name: str, key
 
 
 @pytest.mark.parametrize(("words", "code"), [(words, code) for words, _, _, code in PINNED])
-def test_screens_are_plain_when_piped(gate: Fake, words: tuple[str, ...], code: int) -> None:
+def test_screens_are_plain_when_piped(gate: FakeGate, words: tuple[str, ...], code: int) -> None:
     result = gate.run(*words)
     assert result.exit_code == code, result.stderr
     assert result.stdout.strip()
@@ -129,7 +104,7 @@ def test_screens_are_plain_when_piped(gate: Fake, words: tuple[str, ...], code: 
     assert all(line == line.rstrip() for line in result.stdout.splitlines())
 
 
-def test_hold_screen_says_the_call_first(gate: Fake) -> None:
+def test_hold_screen_says_the_call_first(gate: FakeGate) -> None:
     lines = gate.run("holds", "show", "hold-1", "--account", "ana").stdout.splitlines()
     assert lines[0] == 'Commit to /srv/app with the message "Fix the typo"'
     assert lines[1].startswith("Why it waits")
@@ -143,19 +118,19 @@ def test_hold_screen_says_the_call_first(gate: Fake) -> None:
     assert gate.admin.acts == [("hold", "hold-1", "ana")]
 
 
-def test_nothing_to_list_says_so(gate: Fake) -> None:
+def test_nothing_to_list_says_so(gate: FakeGate) -> None:
     gate.admin.hold_list = ()
     assert gate.run("holds", "list").stdout == "Nothing waits for anybody.\n"
     assert json.loads(gate.run("holds", "list", "--json").stdout) == {"holds": []}
 
 
-def test_list_all_shows_ended_holds(gate: Fake) -> None:
+def test_list_all_shows_ended_holds(gate: FakeGate) -> None:
     gate.admin.hold_list = (msgspec.structs.replace(HOLD, id="hold-2", state="denied", ended="not_meant"),)
     assert "Nothing waits" in gate.run("holds", "list").stdout
     assert "denied not_meant" in gate.run("holds", "list", "--all").stdout
 
 
-def test_approve_shows_then_sends_what_was_shown(gate: Fake) -> None:
+def test_approve_shows_then_sends_what_was_shown(gate: FakeGate) -> None:
     result = gate.run("holds", "approve", "hold-1", passphrase=PASSPHRASE)
     assert result.exit_code == 3
     assert result.stdout.startswith('Commit to /srv/app with the message "Fix the typo"\n')
@@ -166,7 +141,7 @@ def test_approve_shows_then_sends_what_was_shown(gate: Fake) -> None:
     ]
 
 
-def test_approve_ends_with_zero_when_nobody_is_missing(gate: Fake) -> None:
+def test_approve_ends_with_zero_when_nobody_is_missing(gate: FakeGate) -> None:
     gate.admin.vote = VoteView(
         hold="hold-1", state="executed", answered=("q-1", "q-2"), open=(), alone=True, next="It ran."
     )
@@ -176,39 +151,39 @@ def test_approve_ends_with_zero_when_nobody_is_missing(gate: Fake) -> None:
     assert gate.admin.acts[-1] == ("approve_hold", "ana", "hold-1", Ballot(digest=DIGEST, questions=("q-1",)))
 
 
-def test_approve_with_another_digest_sends_nothing(gate: Fake) -> None:
+def test_approve_with_another_digest_sends_nothing(gate: FakeGate) -> None:
     result = gate.run("holds", "approve", "hold-1", "--digest", "0" * 64, passphrase=PASSPHRASE)
     assert result.exit_code == 2
     assert [act[0] for act in gate.admin.acts] == ["hold"]
     assert gate.admin.tries == []
 
 
-def test_approve_with_a_wrong_passphrase_is_a_no(gate: Fake) -> None:
+def test_approve_with_a_wrong_passphrase_is_a_no(gate: FakeGate) -> None:
     result = gate.run("holds", "approve", "hold-1", passphrase="guess")
     assert result.exit_code == 1
     assert result.stderr == "callgate: The account or the passphrase is wrong.\n"
 
 
-def test_deny(gate: Fake) -> None:
+def test_deny(gate: FakeGate) -> None:
     result = gate.run("holds", "deny", "hold-1", "--reason", "wrong_target", passphrase=PASSPHRASE)
     assert result.exit_code == 0
     assert gate.admin.acts[-1] == ("deny_hold", "ana", "hold-1", Ballot(digest=DIGEST, reason="wrong_target"))
     assert "Nothing will run." in result.stdout
 
 
-def test_unknown_ids_end_with_the_next_step(gate: Fake) -> None:
+def test_unknown_ids_end_with_the_next_step(gate: FakeGate) -> None:
     result = gate.run("holds", "show", "hold-9")
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == "callgate: There is no such hold. List them: callgate holds list\n"
 
 
-def test_ids_cannot_leave_their_place_in_the_path(gate: Fake) -> None:
+def test_ids_cannot_leave_their_place_in_the_path(gate: FakeGate) -> None:
     result = gate.run("holds", "show", "../status?x=1#y")
     assert result.exit_code == 2
     assert "no such" in result.stderr
 
 
-def test_halting_asks_for_nothing(gate: Fake) -> None:
+def test_halting_asks_for_nothing(gate: FakeGate) -> None:
     assert gate.run("halt").exit_code == 0
     assert gate.run("halt", "integration", "git", "--reason", "odd").exit_code == 0
     assert gate.admin.acts == [
@@ -222,7 +197,7 @@ def test_halting_asks_for_nothing(gate: Fake) -> None:
     assert len(gate.admin.acts) == 2
 
 
-def test_resuming_asks_for_a_person(gate: Fake) -> None:
+def test_resuming_asks_for_a_person(gate: FakeGate) -> None:
     assert gate.run("resume", "halt-1", passphrase="guess").exit_code == 1
     assert gate.admin.acts == []
     assert gate.run("resume", "halt-1", passphrase=PASSPHRASE).exit_code == 0
@@ -240,7 +215,7 @@ def test_resuming_asks_for_a_person(gate: Fake) -> None:
         ("--stdio", "x", "--env", "=1"),
     ],
 )
-def test_adding_badly_asks_nobody(gate: Fake, words: tuple[str, ...]) -> None:
+def test_adding_badly_asks_nobody(gate: FakeGate, words: tuple[str, ...]) -> None:
     result = gate.run("add", "x", *words)
     assert result.exit_code == 2
     assert result.stderr.startswith("callgate: ")
@@ -249,14 +224,14 @@ def test_adding_badly_asks_nobody(gate: Fake, words: tuple[str, ...]) -> None:
     assert gate.admin.acts == []
 
 
-def test_adding_where_nobody_can_answer_says_what_to_do(gate: Fake) -> None:
+def test_adding_where_nobody_can_answer_says_what_to_do(gate: FakeGate) -> None:
     result = gate.run("add", "git", "--stdio", "mcp-server-git", passphrase=PASSPHRASE)
     assert result.exit_code == 1
     assert "add --yes" in result.stderr and "Aborted" not in result.stderr
     assert [act[0] for act in gate.admin.acts] == ["look_at_integration"]
 
 
-def test_integrations(gate: Fake) -> None:
+def test_integrations(gate: FakeGate) -> None:
     assert gate.run("integrations", "refresh", "git").exit_code == 1
     assert gate.run("integrations", "confirm", "git", "--yes", passphrase=PASSPHRASE).exit_code == 0
     assert gate.run("integrations", "remove", "git", passphrase=PASSPHRASE).exit_code == 0
@@ -268,12 +243,12 @@ def test_integrations(gate: Fake) -> None:
     ]
 
 
-def test_tools_of_one_integration(gate: Fake) -> None:
+def test_tools_of_one_integration(gate: FakeGate) -> None:
     assert json.loads(gate.run("tools", "nothing", "--json").stdout) == {"tools": []}
     assert "git_status" in gate.run("tools", "git").stdout
 
 
-def test_accounts(gate: Fake) -> None:
+def test_accounts(gate: FakeGate) -> None:
     with typed(PASSPHRASE, "new one") as fd:
         result = run(
             "accounts", "add", "ben", "--name", "Ben", "--team", "web", "--home", gate.home,
@@ -292,7 +267,7 @@ def test_accounts(gate: Fake) -> None:
         assert run(*words).exit_code == 2
 
 
-def test_who_acts(gate: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_acts(gate: FakeGate, monkeypatch: pytest.MonkeyPatch) -> None:
     import getpass
 
     ana = gate.admin.account_list[0]
@@ -311,7 +286,7 @@ def test_who_acts(gate: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [account for account, _ in gate.admin.tries] == ["ben", "ana", "ben"]
 
 
-def test_contracts(gate: Fake, tmp_path: Path) -> None:
+def test_contracts(gate: FakeGate, tmp_path: Path) -> None:
     good, bad = tmp_path / "good.toml", tmp_path / "bad.toml"
     good.write_text('name = "fix"\n')
     bad.write_text("# problem\n")
@@ -336,7 +311,7 @@ def test_contracts(gate: Fake, tmp_path: Path) -> None:
         ("ticket=ENG-412", "--branch=main", "--title=Typos"),
     ],
 )
-def test_task_open_takes_a_templates_parameters(gate: Fake, words: tuple[str, ...]) -> None:
+def test_task_open_takes_a_templates_parameters(gate: FakeGate, words: tuple[str, ...]) -> None:
     result = gate.run("task", "open", "fix", *words, "--minutes", "30", passphrase=PASSPHRASE)
     assert result.exit_code == 0, result.stderr
     wanted = TaskRequest(contract="fix", parameters={"ticket": "ENG-412", "branch": "main"}, title="Typos", minutes=30)
@@ -344,18 +319,18 @@ def test_task_open_takes_a_templates_parameters(gate: Fake, words: tuple[str, ..
 
 
 @pytest.mark.parametrize("words", [("--ticket",), ("loose",), ("a=1", "--a", "2"), ("-x",), ("=1",)])
-def test_task_open_refuses_what_is_no_parameter(gate: Fake, words: tuple[str, ...]) -> None:
+def test_task_open_refuses_what_is_no_parameter(gate: FakeGate, words: tuple[str, ...]) -> None:
     assert gate.run("task", "open", "fix", *words).exit_code == 2
     assert gate.admin.acts == []
 
 
-def test_tasks(gate: Fake) -> None:
+def test_tasks(gate: FakeGate) -> None:
     assert gate.run("task", "close", "task-1", passphrase=PASSPHRASE).exit_code == 0
     assert gate.admin.acts == [("close_task", "ana", "task-1")]
     assert "Typos" in gate.run("task", "list", "--all").stdout
 
 
-def test_policy(gate: Fake) -> None:
+def test_policy(gate: FakeGate) -> None:
     assert gate.run("policy", "propose", passphrase=PASSPHRASE).exit_code == 0
     result = gate.run("policy", "approve", PROPOSAL.digest, passphrase=PASSPHRASE)
     assert result.exit_code == 0
@@ -367,7 +342,9 @@ def test_policy(gate: Fake) -> None:
     )
 
 
-def test_an_observed_integration_says_until_when_and_who_answers(gate: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_observed_integration_says_until_when_and_who_answers(
+    gate: FakeGate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for stage, said in (
         ("observe", "only observed until 2027-02-10, ana answers for it"),
         ("read", "stage read, observed until 2027-02-10"),
@@ -381,7 +358,7 @@ def test_an_observed_integration_says_until_when_and_who_answers(gate: Fake, mon
         assert said in gate.run("integrations", "list").stdout
 
 
-def test_learned_rules_are_printed_or_kept_and_never_written_over(gate: Fake, tmp_path: Path) -> None:
+def test_learned_rules_are_printed_or_kept_and_never_written_over(gate: FakeGate, tmp_path: Path) -> None:
     result = gate.run("learn", "--integration", "git", "--owner", "ana")
     assert (result.exit_code, result.stdout) == (0, LEARNED.text)
     assert "Of 3 calls, 2 would run under these rules, 1 would wait for people" in result.stderr
@@ -394,136 +371,3 @@ def test_learned_rules_are_printed_or_kept_and_never_written_over(gate: Fake, tm
     assert gate.run("learn", "-o", tmp_path / "no" / "x").exit_code == 2
     assert gate.run("learn", "--team", "other").exit_code == 2
     assert gate.run("learn", "--since", "soon").exit_code == 2
-
-
-def test_verify_names_the_first_bad_event(gate: Fake, tmp_path: Path) -> None:
-    gate.admin.verify_ok = False
-    result = gate.run("ledger", "verify")
-    assert (result.exit_code, result.stdout) == (
-        1,
-        "The ledger does not verify: event 1 (ev-1): The event was changed.\n",
-    )
-    gate.admin.verify_ok = True
-    note = tmp_path / "note.txt"
-    note.write_text("callgate/main\n")
-    assert "a checkpoint of size 2" in gate.run("ledger", "verify", "--checkpoint", note).stdout
-    assert gate.run("ledger", "verify", "--checkpoint", tmp_path / "none").exit_code == 2
-
-
-def test_verify_that_breaks_off_is_no_yes(gate: Fake) -> None:
-    gate.admin.verify_fault = ValueError("x")
-    assert gate.run("ledger", "verify").exit_code == 2
-
-
-def test_ledger_files(gate: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    note = tmp_path / "note.txt"
-    assert gate.run("ledger", "checkpoint", "--out", note).exit_code == 0
-    assert note.read_text() == gate.run("ledger", "checkpoint").stdout
-    assert json.loads(gate.run("ledger", "proof", "ev-1").stdout)["event"] == "ev-1"
-    assert gate.run("ledger", "proof", "ev-1", "--out", tmp_path / "no" / "x").exit_code == 2
-    monkeypatch.chdir(tmp_path)
-    assert gate.run("ledger", "export", "out").exit_code == 0
-    assert gate.admin.acts == [("export_ledger", str(tmp_path / "out"))]
-
-
-def test_events(gate: Fake) -> None:
-    assert [line.split()[3] for line in gate.run("events").stdout.splitlines()] == ["decided", "asked"]
-    assert "no such event" in gate.run("events", "--kind", "voted").stdout
-    assert gate.run("events", "--since", "2h", "--limit", "1").exit_code == 0
-    assert gate.run("events", "--since", "yesterday").exit_code == 2
-
-
-def test_following_events_is_one_line_each(gate: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[int, int]] = []
-    real = gate.admin.events
-    monkeypatch.setattr(gate.admin, "events", lambda which: _stop(asked, which, real))
-    result = gate.run("events", "--follow", "--json")
-    assert [json.loads(line)["index"] for line in result.stdout.splitlines()] == [0, 1]
-    assert asked == [(-1, 0), (1, 20_000), (1, 20_000)]
-
-
-async def _stop(asked: list[tuple[int, int]], which: Any, real: Any) -> Any:
-    asked.append((which.after, which.wait_ms))
-    if len(asked) == 3:
-        from callgate.model.errors import StoreError
-
-        raise StoreError("The gate stops.")
-    return await real(which)
-
-
-def test_login_keeps_tokens_and_logout_forgets(gate: Fake) -> None:
-    words = ("login", "--runtime", "codex", "--runtime", "claude-code", "--integration", "git", "--hours", "2")
-    result = gate.run(*words, passphrase=PASSPHRASE)
-    assert result.exit_code == 0, result.stderr
-    assert "head.body.sign" not in result.output
-    assert gate.admin.acts == [
-        ("issue_token", "ana", TokenRequest(runtime=name, integrations=("git",), hours=2))
-        for name in ("codex", "claude-code")
-    ]
-    folder = gate.home / "state" / "callgate" / "tokens"
-    assert sorted(path.name for path in folder.iterdir()) == ["claude-code.json", "codex.json"]
-    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
-    assert folder.stat().st_mode & 0o777 == 0o700
-    assert run("token", "--runtime", "codex").stdout == "head.body.sign\n"
-    assert json.loads(run("token", "--runtime", "codex", "--headers").stdout) == {
-        "Authorization": "Bearer head.body.sign"
-    }
-    assert gate.run("logout", "--runtime", "codex").exit_code == 0
-    assert gate.admin.acts[-1] == ("revoke_token", "c" * 32)
-    result = run("token", "--runtime", "codex")
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert "callgate login --runtime codex" in result.stderr
-
-
-def test_a_runtimes_name_cannot_leave_its_folder(gate: Fake) -> None:
-    for name in ("../codex", "", ".hidden", "a/b", "UPPER", "x" * 65, "codex\n"):
-        assert gate.run("login", "--runtime", name, passphrase=PASSPHRASE).exit_code == 2
-    assert gate.admin.acts == []
-
-
-def test_home_before_the_command(gate: Fake) -> None:
-    assert run("--home", gate.home, "holds", "list").exit_code == 0
-    assert run("--home", gate.home / "none", "holds", "list", "--home", gate.home).exit_code == 0
-    assert run("holds", "list", env={"CALLGATE_HOME": str(gate.home)}).exit_code == 0
-
-
-def test_no_gate(tmp_path: Path) -> None:
-    expected = f"callgate: No gate is running on {tmp_path}. Start it with: callgate serve\n"
-    result = run("status", "--home", tmp_path)
-    assert (result.exit_code, result.stdout, result.stderr) == (2, "", expected)
-    Home(tmp_path).run.mkdir()
-    assert run("status", "--home", tmp_path).stderr == expected
-    with local_gate(tmp_path):
-        pass
-    assert run("status", "--home", tmp_path).stderr == expected
-
-
-def test_a_gate_of_another_version(gate: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def status() -> Any:
-        return {"other": 1}
-
-    monkeypatch.setattr(gate.admin, "status", status)
-    result = gate.run("status")
-    assert result.exit_code == 2
-    assert "Use the callgate command that belongs to the running gate." in result.stderr
-
-
-def test_reload(gate: Fake) -> None:
-    said = gate.run("reload")
-    assert said.exit_code == 0
-    assert said.stdout == "Changed: limits.calls. Listening on 127.0.0.1:8700\n"
-    assert list(json.loads(gate.run("reload", "--json").stdout)) == ["digest", "keys", "listening"]
-    assert [name for name, *_ in gate.admin.acts] == ["reload", "reload"]
-
-
-def test_who_has_no_gate_finds_the_services(gate: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("callgate.cli.client.SERVICE", Home(gate.home).socket)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "none"))
-    assert run("status").exit_code == 0
-    monkeypatch.setenv("CALLGATE_HOME", str(tmp_path / "mine"))
-    assert "No gate is running" in run("status").stderr
-    monkeypatch.delenv("CALLGATE_HOME")
-    own = tmp_path / "none" / "callgate"
-    own.mkdir(parents=True)
-    (own / "config.toml").touch()
-    assert "No gate is running" in run("status").stderr

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,33 +12,16 @@ from callgate.cli.drift_screen import MOST, sides
 from callgate.flow.views.drift import ChangeView
 from callgate.flow.views.integrations import RulesView
 from callgate.model.errors import UpstreamError
-from tests.fakes.admin import PASSPHRASE, FakeAdmin
+from tests.fakes.admin import PASSPHRASE
 from tests.fakes.local_gate import local_gate
 from tests.fakes.shown import DIGEST, DISCOVERY, DRIFT, INTEGRATION, TOOLS
-from tests.fronts.cli_help import run, typed
+from tests.fronts.cli_help import FakeGate
 from tests.fronts.test_cli_screens import terminal
 
 SAME = msgspec.structs.replace(DRIFT, confirmed=True, changes=(), findings=(), warnings=())
 
 
-class Fake:
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self.admin = FakeAdmin()
-
-    def run(self, *words: str, stdin: str | None = None) -> Any:
-        with local_gate(self.home, self.admin), typed(PASSPHRASE) as fd:
-            more = ("--passphrase-fd", fd) if words[1] == "confirm" else ()
-            return run(*words, "--home", self.home, *more, stdin=stdin)
-
-
-@pytest.fixture
-def gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
-    monkeypatch.delenv("CALLGATE_HOME", raising=False)
-    yield Fake(tmp_path)
-
-
-def test_a_diff_names_each_change_and_what_becomes_of_it(gate: Fake) -> None:
+def test_a_diff_names_each_change_and_what_becomes_of_it(gate: FakeGate) -> None:
     result = gate.run("tools", "diff", "git")
     assert result.exit_code == 1
     lines = [line.strip() for line in result.stdout.splitlines()]
@@ -54,7 +36,7 @@ def test_a_diff_names_each_change_and_what_becomes_of_it(gate: Fake) -> None:
     assert "Confirm it with: callgate tools confirm git" in result.stderr
 
 
-def test_nothing_of_a_server_hides_or_moves(gate: Fake) -> None:
+def test_nothing_of_a_server_hides_or_moves(gate: FakeGate) -> None:
     result = gate.run("tools", "diff", "git")
     assert "\\u{202e}repository" in result.stdout
     assert "\\u{1b}[31mpushes" in result.stdout
@@ -70,7 +52,7 @@ def test_colour_only_where_there_is_a_terminal_that_wants_it(tmp_path: Path, env
     assert "\u202e" not in seen
 
 
-def test_without_a_name_all_are_asked_and_one_that_is_away_is_told(gate: Fake) -> None:
+def test_without_a_name_all_are_asked_and_one_that_is_away_is_told(gate: FakeGate) -> None:
     other = msgspec.structs.replace(INTEGRATION, name="notes", confirmed_ms=1)
     new = msgspec.structs.replace(INTEGRATION, name="new", confirmed_ms=0)
     gate.admin.integration_list = (msgspec.structs.replace(INTEGRATION, confirmed_ms=1), other, new)
@@ -89,7 +71,7 @@ def test_without_a_name_all_are_asked_and_one_that_is_away_is_told(gate: Fake) -
     assert "notes: The server cannot be reached" in result.stderr
 
 
-def test_json_says_all_of_it(gate: Fake) -> None:
+def test_json_says_all_of_it(gate: FakeGate) -> None:
     result = gate.run("tools", "diff", "git", "--json")
     (found,) = json.loads(result.stdout)["drift"]
     assert list(found) == ["integration", "pinned", "seen", "confirmed", "changes", "findings", "warnings"]
@@ -98,46 +80,45 @@ def test_json_says_all_of_it(gate: Fake) -> None:
     assert result.exit_code == 1
 
 
-def test_confirming_shows_the_diff_and_asks(gate: Fake) -> None:
-    result = gate.run("tools", "confirm", "git", stdin="n\n")
+def test_confirming_shows_the_diff_and_asks(gate: FakeGate) -> None:
+    result = gate.run("tools", "confirm", "git", stdin="n\n", passphrase=PASSPHRASE)
     assert result.exit_code == 1
     assert "git: 1 held" in result.stdout
     assert [act[0] for act in gate.admin.acts] == ["definition_changes"]
     gate.admin.acts.clear()
-    result = gate.run("tools", "confirm", "git", "--yes")
+    result = gate.run("tools", "confirm", "git", "--yes", passphrase=PASSPHRASE)
     assert result.exit_code == 0, result.stderr
     assert gate.admin.acts == [("definition_changes", "git"), ("confirm_integration", "ana", "git", DIGEST)]
 
 
-def test_one_tool_alone_is_confirmed(gate: Fake) -> None:
-    result = gate.run("tools", "confirm", "git", "--tool", "git_commit", "--yes")
+def test_one_tool_alone_is_confirmed(gate: FakeGate) -> None:
+    result = gate.run("tools", "confirm", "git", "--tool", "git_commit", "--yes", passphrase=PASSPHRASE)
     assert result.exit_code == 0, result.stderr
     assert gate.admin.acts[1] == ("confirm_integration", "ana", "git", DIGEST, "git_commit")
     assert "git_push" not in result.stdout
-    result = gate.run("tools", "confirm", "git", "--tool", "git_status", "--yes")
+    result = gate.run("tools", "confirm", "git", "--tool", "git_status", "--yes", passphrase=PASSPHRASE)
     assert result.exit_code == 2
     assert "git_status did not change. See what did: callgate tools diff git" in result.stderr
 
 
-def test_what_is_as_it_was_needs_no_word(gate: Fake) -> None:
+def test_what_is_as_it_was_needs_no_word(gate: FakeGate) -> None:
     gate.admin.drift = SAME
-    result = gate.run("tools", "confirm", "git")
+    result = gate.run("tools", "confirm", "git", passphrase=PASSPHRASE)
     assert (result.exit_code, gate.admin.tries) == (0, [])
     assert "There is nothing to confirm." in result.stdout
     gate.admin.drift = msgspec.structs.replace(DRIFT, pinned="")
-    assert gate.run("tools", "confirm", "git").exit_code == 2
+    assert gate.run("tools", "confirm", "git", passphrase=PASSPHRASE).exit_code == 2
 
 
-def test_what_should_be_looked_at_is_shown_when_adding_and_beside_the_tool(gate: Fake) -> None:
+def test_what_should_be_looked_at_is_shown_when_adding_and_beside_the_tool(gate: FakeGate) -> None:
     gate.admin.discovery = msgspec.structs.replace(DISCOVERY, rules=RulesView(says=("None.",)), findings=DRIFT.findings)
-    with local_gate(gate.home, gate.admin), typed(PASSPHRASE) as fd:
-        words = ("add", "git", "--stdio", "x", "--home", gate.home, "--passphrase-fd", fd)
-        assert "invisible_text (high): git_commit description: " in run(*words, stdin="n\n").stdout
+    shown = gate.run("add", "git", "--stdio", "x", passphrase=PASSPHRASE, stdin="n\n").stdout
+    assert "invisible_text (high): git_commit description: " in shown
     gate.admin.tool_list = (msgspec.structs.replace(TOOLS[0], findings=DRIFT.findings),)
     assert "Look at its words: invisible_text (high)" in gate.run("tools", "list").stdout
 
 
-def test_an_integration_may_be_called_like_a_command(gate: Fake) -> None:
+def test_an_integration_may_be_called_like_a_command(gate: FakeGate) -> None:
     assert gate.run("tools", "list", "diff").exit_code == 0
 
 
@@ -159,7 +140,7 @@ def test_what_is_equal_is_not_shown_twice(old: str, new: str, expected: Any) -> 
         assert "yy" in found[1][0]
 
 
-def test_a_long_text_is_cut_and_says_so(gate: Fake) -> None:
+def test_a_long_text_is_cut_and_says_so(gate: FakeGate) -> None:
     long = ChangeView(name="a", field="description", kind="noted", means="", old="", new="word " * MOST)
     gate.admin.drift = msgspec.structs.replace(DRIFT, changes=(long,))
     result = gate.run("tools", "diff", "git")
