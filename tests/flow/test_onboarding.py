@@ -220,3 +220,28 @@ def test_everyday_rules_of_a_team_wait_for_consent():
         assert house.live.everyday("") == contract
 
     run(check())
+
+
+def test_what_a_tool_needs_is_what_its_schema_requires():
+    async def check():
+        schema = {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]}
+        house, _ = await house_with({"name": "page_get", "inputSchema": schema}, {"name": "page_list"})
+        found = await house.admin.look_at_integration(house.presence(roles=ALL_ROLES), want())
+        assert {one.tool: one.needs for one in found.tools if not one.is_method} == {
+            "page_get": ("id",),
+            "page_list": (),
+        }
+
+    run(check())
+
+
+@pytest.mark.parametrize(("name", "manifest", "hints"), [("google-drive", "", 1), ("google-drive", "none", 0)])
+def test_a_manifest_whose_name_no_integration_can_have_is_named(name, manifest, hints):
+    async def check():
+        wanted = msgspec.structs.replace(NOTES, name=name, manifest=manifest)
+        house, _ = await house_with(integration=wanted)
+        asked = msgspec.structs.replace(want(), integration=wanted)
+        found = await house.admin.look_at_integration(house.presence(roles=ALL_ROLES), asked)
+        assert sum("add --manifest google_drive" in said for said in found.warnings) == hints
+
+    run(check())

@@ -1,5 +1,8 @@
 """What a server offers, before a person says yes to it."""
 
+import json
+import shlex
+
 import typer
 from rich.text import Text
 
@@ -7,7 +10,7 @@ from callgate.cli import screens
 from callgate.cli.drift_screen import draw_findings
 from callgate.cli.outcome import CommandError, Exit
 from callgate.cli.tool_table import counts, draw_tools
-from callgate.flow.views.integrations import AddedView, DiscoveryView
+from callgate.flow.views.integrations import AddedView, DiscoveryView, ToolView
 
 MOST_NAMED = 20
 """Prompts, or templates, that a screen names."""
@@ -82,5 +85,17 @@ def draw_added(added: AddedView, found: DiscoveryView) -> None:
         screens.say(sentence)
     if added.file:
         screens.say(f"Its settings, with reasons: {added.file}")
-    looks = next((tool.tool for tool in found.tools if tool.tier == "read" and tool.method == "tools/call"), "TOOL")
-    screens.say(f"Try it: callgate call {one.name} {looks} '{{}}'")
+    screens.say(_first_call(one.name, found))
+
+
+def _first_call(name: str, found: DiscoveryView) -> str:
+    """A call that can be answered: of what only looks the tool that needs least."""
+    looks = sorted((tool for tool in found.tools if tool.tier == "read" and not tool.is_method), key=_needed)
+    if not looks:
+        return "None of its tools only looks: the first call takes a policy that lets it change things."
+    arguments = json.dumps(dict.fromkeys(looks[0].needs, "…"), ensure_ascii=False)
+    return f"Try it: callgate call {name} {shlex.quote(looks[0].tool)} {shlex.quote(arguments)}"
+
+
+def _needed(tool: ToolView) -> int:
+    return len(tool.needs)

@@ -10,6 +10,7 @@ from callgate.core.ledger.canonical import canonical, digest
 from callgate.core.methods import is_method, prompt_forms
 from callgate.core.name_table import NameTable
 from callgate.core.names import integration_name_problem
+from callgate.core.tool_object import decoded
 from callgate.core.toolbox import Toolbox, ToolProfile
 from callgate.core.variants import recognised
 from callgate.flow.connect import by_rules, connect, pinned, recompile, reconnect
@@ -274,9 +275,17 @@ def _tools(
             **decided(profile, rulings.get(profile.name)),
             observed=observed,
             findings=finding_views(one for one in findings if (one.key + " ").startswith(profile.name + " ")),
+            needs=_needs(profile),
         )
         for profile in toolbox.tools.values()
     ]
+
+
+def _needs(profile: ToolProfile) -> tuple[str, ...]:
+    tool = decoded(msgspec.Raw(profile.listed))
+    schema = tool.get("inputSchema") if isinstance(tool, dict) else None
+    required = schema.get("required") if isinstance(schema, dict) else None
+    return tuple(name for name in required if isinstance(name, str)) if isinstance(required, list) else ()
 
 
 def _flag(profile: ToolProfile, flag: str) -> bool:

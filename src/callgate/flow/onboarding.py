@@ -162,10 +162,19 @@ class Onboarding(Rulings, Everyday):
         if manifest is not None:
             return msgspec.structs.replace(found, manifest=shown_name(manifest), manifest_digest=manifest.digest)
         if not wanted:
-            return found
+            return msgspec.structs.replace(found, warnings=(*found.warnings, *self._near(integration)))
         said = f"The manifest {wanted} is not what the live policy holds, so every tool counts as changing things."
         todo = "Make it live: callgate policy propose, then approve."
         return msgspec.structs.replace(found, warnings=(*found.warnings, f"{said} {todo}"))
+
+    def _near(self, integration: Integration) -> tuple[str, ...]:
+        """A manifest whose name an integration cannot have, as names of integrations have no underscore."""
+        if integration.manifest:
+            return ()
+        names = (name for name in self._tenancy.catalogue.names() if name.replace("_", "-") == integration.name)
+        return tuple(
+            f"The catalogue has the manifest {name}. If this is its server, add --manifest {name}." for name in names
+        )
 
     async def _connect(self, by: Presence, wanted: Integration, digest: str) -> None:
         """The integration, its pin and the word for it: one unit."""

@@ -53,6 +53,8 @@ class ToolView(Fact, frozen=True):
     """Its integration is at stage observe: calls run and are recorded with what production would have done."""
     findings: tuple[DefinitionFindingView, ...] = ()
     """What of its definition a person should look at."""
+    needs: tuple[str, ...] = ()
+    """Arguments that its schema requires."""
 
     @property
     def is_method(self) -> bool:
