@@ -245,6 +245,16 @@ def test_a_huge_file_is_not_read(tmp_path):
     assert codes(found) == ["file_too_large", "search_depth"] or codes(found) == ["file_too_large"]
 
 
+def test_very_much_text_ends_the_search(tmp_path):
+    """Each file is small enough; all of them would be kept and looked through."""
+    for number in range(40):
+        put(tmp_path, f"p{number:02}/.mcp.json", b'{"mcpServers":{"a":{"command":"x"}}}' + b" " * 1_000_000)
+    found = take(tmp_path)
+    assert "search_ended" in codes(found)
+    assert not found.complete
+    assert 0 < len(found.servers) <= 33
+
+
 def test_very_many_files_end_the_search(tmp_path):
     folder = tmp_path / "many"
     folder.mkdir()

@@ -17,6 +17,8 @@ _MAX_PARTS = 128
 
 class DiskLimits(Fact, frozen=True):
     file_bytes: int = 1 << 20
+    all_bytes: int = 32 << 20
+    """Of all files; what is read is kept, and looking through it takes time."""
     files: int = 5_000
     """Read in all."""
     entries: int = 250_000
@@ -64,6 +66,7 @@ class BoundedDisk:
         self.passed_over: dict[str, str] = {}
         """Folders that were not listed whole, and what to say of each beside that."""
         self._entries = 0
+        self._bytes = 0
         self._clock = clock
         self._end = clock() + limits.seconds
         self._top = os.open(self.root, _FOLDER)
@@ -98,6 +101,9 @@ class BoundedDisk:
             text = b""
             while len(text) <= limit and (more := file.read(limit + 1 - len(text))):
                 text += more
+        self._bytes += len(text)
+        if self._bytes > self.limits.all_bytes:
+            raise LimitReached
         if len(text) > limit:
             return DiskFile(path=real, problem="file_too_large")
         return DiskFile(path=real, text=text, mode=stat.S_IMODE(status.st_mode), uid=status.st_uid)
