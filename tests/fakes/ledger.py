@@ -26,6 +26,8 @@ ORIGIN = "callgate.example/local"
 SIGNER = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PUBLIC = SIGNER.public_key().public_bytes_raw()
 VKEY = verifier_key(ORIGIN, PUBLIC)
+LEDGER_SIZE = 700
+"""Events of the ledger that most tests of the verifier look at."""
 START_MS = 1_800_000_000_000
 
 
