@@ -239,6 +239,19 @@ def test_rules_that_cannot_compile(rule):
         TargetSelector(TargetRule(kind="k", **rule), frozenset())
 
 
+@pytest.mark.parametrize("value", ["C024BE91L", "D0789", "U1"])
+def test_an_id_of_slack_is_one(value):
+    assert ids({"path": "path", "normalise": "channel"}, {"path": value}) == ((value,), "")
+
+
+@pytest.mark.parametrize(
+    "value", ["finance", "Finance", "c024be91l", "2024", "C024 BE91L", "<#C024BE91L>", "\uff23024BE91L"]
+)
+def test_a_name_of_slack_without_its_mark_is_no_certain_aim(value):
+    """Slack posts to ``finance`` as to ``#finance``, which rules may prohibit."""
+    assert ids({"path": "path", "normalise": "channel"}, {"path": value}) == ((), "bad_target")
+
+
 def test_every_normaliser_is_documented():
     page = (Path(__file__).parents[2] / "docs" / "reference" / "manifest.md").read_text("utf-8")
     assert [name for name in NORMALISERS if name and f"`{name}`:" not in page] == []

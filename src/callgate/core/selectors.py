@@ -20,6 +20,7 @@ MAX_ID = 4096
 _UUID = re.compile(r"[0-9a-f]{32}")
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,200}(?:/[A-Za-z0-9_-]{1,200}){0,4}")
 _AIRTABLE = re.compile(r"(?:app|tbl|rec|fld)[A-Za-z0-9]{14}(?:/(?:tbl|rec|fld)[A-Za-z0-9]{14}){0,2}")
+_SLACK_ID = re.compile(r"[A-Z][A-Z0-9]{1,63}")
 _STEPS = frozenset({".", ".."})
 _PLACE = re.compile(r"\{([^{}]*)\}")
 
@@ -33,8 +34,12 @@ def lower(text: str) -> str | None:
 
 
 def channel(text: str) -> str | None:
-    """Names of channels and people, which begin with ``#`` or ``@``, in lower case; ids as they are."""
-    return text.lower() if text.startswith(("#", "@")) else text
+    """Names of channels and people, which begin with ``#`` or ``@``, in lower case; ids, which have capitals and digits,
+    as they are. Slack takes a name without its mark too, and rules would miss that one.
+    """
+    if text.startswith(("#", "@")):
+        return text.lower()
+    return text if _SLACK_ID.fullmatch(text) else None
 
 
 def dashed(text: str) -> str | None:
