@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from callgate.cli.mcp_client import PROTOCOL, McpClient
+from callgate.cli.mcp_client import PROTOCOL, McpClient, _refused
 from callgate.cli.outcome import CommandError, Exit
 from callgate.flow.admin import TokenRequest
 from tests.fakes.admin import PASSPHRASE, FakeAdmin
@@ -277,3 +277,13 @@ def test_a_connection_that_breaks_says_that_it_may_have_happened() -> None:
             pass
         thread.join(10)
     assert "may have happened" in fault.value.hint
+
+
+def test_an_integration_that_is_not_there_says_where_to_look() -> None:
+    error = {"code": -32600, "message": "There is no such integration for you.", "data": {"reason": "no_integration"}}
+    raised = _refused(error)
+    assert (raised.exit_code, raised.hint.startswith("See which there are: callgate integrations list")) == (
+        Exit.NO,
+        True,
+    )
+    assert _refused(None).hint == ""

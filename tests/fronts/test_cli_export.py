@@ -7,6 +7,7 @@ import tomllib
 import pytest
 
 from callgate.cli.token_store import callgate_program
+from tests.fakes.local_gate import local_gate
 from tests.fronts.cli_help import run
 
 GATE = ("--gate", "http://127.0.0.1:8700")
@@ -19,6 +20,21 @@ def test_it_is_printed():
     text = result.stdout.partition("\n")[2]
     assert tomllib.loads(text)["mcp_servers"]["git"]["default_tools_approval_mode"] == "approve"
     assert "only managed files" in result.stderr
+
+
+def test_a_name_that_the_gate_does_not_know_is_no_entry(tmp_path):
+    with local_gate(tmp_path):
+        strange = run("export", "codex", "--integration", "nope", "--home", tmp_path)
+        assert run("export", "codex", "--integration", "git", "--home", tmp_path).exit_code == 0
+    assert strange.exit_code == 2
+    assert strange.stdout == ""
+    assert "It has: git" in strange.stderr
+
+
+def test_a_gate_is_named_by_its_url():
+    result = run("export", "codex", "--gate", "nonsense", "--integration", "git")
+    assert result.exit_code == 2
+    assert "https://callgate.example" in result.stderr
 
 
 def test_one_entry_for_everything():

@@ -11,6 +11,7 @@ import xml.etree.ElementTree as ET
 import pytest
 import typer
 
+from callgate.catalog.loader import known_manifests
 from callgate.cli.index import app
 from callgate.core.contract import parse_contract
 
@@ -196,6 +197,11 @@ def test_the_readme_names_both_commands():
     named = {word for page in WRITTEN for word in re.findall(r"`make ([a-z]+)`", page.read_text(encoding="utf-8"))}
     assert {"run", "test"} <= set(re.findall(r"`make ([a-z]+)`", text))
     assert sorted(named - targets) == []
+
+
+def test_the_readme_counts_the_integrations_that_there_are():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"\[(\d+) integrations\]", text) == [str(len(known_manifests()))]
 
 
 @pytest.mark.parametrize("page", WRITTEN, ids=page_name)

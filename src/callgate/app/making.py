@@ -220,7 +220,8 @@ async def _git(home: Home, built: Built, admin: Administration, issuer: str, acc
         await admin.confirm_integration(by, "git", found.digest)
     except CallgateError as fault:
         return [f"The Git server could not be connected: {fault.message}"]
-    return [f"Integration git ({len(found.tools)} tools, confined) on the scratch repository {scratch}"]
+    tools = sum(not tool.is_method for tool in found.tools)
+    return [f"Integration git ({tools} tools, confined) on the scratch repository {scratch}"]
 
 
 def _scratch(folder: Path) -> None:

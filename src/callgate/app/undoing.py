@@ -24,11 +24,11 @@ class Undoing:
         standing = [record for record in records if record.state != "undone"]
         chosen = [record for record in standing if adoption in ("", record.id)]
         if not chosen:
-            known = ", ".join(record.id for record in standing) or "none"
+            known = ", ".join(record.id for record in standing)
             raise InputError(
-                f"There is no such adoption to take back. There are: {known}.",
+                "There is no such adoption to take back." if known else "No adoption is there to take back.",
                 code="no_adoption",
-                hint="Name one of them.",
+                hint=f"Name one of: {known}." if known else "",
             )
         self.record: AdoptRecord = chosen[-1]
         self._others = [record for record in standing if record.id != self.record.id]

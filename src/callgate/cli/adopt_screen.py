@@ -93,9 +93,9 @@ def found(servers: Sequence[DiscoveryView]) -> None:
             (
                 one.integration,
                 f"{one.server_name} {one.server_version}",
-                str(len(one.tools)),
-                str(sum(tool.tier == "read" for tool in one.tools)),
-                str(sum(tool.tier == "execute" for tool in one.tools)),
+                str(len(own := [tool for tool in one.tools if not tool.is_method])),
+                str(sum(tool.tier == "read" for tool in own)),
+                str(sum(tool.tier == "execute" for tool in own)),
                 "yes" if one.confined else "no",
             )
             for one in servers

@@ -10,8 +10,10 @@ import typer
 from callgate.cli import machinery, screens
 from callgate.cli.adopt_gate import gate_url
 from callgate.cli.client import Gate, decode
+from callgate.cli.gate_address import base_url
 from callgate.cli.options import HomeOption, sub_app
 from callgate.cli.outcome import CommandError, Exit, NoGateError
+from callgate.cli.text import safe
 from callgate.cli.token_store import callgate_program, helper_file
 from callgate.core.adopt.entries import GateRoute
 from callgate.core.export.clients import ExportClient, ExportPlan, ExportWish, TokenWay, plan
@@ -90,7 +92,9 @@ def export(
     """
     if (check is not None) + installed + (output is not None) > 1:
         raise CommandError("--output, --check and --installed do not go together.", "Ask for one of them.")
-    url = gate.rstrip("/") if gate else gate_url(home)
+    url = base_url(gate) if gate else gate_url(home)
+    if integration and not gate:
+        _check_known(home, integration)
     wish = ExportWish(
         route=GateRoute(url=url, program=callgate_program(), helpers=str(helper_file("codex").parent)),
         integrations=() if together else tuple(integration or _confirmed(home)),
@@ -112,19 +116,35 @@ def export(
         _show(made, output)
 
 
-def _confirmed(home: Path | None) -> list[str]:
-    """Names of integrations that the running gate offers."""
+def _check_known(home: Path | None, names: list[str]) -> None:
+    """A name that a running gate does not know would be an entry that never works."""
     try:
-        reply = Gate(home).get("integrations")
+        known = _offered(home)
+    except NoGateError:
+        return
+    strange = [name for name in names if name not in known]
+    if strange:
+        raise CommandError(
+            f"The gate has no confirmed integration {safe(strange[0])}.", f"It has: {', '.join(known) or 'none'}."
+        )
+
+
+def _confirmed(home: Path | None) -> list[str]:
+    try:
+        names = _offered(home)
     except NoGateError as fault:
         raise CommandError(str(fault), "Name what to export with --integration, or take --together.") from None
-    rows = decode(reply, dict[str, tuple[IntegrationView, ...]])["integrations"]
-    names = [row.name for row in rows if row.confirmed_ms]
     if not names:
         raise CommandError(
             "The gate has no integration that is confirmed.", "Add one: callgate add, or callgate adopt."
         )
     return names
+
+
+def _offered(home: Path | None) -> list[str]:
+    """Names of integrations that the running gate offers. Raises NoGateError."""
+    rows = decode(Gate(home).get("integrations"), dict[str, tuple[IntegrationView, ...]])["integrations"]
+    return [row.name for row in rows if row.confirmed_ms]
 
 
 def _show(made: ExportBundle, output: Path | None) -> None:

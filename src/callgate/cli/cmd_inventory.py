@@ -9,11 +9,10 @@ import msgspec
 import typer
 
 from callgate.cli import inventory_page, inventory_screen, machinery, screens
+from callgate.cli.gate_address import base_url
 from callgate.cli.options import HomeOption, sub_app
 from callgate.cli.outcome import CommandError, Exit
-from callgate.cli.text import safe
 from callgate.core.inventory.report import reaches
-from callgate.core.inventory.secrecy import origin
 from callgate.model.inventory import Inventory, Severity
 
 app = sub_app("The inventory.")
@@ -67,7 +66,7 @@ def inventory(
         if folder is not None and not folder.is_dir():
             raise CommandError(f"{folder} is no folder.")
     found = machinery.inventory(
-        os.environ, root=root, person=home_dir, gates=tuple(_gate(one) for one in gate or ()), home=home
+        os.environ, root=root, person=home_dir, gates=tuple(base_url(one) for one in gate or ()), home=home
     )
     if html is not None:
         _write(html, inventory_page.render(found))
@@ -78,14 +77,6 @@ def inventory(
         inventory_screen.show(found)
     if _fails(found, fail_on):
         raise typer.Exit(Exit.NO)
-
-
-def _gate(given: str) -> str:
-    """Its base URL; an endpoint below it will do."""
-    url = given.rstrip("/").removesuffix("/mcp")
-    if not url.startswith(("https://", "http://")) or not origin(url):
-        raise CommandError(f"--gate is no URL: {safe(given)}", "Name the gate as in https://callgate.example")
-    return url
 
 
 def _fails(found: Inventory, fail_on: FailOn) -> bool:

@@ -64,7 +64,7 @@ class McpClient:
         if found is None:
             raise CommandError("The gate answered without a response.", "Look at its log.")
         if method == "initialize" and "error" in found:
-            raise CommandError(f"The gate refused the handshake: {found['error'].get('message', '')}", "", Exit.NO)
+            raise _refused(found["error"])
         return found
 
     def _send(self, message: dict[str, Any]) -> dict[str, Any] | None:
@@ -92,6 +92,15 @@ class McpClient:
         secure = self._where.scheme == "https"
         kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
         return kind(self._where.hostname or "", self._where.port, timeout=self._timeout)
+
+
+def _refused(error: Any) -> CommandError:
+    """What the gate said instead of shaking hands."""
+    given = error if isinstance(error, dict) else {}
+    data = given.get("data")
+    strange = isinstance(data, dict) and data.get("reason") == "no_integration"
+    hint = "See which there are: callgate integrations list. Then sign in for it: callgate login" if strange else ""
+    return CommandError(f"The gate refused the handshake: {given.get('message', '')}", hint, Exit.NO)
 
 
 def _response(reply: http.client.HTTPResponse, wanted: int | None) -> dict[str, Any] | None:
