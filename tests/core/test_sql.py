@@ -8,6 +8,8 @@ import pytest
 
 from callgate.core.sql import MAX_SQL, only_reads, only_shapes
 
+DIALECTS = pytest.mark.parametrize("dialect", ["sqlite", "postgres", "mysql"])
+
 
 @pytest.mark.parametrize(
     "text",
@@ -83,7 +85,7 @@ def test_pure_queries(text, dialect):
         "merge into t using s on t.a = s.a when matched then delete",
     ],
 )
-@pytest.mark.parametrize("dialect", ["sqlite", "postgres", "mysql"])
+@DIALECTS
 def test_everything_else(text, dialect):
     assert not only_reads(text, dialect)
 
@@ -173,7 +175,7 @@ def test_shapes_of_tables(text):
         "alter table t add column a text default $$x$$",
     ],
 )
-@pytest.mark.parametrize("dialect", ["sqlite", "postgres", "mysql"])
+@DIALECTS
 def test_what_is_more_than_the_shape_of_tables(text, dialect):
     assert not only_shapes(text, dialect)
 
@@ -189,7 +191,7 @@ def test_what_is_more_than_the_shape_of_tables(text, dialect):
         "select a from t where exists (select * from view(1))",
     ],
 )
-@pytest.mark.parametrize("dialect", ["sqlite", "postgres", "mysql"])
+@DIALECTS
 def test_a_function_that_looks_like_a_table_or_an_alias_is_unknown(text, dialect):
     assert not only_reads(text, dialect)
     assert not only_shapes(f"create table u as {text}", dialect)
@@ -201,7 +203,7 @@ def test_names_of_columns_behind_an_alias_are_no_function():
     assert only_reads("select u.a from t u (a)", "postgres")
 
 
-@pytest.mark.parametrize("dialect", ["sqlite", "postgres", "mysql"])
+@DIALECTS
 def test_no_text_breaks_the_parser(dialect):
     for name in ("levenshtein_less_equal", "date_trunc", "to_char", "json_extract_path", "date_add", "cast", "extract"):
         for inside in ("", "a", "a, b", "*", "'x'", "select 1"):

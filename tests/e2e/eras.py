@@ -2,11 +2,8 @@
 
 import json
 
-import pytest
-
 from tests.e2e.harness import META, MODERN, Gate
 
-pytestmark = pytest.mark.e2e
 OLD = "2025-06-18"
 STATUS = {"name": "git_status", "arguments": {"repo_path": "/srv/app"}}
 

@@ -10,18 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.bending import HANDSHAKE, BentGate, RawClient, bent_gate_in, call_of, told
-from tests.e2e.harness import MODERN, effects_in
+from tests.e2e.harness import MODERN
 
 pytestmark = pytest.mark.e2e
 HOUR_MS = 3_600_000
 ROUNDS = 96
 GRACE_S = 3
-
-
-@pytest.fixture(scope="module")
-def effects(tmp_path_factory):
-    with effects_in(tmp_path_factory.mktemp("e")) as effects:
-        yield effects
 
 
 @pytest.fixture(scope="module")

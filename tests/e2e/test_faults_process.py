@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.bending import HANDSHAKE, BentGate, RawClient, bent_gate_in, call_of, told
-from tests.e2e.harness import MODERN, PASSPHRASE, effects_in
+from tests.e2e.harness import MODERN, PASSPHRASE
 
 pytestmark = pytest.mark.e2e
 IN_FLIGHT = 64
@@ -30,12 +30,6 @@ LIMITS = {
 }
 ENDS_S = 15.0
 """Drain, giving up and the end together, on a busy machine."""
-
-
-@pytest.fixture(scope="module")
-def effects(tmp_path_factory):
-    with effects_in(tmp_path_factory.mktemp("e")) as effects:
-        yield effects
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.bending import bent_gate_in, call_of, told
-from tests.e2e.harness import effects_in
 
 pytestmark = pytest.mark.e2e
 FAILS = "fail COMMIT ledger.db"
@@ -18,12 +17,6 @@ ROOM = 20_000
 """Bytes: less than the files of the store have."""
 MINUTE_MS = 60_000
 LIMITS = {"callgate.adapters.store.files BUSY_S": 0.3, "callgate.flow.readiness STALLED_US": 300_000}
-
-
-@pytest.fixture(scope="module")
-def effects(tmp_path_factory):
-    with effects_in(tmp_path_factory.mktemp("e")) as effects:
-        yield effects
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.bending import bent_gate_in, call_of, told
-from tests.e2e.harness import SERVERS, effects_in
+from tests.e2e.harness import SERVERS
 from tests.fakes.servers import faulty_http, faulty_stdio
 
 pytestmark = pytest.mark.e2e
@@ -68,12 +68,6 @@ def http(tmp_path_factory):
 @pytest.fixture(scope="module")
 def child(tmp_path_factory):
     return tmp_path_factory.mktemp("c") / "stdio.jsonl"
-
-
-@pytest.fixture(scope="module")
-def effects(tmp_path_factory):
-    with effects_in(tmp_path_factory.mktemp("e")) as effects:
-        yield effects
 
 
 @pytest.fixture(scope="module")

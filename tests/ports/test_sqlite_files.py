@@ -174,6 +174,10 @@ def test_a_making_that_was_cut_off_is_made_again(tmp_path):
     use(tmp_path, write_one)
 
 
+async def fill(store):
+    await asyncio.gather(*(store.commit(Unit(events=(event(f"{i}"),))) for i in range(300)))
+
+
 @pytest.mark.parametrize(
     "harm",
     [
@@ -187,9 +191,6 @@ def test_a_making_that_was_cut_off_is_made_again(tmp_path):
     ],
 )
 def test_a_ledger_that_contradicts_itself_is_read_but_not_written(tmp_path, harm):
-    async def fill(store):
-        await asyncio.gather(*(store.commit(Unit(events=(event(f"{i}"),))) for i in range(300)))
-
     async def look(store):
         assert store.fault
         with pytest.raises(IntegrityError):
@@ -218,9 +219,6 @@ def test_a_ledger_that_contradicts_itself_is_read_but_not_written(tmp_path, harm
 def test_values_that_no_statement_could_have_written_are_found(tmp_path, harm, said):
     """A file can hold what its schema forbids."""
 
-    async def fill(store):
-        await asyncio.gather(*(store.commit(Unit(events=(event(f"{i}"),))) for i in range(300)))
-
     async def look(store):
         key = verifier_key(ORIGIN, PUBLIC)
         *_, end = [line async for line in verified(store, ORIGIN, key, "")]
@@ -238,9 +236,6 @@ def test_values_that_no_statement_could_have_written_are_found(tmp_path, harm, s
 
 
 def test_an_event_and_its_tile_are_missing(tmp_path):
-    async def fill(store):
-        await asyncio.gather(*(store.commit(Unit(events=(event(f"{i}"),))) for i in range(300)))
-
     async def look(store):
         *_, end = [line async for line in verified(store, ORIGIN, verifier_key(ORIGIN, PUBLIC), "")]
         assert (end.ok, end.bad_index, end.problem) == (False, 5, "the event is missing")
