@@ -149,6 +149,8 @@ def test_a_no_a_server_that_is_gone_and_a_gate_that_is_stopped(tmp_path):
         assert wrong.returncode == 1, wrong.stderr
         only_gone = gate.command("adopt", *root, "--server", "gone", *ACT, stdin=PASSPHRASE)
         assert only_gone.returncode == 1, only_gone.stdout
+        assert "Sign in" not in only_gone.stdout
+        assert "Start the assistants again" not in only_gone.stdout
         assert looked({"file": file}) == before
         assert gate.get("integrations")["integrations"] == []
         assert not [path for path in (gate.home / "secrets").rglob("*") if path.is_file()]
@@ -159,6 +161,7 @@ def test_a_no_a_server_that_is_gone_and_a_gate_that_is_stopped(tmp_path):
         assert done.returncode == 0, done.stderr
         assert "gone" in done.stdout
         assert "1 server behind the gate" in done.stdout
+        assert "Start the assistants again." in done.stdout
         assert TOKEN not in done.stdout + done.stderr
         found = json.loads(file.read_text())["mcpServers"]
         assert found["gone"] == entries["gone"]

@@ -97,6 +97,21 @@ def test_where_they_lead(seen, client, name, target, gated, integration):
     assert (one.target, one.gated, one.integration) == (target, gated, integration)
 
 
+@pytest.mark.parametrize(
+    ("command", "integration"),
+    [
+        ("/srv/venv/bin/mcp-server-git", "git"),
+        ("C:\\x\\mcp-server-git.exe", "git"),
+        ("bash", ""),
+        ("/srv/mcp-server-git/run", ""),
+    ],
+)
+def test_an_installed_program_is_known_by_its_name(tmp_path, command, integration):
+    put(tmp_path, ".mcp.json", json.dumps({"mcpServers": {"x": {"command": command, "args": ["mcp-server-git"]}}}))
+    (one,) = take(tmp_path).servers
+    assert (one.integration, one.tools_known) == (integration, bool(integration))
+
+
 def test_tools_have_the_catalogues_tiers_and_what_the_client_does(seen):
     tools = {tool.name: tool for tool in server(seen, "codex", "files").tools}
     assert tools["write_file"].client == "denies"

@@ -13,6 +13,7 @@ from callgate.cli.adopt_gate import Registration, disconnect, gate_url
 from callgate.cli.client import Gate
 from callgate.cli.options import AccountOption, HomeOption, PassphraseOption, YesOption, sub_app
 from callgate.cli.outcome import CommandError, Exit, NoGateError
+from callgate.cli.people import forget_typed
 from callgate.cli.token_store import callgate_program, helper_file, kept
 from callgate.core.adopt.connection import family
 from callgate.core.adopt.entries import Approvals, GateRoute
@@ -144,7 +145,9 @@ def _adopt(way: _Way, run: "Adopting", *, dry_run: bool) -> None:
     registration.connect()
     steps = registration.stage(way.home, days=way.days)
     adopted = run.write()
-    done = run.view(stage=Stage.OBSERVE.value, id_=adopted, steps=[*steps, *_logins(planned)])
+    done = run.view(stage=Stage.OBSERVE.value, id_=adopted, steps=steps)
+    if done.moves:
+        done = msgspec.structs.replace(done, next=(*done.next, *_logins(done), "Start the assistants again."))
     if way.as_json:
         screens.dump(msgspec.json.encode(done))
     else:
@@ -172,6 +175,7 @@ def _taken(gate: Gate, *, needed: bool) -> list[str]:
 def _agreed(question: str, *, yes: bool) -> bool:
     if yes:
         return True
+    forget_typed()
     try:
         return typer.confirm(question, default=False, err=True)
     except typer.Abort:
@@ -191,7 +195,7 @@ def _logins(planned: AdoptView) -> list[str]:
             kept(client)
         except CommandError:
             missing.append(f"--runtime {client}")
-    return [f"Sign in for them: callgate login {' '.join(missing)}", "Start the assistants again."] if missing else []
+    return [f"Sign in for them: callgate login {' '.join(missing)}"] if missing else []
 
 
 def _undo(way: _Way, adoption: str, *, force: bool) -> None:

@@ -9,6 +9,7 @@ from rich.text import Text
 from callgate.cli import screens
 from callgate.cli.drift_screen import draw_findings
 from callgate.cli.outcome import CommandError, Exit
+from callgate.cli.people import forget_typed
 from callgate.cli.tool_table import counts, draw_tools
 from callgate.flow.views.integrations import AddedView, DiscoveryView, ToolView
 
@@ -69,6 +70,7 @@ def _draw_rules(found: DiscoveryView) -> None:
 
 
 def agreed(question: str) -> bool:
+    forget_typed()
     try:
         return typer.confirm(question, default=False, err=True)
     except typer.Abort:

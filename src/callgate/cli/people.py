@@ -3,6 +3,8 @@
 import contextlib
 import getpass
 import os
+import sys
+import termios
 from typing import NamedTuple
 
 from callgate.cli.outcome import CommandError
@@ -44,6 +46,13 @@ def has_terminal() -> bool:
     except OSError:
         return False
     return True
+
+
+def forget_typed() -> None:
+    """What was typed before a question stood on the screen is no answer to it."""
+    with contextlib.suppress(termios.error, ValueError):
+        if sys.stdin.isatty():
+            termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
 
 
 def _chosen(prompt: str, fd: int | None, *, may_skip: bool = False) -> str:

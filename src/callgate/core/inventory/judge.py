@@ -112,9 +112,9 @@ class Judge:
         for known in self._knowledge.servers:
             if host and host in known.hosts:
                 return known.integration
-            if line is not None and line.package:
+            if line is not None:
                 names = known.images if line.image else known.packages
-                if line.package.lower() in names:
+                if (line.package or line.program).lower() in names:
                     return known.integration
         return ""
 
