@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from callgate.catalog.loader import load_manifest
 from callgate.core.selectors import (
     MAX_TARGETS,
     NORMALISERS,
@@ -237,6 +239,22 @@ def test_a_template_may_walk_one_array():
 def test_rules_that_cannot_compile(rule):
     with pytest.raises(ValueError):
         TargetSelector(TargetRule(kind="k", **rule), frozenset())
+
+
+@pytest.mark.parametrize(
+    "repo", ["%70ayroll", "payroll?x", "payroll#", "payroll;x", "payroll\\x", "p ayroll", "\u017fales", ".."]
+)
+def test_a_repository_is_not_reached_by_another_spelling_of_its_url(repo):
+    """GitHub's server puts both into the path as they are: ``repos/acme/%70ayroll`` is ``acme/payroll``."""
+    found = 0
+    for tool in load_manifest("github").tools:
+        for rule in tool.targets:
+            if rule.template == "{owner}/{repo}":
+                found += 1
+                selector = TargetSelector(msgspec.structs.replace(rule, when=()), frozenset())
+                assert selector.ids({"owner": "acme", "repo": repo}) == ((), "bad_target"), tool.name
+                assert selector.ids({"owner": "Acme", "repo": "Pay.roll_2"}) == (("acme/pay.roll_2",), "")
+    assert found > 50
 
 
 @pytest.mark.parametrize("value", ["C024BE91L", "D0789", "U1"])

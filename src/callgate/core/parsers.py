@@ -177,7 +177,7 @@ PARSERS: dict[str, Callable[[str], Ids]] = {
 PARSED_AS = {
     "addresses": "lower",
     "address_domains": "lower",
-    "github_url": "lower",
+    "github_url": "slug",
     "notion_id": "uuid",
     "url_host": "lower",
 }

@@ -21,6 +21,7 @@ _UUID = re.compile(r"[0-9a-f]{32}")
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,200}(?:/[A-Za-z0-9_-]{1,200}){0,4}")
 _AIRTABLE = re.compile(r"(?:app|tbl|rec|fld)[A-Za-z0-9]{14}(?:/(?:tbl|rec|fld)[A-Za-z0-9]{14}){0,2}")
 _SLACK_ID = re.compile(r"[A-Z][A-Z0-9]{1,63}")
+_SLUG = re.compile(r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9_.-]{1,200}(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9_.-]{1,200}){0,4}")
 _STEPS = frozenset({".", ".."})
 _PLACE = re.compile(r"\{([^{}]*)\}")
 
@@ -87,6 +88,11 @@ def plain_id(text: str) -> str | None:
     return text if _PLAIN.fullmatch(text) else None
 
 
+def slug(text: str) -> str | None:
+    """Names that stand in a URL as they are, lower case, with ``/`` between: nothing that a URL reads otherwise."""
+    return text.lower() if _SLUG.fullmatch(text) else None
+
+
 def airtable_id(text: str) -> str | None:
     """Ids of Airtable with ``/`` between; a name is none, because a table has both and rules would miss one of them."""
     return text if _AIRTABLE.fullmatch(text) else None
@@ -102,6 +108,7 @@ NORMALISERS: dict[str, Callable[[str], str | None]] = {
     "plain_id": plain_id,
     "posix_path": posix_path,
     "repository_path": repository_path,
+    "slug": slug,
     "uuid": uuid,
 }
 
