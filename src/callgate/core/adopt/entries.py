@@ -49,21 +49,22 @@ class GateRoute(Fact, frozen=True):
         return f"{self.url}/mcp/{integration}" if integration else f"{self.url}/mcp"
 
 
-def runtime_of(client: str) -> str:
-    return family(client)
-
-
 def gate_entry(client: str, integration: str, link: GateRoute) -> dict[str, Any]:
     """``integration`` empty: all of the caller's at once."""
-    runtime = runtime_of(client)
+    runtime = family(client)
     if runtime == "codex":
         return {"url": link.endpoint(integration), "http_headers_helper": f"{link.helpers}/{runtime}"}
     if runtime == "claude-code":
         return {"type": "http", "url": link.endpoint(integration), "headersHelper": f"{link.helpers}/{runtime}"}
+    return stdio_entry(runtime, integration, link)
+
+
+def stdio_entry(runtime: str, integration: str, link: GateRoute) -> dict[str, Any]:
+    """The command beside the client that speaks to the gate."""
     args = ["stdio", *([integration] if integration else []), "--runtime", runtime]
     if runtime == "opencode":
         return {"type": "local", "command": [link.program, *args]}
-    kind = {"type": "stdio"} if runtime == "vscode" else {}
+    kind = {"type": "stdio"} if runtime in {"vscode", "claude-code"} else {}
     return {**kind, "command": link.program, "args": args}
 
 
@@ -77,7 +78,7 @@ def entry_edits(
     client: str, path: Path, top: Mapping[str, Any], entry: Mapping[str, Any], approvals: Approvals
 ) -> list[Edit]:
     """Of the file in which the entry stands. ``top``: all of it."""
-    runtime, table = runtime_of(client), value_at(top, path)
+    runtime, table = family(client), value_at(top, path)
     if runtime == "codex":
         return _codex(path, table, entry, approvals)
     kept = {key: value for key, value in table.items() if key not in CONSUMED}
@@ -126,7 +127,7 @@ class SideEdit(Fact, frozen=True):
 
 def edits_beside(client: str, server: str, *, home: str, folder: str, approvals: Approvals) -> list[SideEdit]:
     """``home`` and ``folder`` (of a project; empty: none) below the root."""
-    runtime = runtime_of(client)
+    runtime = family(client)
     if runtime == "claude-code":
         own = f"{folder}/.claude/settings.local.json" if folder else f"{home}/.claude/settings.json"
         rule = f"mcp__{server}" if approvals is Approvals.GATE else f"mcp__{server}__{AWAIT}"

@@ -11,15 +11,13 @@ from callgate.core.adopt.edits import TOML, parse
 from callgate.core.inventory.document import BadDocument, Document
 from callgate.core.inventory.programs import secret_arguments
 from callgate.core.inventory.secrecy import hide_tokens, is_token, looks_secret, url_secrets
+from callgate.core.inventory.toml import STRING
 
 MASK = "(secret)"
 _MIN_TEXT = 4
 """Shorter values are masked where they stand as a value, not wherever their letters occur."""
 _NAMED = re.compile(r"^(?:env|environment|headers|http_headers|set)$")
-_STRINGS = re.compile(
-    r"#[^\n]*|\"\"\"(?:[^\"\\]|\\[\s\S]|\"{1,2}(?!\"))*+\"{3,5}|\'\'\'(?:[^\']|\'{1,2}(?!\'))*+\'{3,5}|"
-    r'"(?:[^"\\\n]|\\.)*+"|\'[^\'\n]*\''
-)
+_STRINGS = re.compile(rf"#[^\n]*|{STRING}")
 
 
 def diff(form: str, file: str, before: str, after: str, secrets: Iterable[str]) -> str:

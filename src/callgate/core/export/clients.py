@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable
 from typing import Any
 
-from callgate.core.adopt.entries import AWAIT, GateRoute, gate_entry
+from callgate.core.adopt.entries import AWAIT, GateRoute, gate_entry, stdio_entry
 from callgate.core.inventory.document import Path
 from callgate.model.base import Fact
 from callgate.model.errors import InputError
@@ -85,8 +85,7 @@ def _entry(client: ExportClient, integration: str, wish: ExportWish) -> dict[str
             )
         return gate_entry(client.value, integration, wish.route)
     if way is TokenWay.STDIO:
-        kind = {"type": "stdio"} if client in (ExportClient.VSCODE, ExportClient.CLAUDE_CODE) else {}
-        return {**kind, "command": wish.route.program, "args": _args(client, integration)}
+        return stdio_entry(client.value, integration, wish.route)
     url = wish.route.endpoint(integration)
     match client:
         case ExportClient.CODEX:
@@ -97,10 +96,6 @@ def _entry(client: ExportClient, integration: str, wish: ExportWish) -> dict[str
             return {"httpUrl": url, "headers": {"Authorization": f"Bearer ${TOKEN}"}}
     kind = {"type": "http"} if client is ExportClient.VSCODE else {}
     return {**kind, "url": url, "headers": {"Authorization": f"Bearer ${{env:{TOKEN}}}"}}
-
-
-def _args(client: ExportClient, integration: str) -> list[str]:
-    return ["stdio", *([integration] if integration else []), "--runtime", client.value]
 
 
 def _entries(client: ExportClient, wish: ExportWish) -> dict[str, dict[str, Any]]:

@@ -10,9 +10,9 @@ from callgate.core.strict import has_long_key
 _LINE = re.compile(r"at line (\d+)")
 _KEY = re.compile(r"""[ \t]*("(?:[^"\\\n]|\\.)*+"|'[^'\n]*'|[A-Za-z0-9_-]+)[ \t]*""")
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*+")
-_TEXT = re.compile(
-    r'\"\"\"(?:[^\"\\]|\\[\s\S]|\"{1,2}(?!\"))*+\"{3,5}|\'\'\'(?:[^\']|\'{1,2}(?!\'))*+\'{3,5}|"(?:[^"\\\n]|\\.)*+"|\'[^\'\n]*\''
-)
+STRING = r'\"\"\"(?:[^\"\\]|\\[\s\S]|\"{1,2}(?!\"))*+\"{3,5}|\'\'\'(?:[^\']|\'{1,2}(?!\'))*+\'{3,5}|"(?:[^"\\\n]|\\.)*+"|\'[^\'\n]*\''
+"""Any of the four kinds of TOML strings, as a pattern."""
+_TEXT = re.compile(STRING)
 _OTHER = re.compile(r"[^,\]}\n#]*+")
 
 
