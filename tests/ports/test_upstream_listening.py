@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from callgate.adapters.upstream.listening import MAX_EVENT, MAX_WAITING
+from callgate.adapters.upstream.listening import MAX_EVENT
+from callgate.adapters.upstream.waiting import MAX_BYTES, MAX_WAITING, WaitingMessages
 from callgate.core.jsonrpc import Message
 from callgate.flow.listening import OWN
-from callgate.flow.ports import Wish
+from callgate.flow.ports import Outbound, Wish
 from callgate.model.errors import UpstreamError
 from tests.fakes.servers.raw_http import END, chunk, reply, stream
 from tests.ports.against_http import against, outcome
@@ -288,6 +289,31 @@ def test_a_listener_that_takes_nothing_keeps_the_newest(tmp_path: Any) -> None:
                 if len(found) == MAX_WAITING:
                     await ear.close()
             assert found[-1] == f"m{MAX_WAITING * 4 - 1}"
+
+    asyncio.run(check())
+
+
+def test_what_a_child_says_and_nobody_takes_is_bounded_in_bytes() -> None:
+    """A progress message may be as long as an answer; 256 of them are more than the gate's host has."""
+    waiting, long = WaitingMessages(), b"x" * (MAX_BYTES // 4)
+    for number in range(50):
+        waiting.put(Message(raw=long, method=f"m{number}"))
+    assert len(waiting) == 4
+    answer = Message(raw=b"x" * (2 * MAX_BYTES), id=1)
+    waiting.put(answer)
+    assert (len(waiting), waiting.take()) == (1, answer)
+    for number in range(5):
+        waiting.put(Message(raw=long, method=f"n{number}"))
+    assert [waiting.take().method for _ in range(len(waiting))] == ["n1", "n2", "n3", "n4"]
+
+
+def test_a_child_that_floods_a_call_that_nobody_reads_is_bounded_in_bytes(tmp_path: Any) -> None:
+    async def check() -> None:
+        async with running(tmp_path) as upstream:
+            exchange = await upstream.open(Outbound("tools/call", b"{}"))
+            for number in range(50):
+                exchange.put(Message(raw=b"x" * (MAX_BYTES // 4), method=f"m{number}"))
+            assert len(exchange._queue) == 4
 
     asyncio.run(check())
 

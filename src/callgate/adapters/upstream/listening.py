@@ -3,7 +3,6 @@ Messages from the Server"), or ``subscriptions/listen`` (2026-07-28).
 """
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator
 from typing import Protocol
 
@@ -15,11 +14,11 @@ from callgate.adapters.upstream.http_connection import HttpRequest, HttpResponse
 from callgate.adapters.upstream.http_exchange import HttpExchange
 from callgate.adapters.upstream.portions import pieces
 from callgate.adapters.upstream.sse import SseParser, SseTooLarge
+from callgate.adapters.upstream.waiting import WaitingMessages
 from callgate.core.jsonrpc import Message
 from callgate.flow.ports import Outbound, Wish
 from callgate.model.errors import UpstreamError
 
-MAX_WAITING = 256
 MAX_EVENT = 1 << 20
 """Bytes of one notification."""
 HEAD_SECONDS = 15.0
@@ -156,20 +155,20 @@ class StdioListening:
     def __init__(self, all_of_them: dict["StdioListening", None]) -> None:
         """It leaves ``all_of_them`` when it is closed."""
         self._all = all_of_them
-        self._queue: deque[Message] = deque(maxlen=MAX_WAITING)
+        self._queue = WaitingMessages()
         self._came = asyncio.Event()
         self._closed = False
 
     async def __aiter__(self) -> AsyncIterator[Message]:
         while not self._closed:
             if self._queue:
-                yield self._queue.popleft()
+                yield self._queue.take()
                 continue
             self._came.clear()
             await self._came.wait()
 
     def put(self, message: Message) -> None:
-        self._queue.append(message)
+        self._queue.put(message)
         self._came.set()
 
     async def refuse(self, message: Message) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import logging
 import os
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
@@ -17,6 +16,7 @@ from callgate.adapters.upstream.discovery import Probe, discover_bridged
 from callgate.adapters.upstream.listening import LIST_CHANGED, StdioListening
 from callgate.adapters.upstream.program import program_of
 from callgate.adapters.upstream.supervise import Supervisor
+from callgate.adapters.upstream.waiting import WaitingMessages
 from callgate.core.jsonrpc import Message, parse_upstream
 from callgate.core.loglevels import severity
 from callgate.flow.ports import Clock, Discovered, Opened, Outbound, Permitted, Wish, always
@@ -24,8 +24,6 @@ from callgate.model.errors import OutcomeUnknown, UpstreamError
 from callgate.model.tool import Integration
 
 CANCEL_SECONDS = 2.0
-MAX_WAITING = 256
-"""Progress messages of one exchange that wait to be taken; the oldest go first."""
 START_MS = 30_000
 
 
@@ -263,7 +261,7 @@ class StdioExchange:
         self._loop = asyncio.get_running_loop()
         self._deadline = self._loop.time() + request.deadline_ms / 1000
         self.token: str | int | None = None
-        self._queue: deque[Message] = deque()
+        self._queue = WaitingMessages()
         self._failure: UpstreamError | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._timeout: asyncio.Timeout | None = None
@@ -320,7 +318,7 @@ class StdioExchange:
                 await self._waiter
             finally:
                 self._waiter = None
-        return self._queue.popleft()
+        return self._queue.take()
 
     def _late(self) -> UpstreamError:
         if not self._sent:
@@ -335,9 +333,7 @@ class StdioExchange:
         self._upstream.forget(self)
 
     def put(self, message: Message) -> None:
-        if len(self._queue) >= MAX_WAITING:
-            self._queue.popleft()
-        self._queue.append(message)
+        self._queue.put(message)
         self._wake()
 
     def fail(self, failure: UpstreamError | OutcomeUnknown) -> None:
