@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from callgate.flow.narrate import sentence_of
-from callgate.model.answer import Refused
+from callgate.model.answer import Failed, Refused, Served
 from callgate.model.event import DriftSeen
 from tests.fakes.events import sample
 from tests.fakes.house import ALL_ROLES, open_house, run
@@ -60,3 +60,17 @@ def test_a_change_is_told_by_what_it_can_do(fields, said):
     empty = {"tools": (), "noted": (), "newer": (), "new": ()}
     body = msgspec.structs.replace(sample(DriftSeen), integration="notes", **(empty | fields))
     assert sentence_of(body, "", {}) == said
+
+
+def test_a_store_that_took_nothing_is_the_first_warning_and_a_failed_check():
+    async def check():
+        house = await open_house()
+        assert "store" not in {one.code for one in (await house.admin.status()).warnings}
+        house.store.fail.add(len(house.store.units))
+        assert isinstance(await house.status(), Failed)
+        assert (await house.admin.status()).warnings[0].code == "store"
+        assert ("store", "fail") in {(one.code, one.state) for one in await house.admin.doctor()}
+        assert isinstance(await house.status(), Served)
+        assert "store" not in {one.code for one in (await house.admin.status()).warnings}
+
+    run(check())

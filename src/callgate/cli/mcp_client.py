@@ -99,7 +99,8 @@ def _refused(error: Any) -> CommandError:
     given = error if isinstance(error, dict) else {}
     data = given.get("data")
     strange = isinstance(data, dict) and data.get("reason") == "no_integration"
-    hint = "See which there are: callgate integrations list. Then sign in for it: callgate login" if strange else ""
+    there = "See which there are: callgate integrations list. Then sign in for it: callgate login"
+    hint = there if strange else "See how its server is: callgate integrations list"
     return CommandError(f"The gate refused the handshake: {given.get('message', '')}", hint, Exit.NO)
 
 

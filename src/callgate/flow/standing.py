@@ -16,6 +16,9 @@ SOON_MS = 7 * DAY_MS
 SOME = 10
 """Names in one warning."""
 
+_SEVERE = {"store": "fail"}
+"""State of the check, by the code of a warning; otherwise warn."""
+
 _AFTER = "Propose rules from what was seen: callgate learn. Then set its stage in rules.toml: callgate policy propose"
 
 
@@ -102,11 +105,15 @@ class Standing(Operating, Connections, Policies, Halts):
         checks.append(
             CheckView(code="ledger", state="ok", text=f"{status.events} events, {late} not yet under a checkpoint.")
         )
-        checks += [CheckView(code=one.code, state="warn", text=one.text, todo=one.todo) for one in status.warnings]
+        checks += [
+            CheckView(code=one.code, state=_SEVERE.get(one.code, "warn"), text=one.text, todo=one.todo)
+            for one in status.warnings
+        ]
         return tuple(checks)
 
     def _warnings(self, doubts: int) -> list[WarningView]:
         said = [
+            *self._of_store(),
             WarningView(
                 code="no_checkpoint_copy",
                 text="No checkpoint leaves this machine, so a restored old copy of the ledger would not be noticed.",
@@ -142,6 +149,17 @@ class Standing(Operating, Connections, Policies, Halts):
                 )
             )
         return said
+
+    def _of_store(self) -> list[WarningView]:
+        if not self._tenancy.observer.store_fault:
+            return []
+        return [
+            WarningView(
+                code="store",
+                text="The last write to the store failed. While none succeeds, no call is executed and no act counts.",
+                todo="Look at space and permissions of the home's folder data; the gate goes on by itself.",
+            )
+        ]
 
     def _of_drift(self) -> list[WarningView]:
         return [
