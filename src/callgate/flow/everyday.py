@@ -25,13 +25,12 @@ from callgate.model.event import PolicyApproved, PolicyProposed
 from callgate.model.identity import Presence
 from callgate.model.record import Setting
 from callgate.model.store import Conflict, Kind, NameRow, Unit
-from callgate.model.terms import Profile, Role, Stage, Tier
+from callgate.model.terms import TIERS, Profile, Role, Stage, Tier
 from callgate.model.tool import Integration, IntegrationPin
 
 NONE = "none"
 MANIFESTS = "manifests"
 """The part of a bundle that comes with the catalogue, not from files of the home."""
-_TIERS = {tier.name.lower(): tier for tier in Tier}
 _MAY = {Tier.READ: "look", Tier.DRAFT: "look and draft", Tier.EXECUTE: "look, draft and change things"}
 _DOMAINS_LINE = re.compile(r"^domains\s*=\s*\[[^\]]*\]\s*$", re.MULTILINE)
 
@@ -51,14 +50,14 @@ class Everyday(Contracts, Policies):
         """A sentence: why nothing is proposed."""
         if wanted == NONE:
             return "Everyday rules stay as they are: they do not name it."
-        if wanted not in _TIERS:
-            raise InputError(f"Everyday rules allow one of: {', '.join(_TIERS)}; or {NONE}.", code="bad_tier")
+        if wanted not in TIERS:
+            raise InputError(f"Everyday rules allow one of: {', '.join(TIERS)}; or {NONE}.", code="bad_tier")
         before = self._everyday_of(by.team)
         if before is None:
             return "There are no everyday rules to name it; write a contract: docs/how-to/write-a-contract.md"
         if any(scope.integration == integration.name for scope in before.scopes):
             return f"The rules {before.name} name it already."
-        tier = min(_TIERS[wanted], before.max_tier)
+        tier = min(TIERS[wanted], before.max_tier)
         known, missing_kinds = self._domains_for(integration, pin)
         bundle, block, unsaid = self._with_domain(by, integration.name, missing_kinds)
         if bundle is not None:

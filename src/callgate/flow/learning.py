@@ -35,14 +35,13 @@ from callgate.model.facts import Facts
 from callgate.model.inquiry import ASKS
 from callgate.model.learned import LearnedSpan, ReplayedRow
 from callgate.model.store import Leaf
-from callgate.model.terms import Effect, Stage, Tier
+from callgate.model.terms import TIERS, Effect, Stage
 from callgate.model.tool import Target
 
 PAGE = 200
 TURN = 10
 """Events looked at before others get a turn of the loop."""
 MOST_REMEMBERED = 100_000
-_TIERS = {tier.name.lower(): tier for tier in Tier}
 _ERASED = "its record was erased"
 _NOT_KEPT = "its arguments were not kept"
 _ANSWERED = "it answered what the server asked inside of another call"
@@ -206,7 +205,7 @@ class _Reader:
                 call=leaf.call,
                 integration=body.integration,
                 tool=body.tool,
-                tier=_TIERS[body.tier],
+                tier=TIERS[body.tier],
                 targets=tuple(target for target in found if target is not None),
                 forgotten=found.count(None),
                 runtime=who.runtime,

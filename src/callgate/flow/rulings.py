@@ -19,12 +19,11 @@ from callgate.model.errors import AuthError, InputError
 from callgate.model.event import ToolClassified
 from callgate.model.identity import Presence
 from callgate.model.store import Conflict, Delete, Expect, Kind, NameRow, Unit
-from callgate.model.terms import Profile, Role, Tier
+from callgate.model.terms import TIERS, Profile, Role, Tier
 
 OWN = "own"
 """In place of a tier: as manifest or rules say."""
 MAX_REASON = 500
-_TIERS = {tier.name.lower(): tier for tier in Tier}
 
 
 class Rulings(Definitions):
@@ -34,7 +33,7 @@ class Rulings(Definitions):
         reason = " ".join(want.reason.split())
         if not 3 <= len(reason) <= MAX_REASON:
             raise InputError(f"Say why, in 3 to {MAX_REASON} characters.", code="reason_missing")
-        wanted = profile.own_tier if want.tier == OWN else _TIERS[want.tier]
+        wanted = profile.own_tier if want.tier == OWN else TIERS[want.tier]
         known = self._live.rulings.get(want.integration, {}).get(want.tool)
         if (known is None or want.tier != OWN) and wanted is profile.tier:
             raise InputError(f"It counts as {profile.tier.name.lower()} already.", code="no_change")
@@ -54,8 +53,8 @@ class Rulings(Definitions):
         return next(view for view in await self.tools(want.integration) if view.tool == want.tool)
 
     def _ruled(self, want: ToolRuling) -> tuple[Connected, ToolProfile]:
-        if want.tier != OWN and want.tier not in _TIERS:
-            raise InputError(f"A tier is one of: {', '.join(_TIERS)}; or {OWN}, to set it back.", code="bad_tier")
+        if want.tier != OWN and want.tier not in TIERS:
+            raise InputError(f"A tier is one of: {', '.join(TIERS)}; or {OWN}, to set it back.", code="bad_tier")
         connected = self._live.connected.get(want.integration)
         if connected is None:
             raise missing("integration", "tools")

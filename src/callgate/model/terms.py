@@ -11,6 +11,10 @@ class Tier(enum.IntEnum):
     EXECUTE = 3
 
 
+TIERS = {tier.name.lower(): tier for tier in Tier}
+"""By the words that people and files use."""
+
+
 class Effect(enum.IntEnum):
     """Outcome of a finding or decision; the larger one is the stricter one."""
 

@@ -11,6 +11,7 @@ from callgate.core.inventory.toml import parse_toml
 from callgate.model.base import Fact
 
 MARK = "\ufeff"
+"""A byte order mark, which some editors put before a text."""
 STRICT_JSON = frozenset(
     {"claude-servers", "claude-state", "claude-desktop", "claude-managed", "plugin", "codex-hooks", "extension"}
 )
@@ -39,7 +40,11 @@ class Edit(Fact, frozen=True):
 
 
 def parse(form: str, text: str) -> Document:
-    """Raises BadDocument."""
+    """``text`` may begin with a byte order mark. Raises BadDocument."""
+    return _parsed(form, text.removeprefix(MARK))
+
+
+def _parsed(form: str, text: str) -> Document:
     return parse_toml(text) if form in TOML else parse_json(text, comments=form not in STRICT_JSON)
 
 
@@ -49,7 +54,7 @@ def edited(form: str, text: str, edits: Sequence[Edit]) -> str:
     if not body.strip():
         body = "" if form in TOML else "{}\n"
     try:
-        before = parse(form, body)
+        before = _parsed(form, body)
     except BadDocument as fault:
         raise NotEditable("bad_file", fault.line) from None
     if before.doubles:
@@ -75,7 +80,7 @@ def _check(form: str, text: str, wanted: Any) -> None:
     """What a client would read is exactly what was wanted, and can be written as UTF-8."""
     try:
         text.encode("utf-8")
-        found = parse(form, text)
+        found = _parsed(form, text)
     except (BadDocument, UnicodeEncodeError):
         raise NotEditable("by_hand") from None
     if found.value != wanted or found.doubles:

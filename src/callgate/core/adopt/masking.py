@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from callgate.core.adopt.edits import TOML, parse
+from callgate.core.adopt.edits import MARK, TOML, parse
 from callgate.core.inventory.document import BadDocument, Document
 from callgate.core.inventory.programs import secret_arguments
 from callgate.core.inventory.secrecy import hide_tokens, is_token, looks_secret, url_secrets
@@ -33,13 +33,13 @@ def diff(form: str, file: str, before: str, after: str, secrets: Iterable[str]) 
 def masked(form: str, text: str, hidden: set[str]) -> str:
     """Values by their place first, then whatever still looks like one of them."""
     try:
-        document = parse(form, text.removeprefix("\ufeff"))
+        document = parse(form, text)
     except BadDocument:
         document = None
     if form in TOML:
         text = _STRINGS.sub(lambda found: _of_toml(found[0], hidden), text)
     elif document is not None:
-        text = _by_place(text.removeprefix("\ufeff"), document, hidden)
+        text = _by_place(text.removeprefix(MARK), document, hidden)
     for secret in sorted(hidden, key=len, reverse=True):
         if len(secret) >= _MIN_TEXT:
             for spelling in {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}:
@@ -73,7 +73,7 @@ def _of_toml(found: str, hidden: set[str]) -> str:
 def _found(form: str, text: str) -> Iterator[str]:
     """Every text of the file that looks like a secret."""
     try:
-        document = parse(form, text.removeprefix("\ufeff"))
+        document = parse(form, text)
     except BadDocument:
         return
     waiting: list[tuple[Any, str, bool]] = [(document.value, "", False)]

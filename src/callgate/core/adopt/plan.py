@@ -168,7 +168,7 @@ def below(root: str, folder: str) -> str:
 def _move(one: Judged, file: ConfigFile, root: str) -> Move:
     entry = one.entry
     try:
-        document = parse(file.form, file.text.decode("utf-8").removeprefix("\ufeff"))
+        document = parse(file.form, file.text.decode("utf-8"))
         table = value_at(document.value, entry.path)
         if not isinstance(table, dict):
             raise CannotMove("bad_value")
@@ -268,7 +268,7 @@ def change(
             texts[entry.place] = _File(entry.place, move.form, files[entry.place].text)
         file = texts[entry.place]
         try:
-            top = parse(file.form, file.text.removeprefix("\ufeff")).value
+            top = parse(file.form, file.text).value
             new = gate_entry(entry.client, move.integration, link)
             file.try_edits(entry_edits(entry.client, entry.path, top, new, wish.approvals))
         except NotEditable as fault:
@@ -305,7 +305,7 @@ def _beside(move: Move, texts: dict[str, _File], files: Mapping[str, ConfigFile]
 def _has(file: ConfigFile, edit: Edit) -> bool:
     """The list is there: where Cursor's files have none, its own settings count, and a list would override them."""
     try:
-        document = parse(file.form, file.text.decode("utf-8").removeprefix("\ufeff"))
+        document = parse(file.form, file.text.decode("utf-8"))
     except (BadDocument, UnicodeError):
         return False
     return isinstance(value_at(document.value, edit.path), list)

@@ -10,7 +10,7 @@ from callgate.core.inventory.document import BadDocument, Document, Path
 from callgate.core.inventory.judge import Knowledge
 from callgate.core.inventory.places import FORMS
 from callgate.core.inventory.reading import ConfigFile, shown_key
-from callgate.core.inventory.report import make_report, read_file
+from callgate.core.inventory.report import finding_order, make_report, read_file
 from callgate.model.inventory import ConfigFinding, Severity
 
 _NOT_HERE = frozenset({"no_allowlist", "ambient_login", "unseen_source", "plugin_unread", "home_same_user"})
@@ -44,12 +44,7 @@ def counts(one: ConfigFinding, client: str) -> bool:
 
 
 def ordered(found: Iterable[ConfigFinding]) -> tuple[ConfigFinding, ...]:
-    return tuple(
-        sorted(
-            set(found),
-            key=lambda one: (-Severity[one.severity.upper()], one.file, one.line, one.code, one.key, one.says),
-        )
-    )
+    return tuple(sorted(set(found), key=finding_order))
 
 
 def _part(client: str, part: ExportPart, file: ConfigFile | None) -> Iterator[ConfigFinding]:
@@ -57,7 +52,7 @@ def _part(client: str, part: ExportPart, file: ConfigFile | None) -> Iterator[Co
         yield finding("export_missing", file=f"{'/' if part.layer != 'user' else '~/'}{part.place}", client=client)
         return
     try:
-        document = parse(part.form, file.text.decode("utf-8").removeprefix("\ufeff"))
+        document = parse(part.form, file.text.decode("utf-8"))
     except (BadDocument, UnicodeDecodeError) as fault:
         yield finding("bad_file", file=file.path, line=getattr(fault, "line", 0), client=client)
         return

@@ -68,7 +68,7 @@ def make_report(
         *(finding("ambient_login", file=one.file, says=f"Signed in: {one.kind}.") for one in signed_in),
         *(finding("unseen_source", file=one.file, client=one.client, says=f"It is: {one.what}.") for one in unseen),
     ]
-    findings = tuple(sorted(set(found), key=_order))
+    findings = tuple(sorted(set(found), key=finding_order))
     complete = complete and all(one.code != "search_ended" for one in findings)
     servers = tuple(sorted((one.server for one in judged), key=_server_order))
     return Inventory(
@@ -85,7 +85,8 @@ def make_report(
     )
 
 
-def _order(one: ConfigFinding) -> tuple[object, ...]:
+def finding_order(one: ConfigFinding) -> tuple[object, ...]:
+    """The worst first."""
     return (-Severity[one.severity.upper()], one.file, one.line, one.code, one.key, one.client, one.server, one.says)
 
 
