@@ -54,6 +54,8 @@ def test_a_host_that_programs_could_read_differently(text: str) -> None:
 def test_an_url_that_names_two_files() -> None:
     assert drive_url("https://docs.google.com/document/d/aaaa/edit?id=aaaa") == ("aaaa",)
     assert drive_url("https://docs.google.com/document/d/aaaa/edit?id=bbbb") is None
+    for query in ("id=aaaa%62", "id=aaaa&x=1;id=bbbb", "id=aaaa&x=%26id%3Dbbbb", "%69d=aaaa&id=bbbb"):
+        assert drive_url(f"https://drive.google.com/open?{query}") is None
     assert drive_url("https://drive.google.com/open?id=bbbb") == ("bbbb",)
     assert drive_url("https://drive.google.com/drive/folders/aaaa/d/bbbb") is None
     assert notion_id("https://notion.so/a?p=" + "0" * 32) is None

@@ -29,6 +29,7 @@ _QUEUE_URL = re.compile(
     r"https://(?:sqs\.(?P<new>[a-z0-9-]{2,32})\.amazonaws\.com(?P<china>\.cn)?"
     rf"|(?:(?P<old>[a-z0-9-]{{2,32}})\.)?queue\.amazonaws\.com)/{_ACCOUNT}/{_QUEUE_NAME}"
 )
+_UNCLEAR = frozenset("%;+")
 _PORTS = {"http": 80, "https": 443}
 Ids = tuple[str, ...] | None
 
@@ -70,9 +71,12 @@ def drive_url(text: str) -> Ids:
     split = _split(text)
     if split is None or split[0] not in {"drive.google.com", "docs.google.com"}:
         return None
-    parts = split[1]
+    parts, query = split[1], urlsplit(text).query
+    # Programs that look for the id in the text do not decode, and take ``;`` for a beginning or not.
+    if not _UNCLEAR.isdisjoint(query):
+        return None
     found = {one for marker, one in pairwise(parts) if marker in {"d", "folders"}}
-    found.update(parse_qs(urlsplit(text).query).get("id", []))
+    found.update(parse_qs(query).get("id", []))
     one = found.pop() if len(found) == 1 else ""
     return (one,) if one != "e" and _ID.fullmatch(one) else None
 
