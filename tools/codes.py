@@ -190,6 +190,8 @@ class _Reader:
         if isinstance(node, ast.JoinedStr):
             parts = (str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
             return "".join(parts)
+        if isinstance(node, ast.IfExp) and isinstance(node.body, ast.Constant):
+            return _text(node.body)
         if isinstance(node, ast.Name) and call is not None:
             return self._assigned(node.id, call.lineno)
         return _text(node)
