@@ -9,7 +9,7 @@ from callgate.cli import screens
 from callgate.cli.acting import person
 from callgate.cli.client import Gate, decode, listed
 from callgate.cli.cmd_condition import integrations as draw_integrations
-from callgate.cli.discovery_screen import agreed, draw_discovery
+from callgate.cli.discovery_screen import agreed, draw_connected, draw_discovery
 from callgate.cli.options import (
     AccountOption,
     HomeOption,
@@ -77,9 +77,8 @@ def confirm(
         raise CommandError(
             "Not confirmed: nothing changed.", f"Look again with: callgate integrations confirm {name}", Exit.NO
         )
-    confirmed = decode(gate.act("integrations", name, "confirm", by=by, act={"digest": found.digest}), IntegrationView)
-    prompts = f" and {confirmed.prompts} prompts" if confirmed.prompts else ""
-    screens.say(f"{confirmed.name} is connected with {confirmed.tools} tools{prompts}.")
+    confirmed = gate.act("integrations", name, "confirm", by=by, act={"digest": found.digest})
+    draw_connected(decode(confirmed, IntegrationView))
 
 
 @integrations.command("apply")

@@ -11,7 +11,7 @@ from callgate.cli.drift_screen import draw_findings
 from callgate.cli.outcome import CommandError, Exit
 from callgate.cli.people import forget_typed
 from callgate.cli.tool_table import counts, draw_tools
-from callgate.flow.views.integrations import AddedView, DiscoveryView, ToolView
+from callgate.flow.views.integrations import AddedView, DiscoveryView, IntegrationView, ToolView
 
 MOST_NAMED = 20
 """Prompts, or templates, that a screen names."""
@@ -79,15 +79,18 @@ def agreed(question: str) -> bool:
         ) from None
 
 
-def draw_added(added: AddedView, found: DiscoveryView) -> None:
-    one = added.integration
+def draw_connected(one: IntegrationView) -> None:
     prompts = f" and {screens.count(one.prompts, 'prompt')}" if one.prompts else ""
     screens.say(f"{one.name} is connected with {screens.count(one.tools, 'tool')}{prompts}.")
+
+
+def draw_added(added: AddedView, found: DiscoveryView) -> None:
+    draw_connected(added.integration)
     for sentence in added.rules:
         screens.say(sentence)
     if added.file:
         screens.say(f"Its settings, with reasons: {added.file}")
-    screens.say(_first_call(one.name, found))
+    screens.say(_first_call(added.integration.name, found))
 
 
 def _first_call(name: str, found: DiscoveryView) -> str:
