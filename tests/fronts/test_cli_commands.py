@@ -24,7 +24,7 @@ TASK_KEYS = (
 )
 TOOL_KEYS = (
     "integration tool tier say manifest pinned drifted irreversible shown kept_away method admin money confidence reasons "
-    "decided_by own_tier ruled_by ruled_reason ruling_void asked_tier asked_by undone_by aims observed findings"
+    "decided_by own_tier ruled_by ruled_reason ruling_void asked_tier asked_by undone_by aims observed findings needs"
 )
 INTEGRATION_KEYS = (
     "name kind where actor state tools confirmed_ms stage manifest confined drifted asks prompts templates due "
