@@ -86,3 +86,15 @@ def test_toml_keeps_what_stands_above_the_next_table():
         '[mcp_servers.a] # it\nurl = "z"\n\n[mcp_servers.a.tools.t]\napproval_mode = "approve"\n\n'
         '# about b\n[mcp_servers.b]\nurl = "y"\n'
     )
+
+
+def test_lines_that_end_in_two_ways_are_for_a_person():
+    """Or all others would change with the edited one, those inside of texts too."""
+    text = 'a = "x"\r\n[mcp_servers.b]\nurl = "x"\n[other]\nc = """1\n2"""\n'
+    edit = Edit(path=("mcp_servers", "b", "url"), value="y")
+    with pytest.raises(NotEditable) as caught:
+        edited("codex-config", text, [edit])
+    assert caught.value.code == "by_hand"
+    for end in ("\n", "\r\n"):
+        plain = text.replace("\r\n", "\n").replace("\n", end)
+        assert edited("codex-config", plain, [edit]) == plain.replace('url = "x"', 'url = "y"')

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 def edited(text: str, edits: "Sequence[Edit]") -> str:
     """Text that tomlkit cannot give back as it was comes back changed; the caller compares what it means.
 
-    Raises ValueError for what tomlkit cannot read or change.
+    Raises ValueError for what tomlkit cannot read or change, and for lines that end in two ways: some would be another's.
     """
+    if "\r\n" in text and "\n" in text.replace("\r\n", ""):
+        raise ValueError("two line ends")
     try:
         document = tomlkit.parse(text)
         if tomlkit.dumps(document) != text:
