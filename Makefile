@@ -13,7 +13,7 @@ QUIET := --quiet --disable-pip-version-check --no-input
 .PHONY: run test check types lint imports fuzz bench bench-peers bench-all peers conformance docs clean help
 
 help:
-	@echo "make run     set up and start a gate on http://127.0.0.1:8700 (Ctrl-C stops it)"
+	@echo "make run     set up and start a gate on http://127.0.0.1:8700, or PORT=8701 (Ctrl-C stops it)"
 	@echo "make test    lint, types, imports and every test that needs only Python"
 	@echo "make check   lint, types, imports"
 	@echo "make bench   the benchmarks, side by side in one run (about 3 minutes)"
@@ -26,7 +26,7 @@ help:
 
 run: $(VENV)/.run $(GIT_VENV)/.ready
 	@$(BIN)/callgate init --if-missing --git-server "$(CURDIR)/$(GIT_VENV)/bin/mcp-server-git"
-	@exec $(BIN)/callgate serve
+	@exec $(BIN)/callgate serve $(if $(findstring command,$(origin PORT)),--port "$(PORT)")
 
 test: check
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile

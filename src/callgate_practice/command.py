@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 the states differ, 2 usage or a file that is no state.
 """
 
 import argparse
+import errno
 import importlib
 import json
 import sqlite3
@@ -23,11 +24,23 @@ def main(argv: Sequence[str]) -> int:
     run: Callable[[argparse.Namespace], int] = words.run
     try:
         return run(words)
-    except (WorldError, OSError) as fault:
-        sys.stderr.write(f"callgate practice: {fault}\n")
-        return 2
+    except WorldError as fault:
+        said = str(fault)
+    except OSError as fault:
+        said = _of_system(fault)
     except KeyboardInterrupt:
         return 0
+    sys.stderr.write(f"callgate practice: {said}\n")
+    return 2
+
+
+def _of_system(fault: OSError) -> str:
+    if fault.errno == errno.EADDRINUSE:
+        return "Something else listens on this port already. Choose another with --http; 0 takes a free one."
+    if fault.errno == errno.EACCES and fault.filename is None:
+        return "This port takes more rights. Choose one above 1023 with --http."
+    about = f"{fault.filename}: " if fault.filename is not None else ""
+    return f"{about}{fault.strerror or fault}."
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -133,7 +133,7 @@ def bind(host: str, port: int) -> socket.socket:
             raise ConfigError(
                 f"Something else listens on {host}:{port} already.",
                 key="listen.port",
-                hint="Stop it, or choose another port: callgate serve --port 8701",
+                hint="Stop it, or choose another port: callgate serve --port 8701, or make run PORT=8701",
             ) from fault
         raise ConfigError(f"Cannot listen on {host}:{port}: {fault.strerror}.", key="listen") from fault
     return link
