@@ -40,7 +40,9 @@ WEB = (REPOSITORY, "acme/web")
         ("bug", ()),
         ("bug repo:acme/web", (WEB,)),
         ("bug repo:Acme/WEB", (WEB,)),
-        ('bug REPO:acme/web "repo:acme/other"', (WEB,)),
+        ('bug repo:acme/web "repo:acme/other"', (WEB,)),
+        ("bug REPO:acme/web", ()),
+        ("bug repo:acme/web Repo:acme/other", ()),
         ('repo:"acme/web"', (WEB,)),
         ("user:ana org:acme", ((OWNER, "ana"), (OWNER, "acme"))),
         ("-repo:acme/web", ()),
@@ -58,7 +60,24 @@ def test_what_a_query_of_words_says_of_where_it_searches(query, found):
 
 
 @pytest.mark.parametrize(
-    "query", ["x OR y", "x or y", "NOT x", "(x", "x)", "{x y}", 'x"', "x|y", "x\\y", "x\ny", "org: z", 1, ["x"]]
+    "query",
+    [
+        "REPO:acme/web",
+        "-Repo:acme/web",
+        "x OR y",
+        "x or y",
+        "NOT x",
+        "(x",
+        "x)",
+        "{x y}",
+        'x"',
+        "x|y",
+        "x\\y",
+        "x\ny",
+        "org: z",
+        1,
+        ["x"],
+    ],
 )
 def test_a_query_that_is_not_plain_is_not_narrowed(query):
     assert WORDS.narrowed({"query": query}, (WEB,)) is None
@@ -121,7 +140,7 @@ def test_what_ids_begin_with_and_queries_leave_out():
     qualifier = Qualifier(kind="channel", add="in:{id}", bare="#", normalise="channel")
     talk = QueryNarrower(Narrowing(argument="q", several=" ", qualifiers=(qualifier,)))
     found = tuple(("channel", name) for name in ("#general", "@ben"))
-    for query in ("in:general in:@ben", "in:#General IN:@Ben", 'in:"general" in:@ben'):
+    for query in ("in:general in:@ben", "in:#General in:@Ben", 'in:"general" in:@ben'):
         assert talk.aims({"q": query}) == (found, "")
     assert talk.narrowed({"q": "x"}, found) == {"q": "x in:general in:@ben"}
     assert talk.narrowed({"q": "x"}, (("channel", "general"),)) is None

@@ -121,9 +121,12 @@ class QueryNarrower:
         folded = unicodedata.normalize("NFKC", query)
         if folded != query and [one[:2] for one in _tokens(folded) or ()] != [one[:2] for one in tokens]:
             return None
-        if any(self._hides(word) for _, key, word in tokens if key.lower() not in self._beginnings):
+        if any(self._hides(word) for _, key, word in tokens if key not in self._beginnings):
             return None
-        following = (*(key.lower() in self._beginnings for _, key, _ in tokens[1:]), True)
+        # Whether REPO: is taken for repo: is the server's matter.
+        if any(key not in self._beginnings and key.lower() in self._beginnings for _, key, _ in tokens):
+            return None
+        following = (*(key in self._beginnings for _, key, _ in tokens[1:]), True)
         if any(_operates(one) for one, known in zip(tokens, following, strict=False) if known):
             return None
         return tokens
@@ -151,7 +154,7 @@ class QueryNarrower:
             return ()
         found = []
         for minus, key, value in tokens:
-            kind = self._beginnings.get(key.lower())
+            kind = self._beginnings.get(key)
             if kind is None or minus:
                 continue
             name = value.strip('"')
