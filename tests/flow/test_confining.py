@@ -145,6 +145,7 @@ def test_rules_that_name_no_single_target_narrow_nothing():
         answer = await ask(house, "search_notes", query="plan")
         assert isinstance(answer, Refused)
         assert [finding.code for finding in answer.findings] == ["global_retrieval"]
+        assert "breadth" in answer.next
         assert house.sent() == []
 
     run(check())

@@ -8,6 +8,7 @@ _ASK = {
     "halted": "It was stopped on purpose. Ask the person to lift the halt; nothing else helps.",
     "unknown_tool": "Call a tool of the list of tools; one that the server has besides, a person must confirm first.",
     "quarantined": "Take another tool: this one cannot be called until its server gives it another name.",
+    "global_retrieval": "Name what is searched, as said; or ask the person whether rules should allow more (breadth).",
     "read_stage": "Ask the person whether this integration should go beyond reading.",
     "integration_not_listed": "Ask the person whether the rules should name this integration.",
     "task_needed": "Ask the person to open a task, and name it.",
