@@ -22,6 +22,12 @@ def test_all_is_well():
     assert [line[0] for line in lines[1:]] == ["tracker", "git"]
 
 
+def test_a_manifest_of_which_one_variant_is_verified_says_so():
+    lines = {line.split()[0]: line for line in check("figma", "git").output.splitlines()}
+    assert "in part" in lines["figma"]
+    assert "in part" not in lines["git"]
+
+
 def test_a_problem_is_named_with_its_file_and_key(tmp_path):
     shutil.copytree(OWN / "tracker", tmp_path / "tracker")
     file = tmp_path / "tracker" / "manifest.toml"

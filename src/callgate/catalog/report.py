@@ -34,6 +34,8 @@ class CheckedManifest(Fact, frozen=True):
     verified: bool
     compared: tuple[str, ...]
     problems: tuple[CatalogProblem, ...]
+    partly: bool = False
+    """At least one of its variants is verified."""
 
 
 def check_catalogue(
@@ -76,6 +78,7 @@ def _checked(name: str, folder: Path | None, definitions: Path | None) -> Checke
         tools=len(manifest.tools),
         cases=count,
         verified=all(one.verified for one in variants_of(manifest)),
+        partly=any(one.verified for one in variants_of(manifest)),
         compared=compared,
         problems=tuple(problems),
     )

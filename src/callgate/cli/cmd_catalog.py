@@ -60,7 +60,7 @@ def _draw(found: tuple[CheckedManifest, ...]) -> None:
                 one.name,
                 str(one.tools),
                 str(one.cases),
-                "yes" if one.verified else "no",
+                "yes" if one.verified else "in part" if one.partly else "no",
                 ", ".join(one.compared),
                 str(len(one.problems)),
             )
