@@ -43,7 +43,7 @@ def test_what_a_person_should_look_at_is_found_before_the_yes():
         codes = {one.code for one in found.findings}
         assert {"hidden_instruction", "invisible_text"} <= codes
         assert any("name" in code for code in codes)
-        assert any("look_alike" in said for said in found.warnings)
+        assert any("can be taken for the name of another" in said for said in found.warnings)
 
     run(check())
 

@@ -83,6 +83,9 @@ def test_one_file_is_checked(tmp_path):
     assert run("export", "gemini", *GIT, "--managed", "--check", file).exit_code == 1
     assert run("export", "gemini", *GIT, "--managed", "--desktop", "--check", file).exit_code == 0
     assert run("export", "gemini", *GIT, "--check", tmp_path / "other.json").exit_code == 2
+    file.write_text('{"mcpServers": ')
+    broken = json.loads(run("export", "gemini", *GIT, "--managed", "--check", file, "--json").stdout)
+    assert [one["code"] for one in broken["findings"]] == ["bad_file"]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from types import MappingProxyType
 import msgspec
 
 from callgate.core.drift import definitions
+from callgate.core.gates.tool import KEPT_AWAY
 from callgate.core.ledger.canonical import canonical, digest
 from callgate.core.methods import is_method, prompt_forms
 from callgate.core.name_table import NameTable
@@ -332,9 +333,10 @@ def _tier_of(said: Classification | None) -> str:
 
 
 def _warnings(integration: Integration, toolbox: Toolbox, manifest: str) -> tuple[str, ...]:
-    said = [f"{profile.name}: {profile.quarantine}" for profile in toolbox.tools.values() if profile.quarantine]
+    kept = [(profile.name, profile.quarantine) for profile in toolbox.tools.values()]
     if toolbox.pin is not None:
-        said += [f"Prompt {form.name}: {form.quarantine}" for form in prompt_forms(toolbox.pin) if form.quarantine]
+        kept += [(f"Prompt {form.name}", form.quarantine) for form in prompt_forms(toolbox.pin)]
+    said = [f"{name} cannot be used. {KEPT_AWAY.get(code, code)}" for name, code in kept if code]
     if not integration.confined:
         said.append("The server runs unconfined: it can read what the gate's user can read.")
     if not manifest:

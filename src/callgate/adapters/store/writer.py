@@ -257,7 +257,8 @@ def _outcomes(judged: Sequence[Conflict | StoreError | None], tail: Tail) -> lis
 def _failed(fault: Exception, code: str = "store_failed") -> StoreError:
     """SQLite names the trouble by code; its text may name a file, never a value."""
     name = getattr(fault, "sqlite_errorname", type(fault).__name__)
-    return StoreError(f"the store could not write ({name})", code=code)
+    hint = "Look at the disk of the gate's home, and at what callgate doctor says."
+    return StoreError(f"the store could not write ({name})", code=code, hint=hint)
 
 
 def _bad_unit(fault: Exception) -> StoreError:

@@ -23,7 +23,8 @@ def check(
 ) -> tuple[ConfigFinding, ...]:
     """``files``: what is installed, by the place of the part. Sorted, the worst first."""
     found = [one for part in parts for one in _part(client, part, files.get(part.place))]
-    found += around(client, files.values(), gate)
+    broken = {one.file for one in found if one.code == "bad_file"}
+    found += (one for one in around(client, files.values(), gate) if one.code != "bad_file" or one.file not in broken)
     return ordered(found)
 
 

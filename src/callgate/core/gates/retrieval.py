@@ -36,7 +36,10 @@ def _how(tool: ToolProfile) -> str:
         return f" {rule.refuse}"
     if rule is not None and rule.narrow is not None:
         ways = ", ".join(one.add.replace("{id}", "…") for one in rule.narrow.qualifiers)
-        said = "" if rule.narrow.style is QueryStyle.EXPRESSION else ", without AND, OR, NOT and parentheses"
-        return f" The query could not be kept inside them: write it plainly{said}, or name one target by {ways}."
+        plain = "" if rule.narrow.style is QueryStyle.EXPRESSION else ", without AND, OR, NOT and parentheses"
+        return (
+            f" It could not be kept inside them: name one target by {ways}; or the rules name single ones, and the "
+            f"query is plain{plain}."
+        )
     paths = ", ".join(dict.fromkeys(one.path or one.template for one in tool.manifest.targets))
     return f" Name one through {paths}." if paths else " This tool cannot be narrowed; use one that names its target."

@@ -8,13 +8,14 @@ from callgate.model.terms import Ask, Effect
 
 GATE = "tool"
 
-_QUARANTINE = {
+KEPT_AWAY = {
     "reserved": "Names that start with callgate_, and names of methods, are the gate's own.",
     "unreadable": "Its name is too long, or has a character that cannot be seen.",
     "look_alike": "Its name can be taken for the name of another tool.",
     "shared_session": "It chooses what later calls aim at, in a session that all callers of this server share.",
     "bad_header": "Its schema asks for headers in a way the protocol does not allow.",
 }
+"""Why a tool is in quarantine, for people."""
 
 
 def judge(tool: ToolProfile | None, call: Call, facts: Facts) -> tuple[Finding, ...]:
@@ -25,7 +26,7 @@ def judge(tool: ToolProfile | None, call: Call, facts: Facts) -> tuple[Finding, 
         return ()
     found = []
     if tool.quarantine:
-        found.append(_deny("quarantined", _QUARANTINE.get(tool.quarantine, "This tool is kept away.")))
+        found.append(_deny("quarantined", KEPT_AWAY.get(tool.quarantine, "This tool is kept away.")))
     if not facts.pinned:
         found.append(_deny("not_pinned", "Nobody has confirmed the definition of this tool yet."))
     elif not call.pin == facts.pinned == tool.pin.digest:
