@@ -92,7 +92,10 @@ def test_limits_and_addresses_change_and_the_ledger_names_the_keys(gate):
     (started,) = gate.events(kind="gate_started")
     assert started["event"]["data"]["body"]["config"] == before["digest"]
     assert (body["before"], body["after"]) == (before["digest"], status(gate)["digest"])
-    assert str(other) not in json.dumps(body)
+    # Digests hold any five figures now and then.
+    assert str(other) not in json.dumps(
+        {name: value for name, value in body.items() if name not in ("before", "after")}
+    )
     assert gate.verify()["ok"]
 
 
