@@ -116,12 +116,13 @@ class HttpUpstream:
 
     async def listen(self, wish: Wish) -> HttpListening:
         """Without a protocol in ``wish``: of the gate's own session, which is begun anew when the server lost it."""
-        stream = await self._standing(wish) if wish.protocol else await self._own_standing(wish)
-        if not wish.protocol:
-            if self._listened:
-                # Nothing is said again of what changed since the last one ended.
-                self.list_changed()
-            self._listened = True
+        if wish.protocol:
+            return await self._standing(wish)
+        stream = await self._own_standing(wish)
+        if self._listened:
+            # Nothing is said again of what changed since the last one ended.
+            self.list_changed()
+        self._listened = True
         return stream
 
     async def _own_standing(self, wish: Wish) -> HttpListening:
