@@ -1,6 +1,7 @@
 """Batches: what waits together is one commit, and callers that stop lose nothing."""
 
 import asyncio
+import itertools
 import threading
 
 import pytest
@@ -82,6 +83,41 @@ def test_units_of_one_turn_of_the_loop_are_one_commit(tmp_path):
         await check_whole(store, [f"{i:02}" for i in range(64)])
 
     run(tmp_path, test, faults)
+
+
+def test_units_of_turns_without_a_pause_are_one_commit(tmp_path):
+    """Calls beside each other, each a turn behind the one before it."""
+    faults = Faults()
+    commits = []
+
+    async def late(store, name, turns):
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        return await store.commit(decided_unit(name))
+
+    async def test(store):
+        faults.before_commit = lambda: commits.append(1)
+        names = [f"{i:02}" for i in range(writer_module.MOST_TURNS)]
+        answers = await asyncio.gather(*(late(store, name, turn) for turn, name in enumerate(names)))
+        assert all(isinstance(answer, Committed) for answer in answers)
+        assert len(commits) == 1
+        await check_whole(store, names)
+
+    run(tmp_path, test, faults)
+
+
+def test_units_that_come_without_an_end_keep_none_waiting(tmp_path):
+    async def test(store):
+        waiting, held = [], []
+        for i in range(3 * writer_module.MOST_TURNS):
+            waiting.append(asyncio.ensure_future(store.commit(decided_unit(f"{i:02}"))))
+            await asyncio.sleep(0)
+            held.append(len(store._writer._gathered.get(asyncio.get_running_loop(), ())))
+        assert max(held) <= writer_module.MOST_TURNS
+        assert sum(later < earlier for earlier, later in itertools.pairwise(held)) >= 2
+        assert all(isinstance(answer, Committed) for answer in await asyncio.gather(*waiting))
+
+    run(tmp_path, test, Faults())
 
 
 def test_a_loop_that_stopped_in_its_turn_leaves_its_units_to_the_close(tmp_path):

@@ -19,6 +19,8 @@ from callgate.model.store import CheckpointRow, Committed, Conflict, Unit
 MAX_WAITING = 10_000
 MAX_BATCH = 512
 """Units from which a batch takes no more turns of a loop."""
+MOST_TURNS = 10
+"""Turns of a loop that one hand-over may gather from."""
 
 Result = Committed | Conflict | CallgateError
 Waiting = tuple[Unit, "asyncio.Future[Committed | Conflict]"]
@@ -42,7 +44,7 @@ class Writer:
         self._writer = writer
         self._queue: queue.SimpleQueue[list[Waiting] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        # Units of one turn of a loop: the thread is woken once for all of them, when the loop is done with the turn.
+        # Units of a loop's turns that followed one another without a pause: the thread is woken once for all of them.
         self._gathered: dict[asyncio.AbstractEventLoop, list[Waiting]] = {}
         self._waiting = 0
         self._closed = False
@@ -77,13 +79,21 @@ class Writer:
                 gathered.append((unit, future))
                 return
             self._gathered[loop] = [(unit, future)]
-        loop.call_soon(self._flush, loop)
+        loop.call_soon(self._flush, loop, 0, MOST_TURNS)
 
-    def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _flush(self, loop: asyncio.AbstractEventLoop, seen: int, turns: int) -> None:
+        """Hand over what was gathered once a turn brought nothing more: calls that run beside each other then share
+        batches, and a lone one waits for one look at the sockets.
+        """
         with self._lock:
-            gathered = self._gathered.pop(loop, None)
-            if gathered is not None:
-                self._queue.put(gathered)
+            gathered = self._gathered.get(loop)
+            if gathered is None:
+                return
+            if len(gathered) > seen and turns > 1:
+                loop.call_soon(self._flush, loop, len(gathered), turns - 1)
+                return
+            del self._gathered[loop]
+            self._queue.put(gathered)
 
     def stop(self) -> None:
         """Take no more units. What waits is written, the last leaves are signed, the files closed: see ``join``."""
