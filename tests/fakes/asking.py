@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from callgate.core.jsonrpc import Message, parse_upstream
+from callgate.core.jsonrpc import parse_upstream
+from callgate.core.message import Message
 from callgate.flow.ports import Outbound, Permitted, always
 from callgate.model.errors import UpstreamError
 from tests.fakes.upstream import FakeUpstream

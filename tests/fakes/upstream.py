@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from callgate.core.jsonrpc import Message, parse_upstream
+from callgate.core.jsonrpc import parse_upstream
+from callgate.core.message import Message
 from callgate.flow.ports import Discovered, Opened, Outbound, Permitted, Wish, always
 from callgate.model.errors import OutcomeUnknown, UpstreamError
 from callgate.model.tool import Integration

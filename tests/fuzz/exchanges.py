@@ -9,7 +9,7 @@ from callgate.adapters.upstream import http_exchange, wire
 from callgate.adapters.upstream.budget import Budget
 from callgate.adapters.upstream.http_connection import HttpConnection, HttpRequest, HttpResponse
 from callgate.adapters.upstream.http_exchange import HttpExchange
-from callgate.core.jsonrpc import STREAM_ENDED, Message
+from callgate.core.message import STREAM_ENDED, Message
 from callgate.flow.ports import Opened, Outbound
 from callgate.model.errors import OutcomeUnknown, UpstreamError
 from tests.fuzz.looping import run

@@ -13,8 +13,8 @@ from callgate.adapters.upstream import discovery, stdio, wire
 from callgate.core.asks import ASKS, answer_of, definition_of, inquiry, kind_of_answer, may_lead_away, read_inquiry
 from callgate.core.domains import DomainMap
 from callgate.core.headers import mirrored_headers
-from callgate.core.jsonrpc import Message
 from callgate.core.ledger.canonical import body_bytes
+from callgate.core.message import Message
 from callgate.core.methods import prompt_forms
 from callgate.core.rounds import input_required, read_asked
 from callgate.core.schemas import PinnedSchema, SchemaError

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from callgate.core.jsonrpc import STREAM_ENDED
+from callgate.core.message import STREAM_ENDED
 from callgate.model.errors import UpstreamError
 from tests.fakes.servers.raw_http import END, chunk, reply, result, stream
 from tests.ports.against_http import (

@@ -8,7 +8,7 @@ import pytest
 
 from callgate.adapters.upstream.listening import MAX_EVENT
 from callgate.adapters.upstream.waiting import MAX_BYTES, MAX_WAITING, WaitingMessages
-from callgate.core.jsonrpc import Message
+from callgate.core.message import Message
 from callgate.flow.listening import OWN
 from callgate.flow.ports import Outbound, Wish
 from callgate.model.errors import UpstreamError

@@ -10,46 +10,16 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from callgate.model.base import Fact
+from callgate.core.message import JsonrpcFields, Message
 from callgate.model.errors import MalformedCall, UpstreamError
 
 MAX_DEPTH = 64
 _INT64 = 1 << 63
 
 
-class Message(Fact, frozen=True):
-    """One message of an upstream. ``result``, ``error`` and ``params`` are raw JSON, empty when absent."""
-
-    raw: bytes
-    id: int | str | None = None
-    method: str = ""
-    params: bytes = b""
-    result: bytes = b""
-    error: bytes = b""
-
-    @property
-    def is_response(self) -> bool:
-        return not self.method
-
-
-STREAM_ENDED = Message(raw=b"", method="stream_ended")
-"""No message of an upstream: it has ended the stream it answers on, and its answer comes on another. Known by being
-this object, so no upstream can say it.
-"""
-
-
-class _Wire(msgspec.Struct, frozen=True):
-    jsonrpc: str = ""
-    id: int | str | None = None
-    method: str = ""
-    params: msgspec.Raw = msgspec.Raw(b"")
-    result: msgspec.Raw = msgspec.Raw(b"")
-    error: msgspec.Raw = msgspec.Raw(b"")
-
-
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
-_wire = msgspec.json.Decoder(_Wire)
+_wire = msgspec.json.Decoder(JsonrpcFields)
 
 
 def parse_upstream(raw: bytes) -> Message:

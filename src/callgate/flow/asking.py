@@ -11,12 +11,13 @@ import msgspec
 
 from callgate.core.asks import allowed, answer_of, declined, definition_of, read_inquiry
 from callgate.core.decide import decide
-from callgate.core.jsonrpc import Message
 from callgate.core.ledger.canonical import body_bytes, digest
+from callgate.core.message import Message
 from callgate.core.toolbox import ToolProfile
 from callgate.flow.live import Connected
 from callgate.flow.ports import Exchange, Permitted
-from callgate.flow.prepare import Prepared, gather, reservations
+from callgate.flow.prepare import gather, reservations
+from callgate.flow.prepared import Prepared
 from callgate.flow.scribe import Scribe
 from callgate.flow.tenancy import Tenancy
 from callgate.model.answer import Request

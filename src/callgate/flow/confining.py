@@ -8,9 +8,9 @@ import msgspec
 from callgate.core.confine import MAX_NARROWED, searched, withheld
 from callgate.core.contract import ContractRules
 from callgate.core.gates import contract, retrieval
-from callgate.core.jsonrpc import Message
+from callgate.core.message import Message
 from callgate.core.toolbox import ToolProfile
-from callgate.flow.prepare import Prepared
+from callgate.flow.prepared import Prepared
 from callgate.flow.tenancy import Tenancy
 from callgate.model.answer import Answer, Refused, ToolResult
 from callgate.model.call import Call

@@ -9,7 +9,7 @@ from functools import partial
 import msgspec
 
 from callgate.core.asks import allowed, capabilities_of, may_lead_away
-from callgate.core.jsonrpc import STREAM_ENDED, Message
+from callgate.core.message import STREAM_ENDED, Message
 from callgate.core.rounds import read_asked
 from callgate.core.toolbox import ToolProfile
 from callgate.flow.asking import Asking

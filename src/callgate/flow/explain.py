@@ -3,7 +3,8 @@
 import msgspec
 
 from callgate.core.ledger.events import decode_event
-from callgate.flow.scribe import Context, Scribe
+from callgate.flow.context import Context
+from callgate.flow.scribe import Scribe
 from callgate.flow.tenancy import Tenancy
 from callgate.model.event import Decided
 from callgate.model.identity import Credential

@@ -10,7 +10,8 @@ from callgate.flow.flight import Flight
 from callgate.flow.hold_rows import counter, held, hold_digest, place, release, row
 from callgate.flow.live import OPEN_HOLDS
 from callgate.flow.methods import method_of, pending_next
-from callgate.flow.prepare import Prepared, equal, sticky
+from callgate.flow.prepare import equal, sticky
+from callgate.flow.prepared import Prepared
 from callgate.flow.refusals import in_doubt
 from callgate.flow.rows import noun
 from callgate.flow.scribe import Scribe, question_ref

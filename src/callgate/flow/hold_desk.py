@@ -7,10 +7,11 @@ import msgspec
 from callgate.core.paths import Selector
 from callgate.core.steps import PRE_READ, RECEIPT, StepPlan
 from callgate.flow.admin import Ballot
+from callgate.flow.context import Context
 from callgate.flow.desk import Desk, missing
 from callgate.flow.explain import context_of
 from callgate.flow.rows import noun
-from callgate.flow.scribe import Context, Scribe
+from callgate.flow.scribe import Scribe
 from callgate.flow.views.holds import ArgumentView, HoldDetail, HoldView, QuestionView, VoteView
 from callgate.model.call import Call
 from callgate.model.decision import Question

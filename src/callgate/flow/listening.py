@@ -9,8 +9,8 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from callgate.core.decide import decide
-from callgate.core.jsonrpc import Message
 from callgate.core.loglevels import severity
+from callgate.core.message import Message
 from callgate.flow.announcing import LISTS, Heard, Listener
 from callgate.flow.asking import without_waiting
 from callgate.flow.denials import DenialLimit

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from callgate.core.jsonrpc import Message
+from callgate.core.message import Message
 from callgate.model.answer import ToolResult
 from callgate.model.call import (
     COMPLETE,

@@ -6,8 +6,8 @@ Every store handle belongs to one tenant, so no method takes a tenant and no key
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Protocol
 
-from callgate.core.jsonrpc import Message
 from callgate.core.ledger.tree import Frontier
+from callgate.core.message import Message
 from callgate.core.tally import Spread
 from callgate.model.base import Fact
 from callgate.model.call import Claims

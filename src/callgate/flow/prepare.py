@@ -7,44 +7,19 @@ from callgate.core.contract import ContractRules
 from callgate.core.ledger.canonical import body_bytes, digest
 from callgate.core.toolbox import ToolProfile
 from callgate.flow.live import Connected
+from callgate.flow.prepared import Caller, Prepared
 from callgate.flow.tenancy import Tenancy
 from callgate.model.answer import Request
-from callgate.model.base import Fact
 from callgate.model.call import Call
 from callgate.model.contract import Contract
 from callgate.model.facts import Facts
 from callgate.model.hold import Approval
 from callgate.model.identity import Actor, Credential, Principal
-from callgate.model.inquiry import Continued
 from callgate.model.store import Reserve
 from callgate.model.terms import Tier
 
 MINUTE_MS = 60_000
 _NEVER = 1 << 53
-
-
-class Prepared(Fact, frozen=True):
-    """One resolved call and what was found wrong on the way; still judged by every gate."""
-
-    call: Call
-    binding: Binding
-    credential: Credential
-    contract_problem: str | None = None
-    """``Facts.contract_problem`` as far as known already."""
-    continued: Continued | None = None
-    """As in Request, opened."""
-    narrows: bool = False
-    """A narrower call comes in its place when nothing but its reach stops it."""
-
-
-class Caller(Fact, frozen=True):
-    """What a login brings to each of its calls of one integration while nothing changes."""
-
-    principal: Principal
-    binding: Binding | None
-    """Under everyday rules; None: the login is bound to a task, which is looked up each time."""
-    problem: str
-    """``Facts.contract_problem`` under everyday rules."""
 
 
 def caller(tenancy: Tenancy, credential: Credential, connected: Connected) -> Caller:

@@ -12,7 +12,8 @@ from callgate.flow.hold import Holds
 from callgate.flow.hold_rows import held, hold_digest, release, row
 from callgate.flow.live import Connected
 from callgate.flow.methods import MODERN
-from callgate.flow.prepare import Prepared, gather, rebound, renewed, reservations, twin
+from callgate.flow.prepare import gather, rebound, renewed, reservations, twin
+from callgate.flow.prepared import Prepared
 from callgate.flow.run import ATTEMPTS, compiled, open_call, still
 from callgate.flow.scribe import Scribe
 from callgate.flow.tenancy import Tenancy

@@ -15,7 +15,7 @@ from callgate.core.rounds import MOST_INPUTS, MOST_ROUNDS, RoundSealer, input_re
 from callgate.flow.asking import AnswerJudge, GivenAnswer
 from callgate.flow.live import Connected
 from callgate.flow.ports import Clock, Entropy
-from callgate.flow.prepare import Prepared
+from callgate.flow.prepared import Prepared
 from callgate.flow.tenancy import Tenancy
 from callgate.model.answer import Request, Served
 from callgate.model.call import Call

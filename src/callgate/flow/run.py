@@ -18,7 +18,6 @@ from callgate.flow.hold import Holds, Inflight
 from callgate.flow.live import Connected
 from callgate.flow.ports import Relay
 from callgate.flow.prepare import (
-    Prepared,
     as_round,
     equal,
     gather,
@@ -28,6 +27,7 @@ from callgate.flow.prepare import (
     resolved,
     twin,
 )
+from callgate.flow.prepared import Prepared
 from callgate.flow.refusals import not_recorded, refusal
 from callgate.flow.rounds import RoundAnswers, round_events, round_guards
 from callgate.flow.scribe import Scribe

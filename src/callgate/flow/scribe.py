@@ -3,6 +3,7 @@
 import msgspec
 
 from callgate.core.ledger.seal import CallKey
+from callgate.flow.context import Context
 from callgate.flow.tenancy import KNOWN_NAMES, Tenancy
 from callgate.model.call import Call
 from callgate.model.decision import Decision, Finding, Observed, Question
@@ -18,17 +19,6 @@ REFUSED_BYTES = 64 << 10
 _encode = msgspec.json.Encoder().encode
 _TIERS = {tier: tier.name.lower() for tier in Tier}
 _EFFECTS = {effect: effect.name.lower() for effect in Effect}
-
-
-class Context(msgspec.Struct, frozen=True):
-    """What a decision was taken on, sealed beside it so that it can be replayed."""
-
-    facts: Facts
-    call: Call | None
-    """None at log depth METADATA, and when it is large and was refused."""
-    principal: Principal
-    tool: str
-    decision: Decision
 
 
 class Scribe:

@@ -103,7 +103,8 @@ class HandshakeEra:
 
     def answered(self, admitted: Admitted, answer: ClientAnswer) -> HttpReply:
         """A response: matched to the open request of its own session, else dropped; taken either way."""
-        if admitted.fields.text(VERSION) not in (None, *HANDSHAKE):
+        named = admitted.fields.text(VERSION)
+        if named is not None and named not in HANDSHAKE:
             said = "In this version the gate asks nothing by requests, so it takes no answers."
             return refuse(400, INVALID, said, id_json=encode(answer.id), data={"reason": "unexpected_response"})
         found = self._session(admitted, NO_ID)

@@ -145,8 +145,9 @@ class ModernEra:
             return self._notified(fields, shown, message)
         meta = message.meta
         version = meta.get(VERSION_META)
-        if VERSION_META not in meta and fields.text(VERSION) not in (None, *shown.modern):
-            return _unsupported(fields.text(VERSION), shown, message)
+        named = fields.text(VERSION)
+        if VERSION_META not in meta and named is not None and named not in shown.modern:
+            return _unsupported(named, shown, message)
         if not isinstance(version, str) or not isinstance(meta.get(CAPABILITIES_META), dict):
             said = f"params._meta must hold {VERSION_META} (a string) and {CAPABILITIES_META} (an object)."
             return message.refuse(400, PARAMS, said)

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 import msgspec
 
 from callgate.adapters.mcp.http import JSON_TYPE, HttpReply, Receive, Send
+from callgate.adapters.mcp.notices import ClientProgress, LogMessage, Notification
 from callgate.adapters.mcp.replay import Replay
 from callgate.adapters.mcp.wire import INVALID, NO_ID, encode, refuse
 from callgate.core.loglevels import severity
@@ -50,28 +51,9 @@ class Stop(enum.Enum):
     """notifications/cancelled (handshake eras)."""
 
 
-class _ClientProgress(msgspec.Struct, frozen=True):
-    progress: int | float
-    total: int | float | None = None
-    message: str | None = None
-
-
-class _LogMessage(msgspec.Struct, frozen=True):
-    level: str
-    data: msgspec.Raw
-    logger: str | None = None
-
-
-class _Notification(msgspec.Struct, frozen=True):
-    """A notification, or the params of progress alone."""
-
-    method: str = "notifications/progress"
-    params: msgspec.Raw = msgspec.Raw(b"")
-
-
-_notification = msgspec.json.Decoder(_Notification)
-_progress = msgspec.json.Decoder(_ClientProgress)
-_log_message = msgspec.json.Decoder(_LogMessage)
+_notification = msgspec.json.Decoder(Notification)
+_progress = msgspec.json.Decoder(ClientProgress)
+_log_message = msgspec.json.Decoder(LogMessage)
 
 
 class ClientStream:

@@ -220,7 +220,7 @@ class HttpUpstream:
         found = self._header_sets.get((protocol, session))
         if found is not None:
             return found
-        if wire.bad_session(session) or protocol not in (*wire.HANDSHAKE, wire.STATELESS):
+        if wire.bad_session(session) or (protocol != wire.STATELESS and protocol not in wire.HANDSHAKE):
             raise wire.fault("not_sent")
         found = b"Mcp-Protocol-Version: %b\r\n" % protocol.encode("ascii")
         if session:

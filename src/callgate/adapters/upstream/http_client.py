@@ -10,7 +10,8 @@ from collections import deque
 from typing import NamedTuple
 
 from callgate.adapters.upstream.address import checked_addresses
-from callgate.adapters.upstream.http_connection import HttpConnection, HttpFault, HttpRequest, HttpResponse
+from callgate.adapters.upstream.http_connection import HttpConnection, HttpRequest, HttpResponse
+from callgate.adapters.upstream.http_faults import HttpFault
 
 CONNECT_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 4.0

@@ -9,6 +9,7 @@ from typing import Protocol, cast
 
 import httptools
 
+from callgate.adapters.upstream.http_faults import HttpFault, Stopped
 from callgate.flow.ports import Permitted, always
 
 HEAD_BYTES = 64 << 10
@@ -17,14 +18,6 @@ MOST_INTERIM = 8
 HELD_BYTES = 1 << 20
 """A body is not read further while so much of it waits to be taken."""
 JOINED_BYTES = 64 << 10
-
-
-class HttpFault(OSError):
-    """The connection broke, or what came was not HTTP/1.1."""
-
-
-class Stopped(OSError):
-    """What permitted a request changed before its first byte."""
 
 
 class Keeper(Protocol):

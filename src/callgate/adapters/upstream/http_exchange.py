@@ -1,10 +1,9 @@
 """One request over streamable HTTP: sent once, answered by JSON or by a stream of events, never sent again."""
 
 import asyncio
-import contextlib
 import enum
-from collections.abc import AsyncIterator, Coroutine
-from typing import Any, Protocol, Self
+from collections.abc import Awaitable, Coroutine
+from typing import Any, Protocol, Self, TypeVar
 
 import msgspec
 
@@ -12,9 +11,10 @@ from callgate.adapters.upstream import wire
 from callgate.adapters.upstream.address import AddressRefused
 from callgate.adapters.upstream.budget import Budget
 from callgate.adapters.upstream.http_client import HttpClient
-from callgate.adapters.upstream.http_connection import HttpFault, HttpRequest, HttpResponse
+from callgate.adapters.upstream.http_connection import HttpRequest, HttpResponse
+from callgate.adapters.upstream.http_faults import HttpFault
 from callgate.adapters.upstream.sse import SseEvent, SseTooLarge, Stream
-from callgate.core.jsonrpc import STREAM_ENDED, Message
+from callgate.core.message import STREAM_ENDED, Message
 from callgate.flow.ports import Opened, Outbound, Permitted, always
 from callgate.model.errors import UpstreamError
 
@@ -28,6 +28,8 @@ SMALL = 64 * 1024
 """Answers up to this size are not counted in the budget."""
 
 JSON, EVENTS = "application/json", "text/event-stream"
+
+T = TypeVar("T")
 
 
 class Channel(Protocol):
@@ -176,8 +178,7 @@ class HttpExchange:
         params, lines = request.params, b""
         if not self._handshake:
             if not self._protocol:
-                async with self._in_time():
-                    opened = await self._channel.own()
+                opened = await self._in_time(self._channel.own())
                 self._protocol, self.session = opened.protocol, opened.session
             if self._protocol == wire.STATELESS:
                 params = wire.with_stateless_meta(params, request.capabilities)
@@ -190,8 +191,7 @@ class HttpExchange:
         sending = self._sending = HttpRequest(self._channel.head(b"POST", lines, len(body)), body, self._permitted)
         connection = client.kept()
         if connection is None:
-            async with self._in_time():
-                connection = await client.connection()
+            connection = await self._in_time(client.connection())
         if self._cancelled:
             client.left(connection)
             raise wire.fault("not_sent")
@@ -203,12 +203,11 @@ class HttpExchange:
             self.session = response.text(b"mcp-session-id")
         return await self._first(response)
 
-    @contextlib.asynccontextmanager
-    async def _in_time(self) -> AsyncIterator[None]:
+    async def _in_time(self, wait: Awaitable[T]) -> T:
         """For waits beside a response, which has the deadline itself."""
         try:
             async with asyncio.timeout_at(self._deadline) as self._timeout:
-                yield
+                return await wait
         finally:
             self._timeout = None
 
@@ -339,20 +338,21 @@ class HttpExchange:
         if self._response is not None:
             self._response.release()
             self._response = None
-        wait = stream.parser.retry_ms / 1000
-        async with self._in_time():
-            await asyncio.sleep(min(max(wait, MIN_RETRY_SECONDS), MAX_RETRY_SECONDS))
-            try:
-                client = self._channel.connected()
-                lines = self._channel.headers(self._protocol, self.session) + b"Last-Event-Id: %b\r\n" % last.encode()
-            except UpstreamError as gone:  # "nothing was sent": true of this request alone
-                raise wire.unknown("its stream ended early and could not be taken up again") from gone
-            response = await client.send(HttpRequest(self._channel.head(b"GET", lines)))
-        self._response = response
+        response = self._response = await self._in_time(self._after(stream.parser.retry_ms / 1000, last))
         response.until(self._deadline)
         if response.status != 200 or _content_type(response) != EVENTS:
             raise wire.unknown("its stream ended early and could not be taken up again")
         stream.parser = stream.parser.renewed()
+
+    async def _after(self, wait: float, last: str) -> HttpResponse:
+        """What comes when the stream is asked for again, from its event ``last`` on."""
+        await asyncio.sleep(min(max(wait, MIN_RETRY_SECONDS), MAX_RETRY_SECONDS))
+        try:
+            client = self._channel.connected()
+            lines = self._channel.headers(self._protocol, self.session) + b"Last-Event-Id: %b\r\n" % last.encode()
+        except UpstreamError as gone:  # "nothing was sent": true of this request alone
+            raise wire.unknown("its stream ended early and could not be taken up again") from gone
+        return await client.send(HttpRequest(self._channel.head(b"GET", lines)))
 
     # From another task.
 

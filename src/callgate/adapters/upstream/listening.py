@@ -15,7 +15,7 @@ from callgate.adapters.upstream.http_exchange import HttpExchange
 from callgate.adapters.upstream.portions import pieces
 from callgate.adapters.upstream.sse import SseParser, SseTooLarge
 from callgate.adapters.upstream.waiting import WaitingMessages
-from callgate.core.jsonrpc import Message
+from callgate.core.message import Message
 from callgate.flow.ports import Outbound, Wish
 from callgate.model.errors import UpstreamError
 

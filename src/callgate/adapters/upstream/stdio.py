@@ -17,8 +17,9 @@ from callgate.adapters.upstream.listening import LIST_CHANGED, StdioListening
 from callgate.adapters.upstream.program import program_of
 from callgate.adapters.upstream.supervise import Supervisor
 from callgate.adapters.upstream.waiting import WaitingMessages
-from callgate.core.jsonrpc import Message, parse_upstream
+from callgate.core.jsonrpc import parse_upstream
 from callgate.core.loglevels import severity
+from callgate.core.message import Message
 from callgate.flow.ports import Clock, Discovered, Opened, Outbound, Permitted, Wish, always
 from callgate.model.errors import OutcomeUnknown, UpstreamError
 from callgate.model.tool import Integration

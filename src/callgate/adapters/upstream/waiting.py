@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from callgate.core.jsonrpc import Message
+from callgate.core.message import Message
 
 MAX_WAITING = 256
 MAX_BYTES = 16 << 20

@@ -9,7 +9,8 @@ import re
 import msgspec
 
 import callgate
-from callgate.core.jsonrpc import Message, parse_upstream
+from callgate.core.jsonrpc import parse_upstream
+from callgate.core.message import Message
 from callgate.model.errors import OutcomeUnknown, UpstreamError
 
 HANDSHAKE = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
