@@ -123,6 +123,21 @@ def test_a_quorum_needs_that_many_different_people():
     run(check())
 
 
+def test_a_question_named_twice_is_answered_once():
+    async def check():
+        house = await team(quorum=2)
+        pending = await held(house)
+        named = ("acceptable", "acceptable")
+        hold = await house.approve(pending.hold, "ben", questions=named)
+        assert [(vote.question, vote.subject) for vote in hold.votes] == [("acceptable", "ben")]
+        assert executed(house) == 0
+        assert len(await house.events("voted")) == 1
+        await house.approve(pending.hold, "dan", questions=named)
+        assert executed(house) == 1
+
+    run(check())
+
+
 def test_one_no_ends_it():
     async def check():
         house = await team(quorum=2)

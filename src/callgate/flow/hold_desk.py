@@ -13,6 +13,7 @@ from callgate.flow.explain import context_of
 from callgate.flow.rows import noun
 from callgate.flow.scribe import Scribe
 from callgate.flow.views.holds import ArgumentView, HoldDetail, HoldView, QuestionView, VoteView
+from callgate.flow.vote import said_yes
 from callgate.model.call import Call
 from callgate.model.decision import Question
 from callgate.model.hold import FrozenCall, Hold
@@ -158,7 +159,7 @@ class HoldDesk(Desk):
         )
 
     def _answered(self, hold: Hold, question: Question) -> bool:
-        return sum(vote.yes for vote in hold.votes if vote.question == question.id) >= question.quorum
+        return said_yes(hold.votes, question) >= question.quorum
 
     def _who(self, hold: Hold, question: Question) -> tuple[str, ...]:
         """Accounts that may answer a question."""

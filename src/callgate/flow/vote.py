@@ -1,6 +1,6 @@
 """Votes: who may answer which question, and what an answer does (DESIGN section 9)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -81,7 +81,7 @@ class Voting:
             for name in questions:
                 if obstacles[name]:
                     raise InputError(obstacles[name], code="not_yours")
-            return tuple(known[name] for name in questions)
+            return tuple(known[name] for name in dict.fromkeys(questions))
         open_ones = tuple(question for question in hold.questions if not obstacles[question.id])
         if not open_ones:
             reasons = " ".join(dict.fromkeys(obstacles.values()))
@@ -143,10 +143,7 @@ class Voting:
         names: list[NameRow] = []
         votes, events = self._votes(hold, chosen, presence, names, yes=True)
         every = (*hold.votes, *votes)
-        complete = all(
-            sum(vote.yes for vote in every if vote.question == question.id) >= question.quorum
-            for question in hold.questions
-        )
+        complete = all(said_yes(every, question) >= question.quorum for question in hold.questions)
         state = HoldState.APPROVED if complete else HoldState.OPEN
         done = msgspec.structs.replace(hold, votes=every, state=state, version=hold.version + 1)
         unit = Unit(events=events, changes=(row(done, hold.version),), names=tuple(names))
@@ -198,10 +195,14 @@ def obstacle(tenancy: Tenancy, hold: Hold, question: Question, presence: Presenc
 def still_answered(tenancy: Tenancy, hold: Hold, questions: tuple[Question, ...]) -> bool:
     """Every one of ``questions`` has its number of yes votes of people who may give them under the live bundle."""
     return all(
-        sum(vote.yes and vote.question == question.id and _stands(tenancy, hold, question, vote) for vote in hold.votes)
-        >= question.quorum
+        said_yes((vote for vote in hold.votes if _stands(tenancy, hold, question, vote)), question) >= question.quorum
         for question in questions
     )
+
+
+def said_yes(votes: Iterable[Vote], question: Question) -> int:
+    """How many people said yes to it; nobody counts twice."""
+    return len({(vote.issuer, vote.subject) for vote in votes if vote.yes and vote.question == question.id})
 
 
 def _stands(tenancy: Tenancy, hold: Hold, question: Question, vote: Vote) -> bool:
