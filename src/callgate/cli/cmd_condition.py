@@ -78,6 +78,7 @@ def integrations(found: tuple[IntegrationView, ...]) -> None:
         ("Integration", "State", "Tools", "Where", "As", "Notes"),
         ((row.name, screens.mark(row.state), str(row.tools), row.where, row.actor, _notes(row)) for row in found),
         empty="No integration is connected. Connect one with: callgate add",
+        copied=True,
     )
 
 

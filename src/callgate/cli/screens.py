@@ -12,6 +12,7 @@ import msgspec
 import typer
 from rich import box
 from rich.console import Console, RenderableType
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
@@ -20,6 +21,7 @@ from rich.text import Text
 from callgate.cli.text import safe, safe_json, safe_lines
 
 _PIPED_WIDTH = 100_000
+_FRAME = 4
 _WORDS = {
     "read": "can only look",
     "draft": "drafts",
@@ -98,8 +100,19 @@ def width() -> int:
     return console().width
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, empty: str, whole: bool = False) -> None:
-    """A table, or the sentence that there is nothing. ``whole``: what stands in the first column is not broken."""
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str | Text]],
+    *,
+    empty: str,
+    whole: bool = False,
+    copied: bool = False,
+) -> None:
+    """A table, or the sentence that there is nothing.
+
+    ``whole``: what stands in the first column is not broken. ``copied``: no word is; rows become cards where the
+    screen is too narrow.
+    """
     drawn = [[item if isinstance(item, Text) else cell(item) for item in row] for row in rows]
     if not drawn:
         say(empty)
@@ -110,7 +123,32 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, empty
         grid.add_column(column, overflow="fold", no_wrap=whole and number == 0)
     for row in drawn:
         grid.add_row(*row)
+    if copied and not _fits(grid, 0):
+        for heading, *under in drawn:
+            _unbroken(heading, 0)
+            _named(zip(columns[1:], under, strict=True), 2)
+        return
     show(grid)
+
+
+def _fits(body: RenderableType, frame: int) -> bool:
+    """Whether it fits the screen beside so many columns of frame without breaking a word."""
+    out = console()
+    options = out.options.update(max_width=_PIPED_WIDTH)
+    return Measurement.get(out, options, body).minimum <= out.width - frame
+
+
+def _unbroken(text: Text, indent: int) -> None:
+    """One line, however long: the terminal wraps it, and it is copied as one."""
+    console().print(Text(" " * indent) + text, soft_wrap=True)
+
+
+def _named(rows: Iterable[tuple[str, Text]], indent: int) -> None:
+    """Names and values, one per line, unbroken; those that are empty are left out."""
+    found = [(name, value) for name, value in rows if value.plain]
+    longest = max((len(name) for name, _ in found), default=0)
+    for name, value in found:
+        _unbroken(Text.assemble((f"{name:<{longest}}  ", "bold"), value), indent)
 
 
 def cards(rows: Iterable[tuple[str | Text, Sequence[str]]], *, empty: str) -> None:
@@ -147,11 +185,15 @@ def facts(rows: Iterable[tuple[str, str | Text]], *, skip_empty: bool = True) ->
 
 
 def headed(title: str, body: RenderableType) -> None:
-    """A panel on a terminal; title and body when piped."""
-    if sys.stdout.isatty():
-        show(Panel(body, title=cell(title), title_align="left", box=box.ROUNDED))
-    else:
+    """A panel on a terminal; title and body when piped, and for facts of which a word is longer than the panel."""
+    if not sys.stdout.isatty():
         show(cell(title), body)
+    elif isinstance(body, Table) and not _fits(body, _FRAME):
+        show(cell(title, "bold"))
+        names, values = ([drawn for drawn in column.cells if isinstance(drawn, Text)] for column in body.columns)
+        _named(((name.plain, value) for name, value in zip(names, values, strict=True)), 0)
+    else:
+        show(Panel(body, title=cell(title), title_align="left", box=box.ROUNDED))
 
 
 def dump(reply: bytes) -> None:
