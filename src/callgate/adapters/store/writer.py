@@ -19,8 +19,10 @@ from callgate.model.store import CheckpointRow, Committed, Conflict, Unit
 MAX_WAITING = 10_000
 MAX_BATCH = 512
 """Units from which a batch takes no more turns of a loop."""
-MOST_TURNS = 10
-"""Turns of a loop that one hand-over may gather from."""
+QUIET_TURNS = 3
+"""Turns of a loop without a new unit after which a hand-over ends: a request needs about as many until it has one."""
+MOST_TURNS = 30
+"""Turns that one hand-over may gather from."""
 
 Result = Committed | Conflict | CallgateError
 Waiting = tuple[Unit, "asyncio.Future[Committed | Conflict]"]
@@ -79,18 +81,19 @@ class Writer:
                 gathered.append((unit, future))
                 return
             self._gathered[loop] = [(unit, future)]
-        loop.call_soon(self._flush, loop, 0, MOST_TURNS)
+        loop.call_soon(self._flush, loop, 0, QUIET_TURNS, MOST_TURNS)
 
-    def _flush(self, loop: asyncio.AbstractEventLoop, seen: int, turns: int) -> None:
-        """Hand over what was gathered once a turn brought nothing more: calls that run beside each other then share
-        batches, and a lone one waits for one look at the sockets.
+    def _flush(self, loop: asyncio.AbstractEventLoop, seen: int, quiet: int, turns: int) -> None:
+        """Hand over what was gathered once some turns brought nothing more: calls that run beside each other then
+        share batches, and a lone one waits for a few looks at the sockets.
         """
         with self._lock:
             gathered = self._gathered.get(loop)
             if gathered is None:
                 return
-            if len(gathered) > seen and turns > 1:
-                loop.call_soon(self._flush, loop, len(gathered), turns - 1)
+            quiet = QUIET_TURNS if len(gathered) > seen else quiet - 1
+            if quiet > 0 and turns > 1:
+                loop.call_soon(self._flush, loop, len(gathered), quiet, turns - 1)
                 return
             del self._gathered[loop]
             self._queue.put(gathered)
