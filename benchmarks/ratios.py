@@ -3,6 +3,11 @@
 AIM = 5
 """Times the calls per second of the SDK's proxy, at each of ``AT`` calls in flight."""
 AT = (16, 64)
+RATES = {"warm": 3_000, "cold": 2_500}
+"""Calls per second of one core at 64 in flight, where the hop makes ``HOP_RATE``."""
+HOP_RATE = 7_746
+ADDED = {1: (1.5, 0.29), 16: (6.0, 1.76)}
+"""By calls in flight: the median in ms that a warm gate may add to a direct call, where the hop adds the second."""
 GATES = ("warm", "90", "cold")
 OURS = ("direct", "hop", "sdk", *GATES)
 
@@ -21,7 +26,7 @@ def ratios(rows: list[dict]) -> str:
         cells = "".join(_cells(row, found.get((base, row["many"]))) for base in bases)
         added = "-" if row["added_p50"] is None else f"{row['added_p50']:.2f}"
         lines.append(f"{row['path']:14}{row['many']:10}{cells}{added:>14}")
-    return "\n".join([*lines, *_aims(found), *_times(rows, found)])
+    return "\n".join([*lines, *_aims(found), *_scaled(found), *_times(rows, found)])
 
 
 def _cells(row: dict, base: dict | None) -> str:
@@ -50,6 +55,28 @@ def _aims(found: dict[tuple[str, int], dict]) -> list[str]:
             f"Callgate ({gate}) at least {AIM} times the SDK proxy's calls/s at 16 and 64: "
             f"{'met' if met else 'not met'} ({said})"
         )
+    return ["", *lines] if lines else []
+
+
+def _scaled(found: dict[tuple[str, int], dict]) -> list[str]:
+    """The aims of one core in units of the hop: on the core that they were set on it made ``HOP_RATE``."""
+    lines = []
+    for gate, aim in RATES.items():
+        one, hop = found.get((gate, 64)), found.get(("hop", 64))
+        if one is not None and hop is not None and hop["calls"]:
+            scaled = one["rate"] * HOP_RATE / hop["rate"]
+            lines.append(
+                f"Callgate ({gate}) at least {aim:,} calls/s at 64 where the hop makes {HOP_RATE:,}: "
+                f"{'met' if scaled >= aim else 'not met'} ({scaled:,.0f}; here {one['rate']:,.0f} and {hop['rate']:,.0f})"
+            )
+    for many, (aim, base) in ADDED.items():
+        one, hop = found.get(("warm", many)), found.get(("hop", many))
+        if one is not None and hop is not None and one["added_p50"] is not None and hop["added_p50"]:
+            scaled = one["added_p50"] * base / hop["added_p50"]
+            lines.append(
+                f"Callgate (warm) adds under {aim:g} ms at {many} where the hop adds {base:g}: "
+                f"{'met' if scaled < aim else 'not met'} ({scaled:.2f}; here {one['added_p50']:.2f} and {hop['added_p50']:.2f})"
+            )
     return ["", *lines] if lines else []
 
 

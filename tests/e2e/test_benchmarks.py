@@ -117,6 +117,16 @@ def test_the_aim_is_said_from_the_figures_of_the_run():
     assert ratios.ratios([figures("direct", 16, 100)]) == ""
 
 
+def test_the_aims_of_one_core_are_scaled_by_the_hop_of_the_run():
+    rows = [figures("hop", 64, 3_873), figures("warm", 64, 1_500), figures("cold", 64, 1_249)]
+    rows += [figures("hop", 16, 1, added_p50=3.52), figures("warm", 16, 1, added_p50=11.9)]
+    said = ratios.ratios(rows)
+    assert "(warm) at least 3,000 calls/s at 64 where the hop makes 7,746: met (3,000; here 1,500 and 3,873)" in said
+    assert "(cold) at least 2,500 calls/s at 64 where the hop makes 7,746: not met (2,498; here" in said
+    assert "(warm) adds under 6 ms at 16 where the hop adds 1.76: met (5.95; here 11.90 and 3.52)" in said
+    assert "at 1 where" not in said
+
+
 def test_a_row_is_the_median_of_its_rounds():
     rounds = [
         {"rate": rate, "p50": 1, "p90": 2, "p99": 3, "cpu_us": 4, "calls": 5, "failed": 0, "seconds": 1}
