@@ -165,6 +165,7 @@ def test_a_task_has_its_number_of_calls():
         assert sum(isinstance(answer, Served) for answer in answers) == 3
         refused = [answer for answer in answers if isinstance(answer, Refused)]
         assert all("calls_used_up" in codes(answer) for answer in refused)
+        assert {answer.retry_after_ms for answer in refused} == {0}
         assert (await house.admin.task(task)).calls == 3
         assert len(house.sent()) == 3
 

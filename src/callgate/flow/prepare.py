@@ -190,7 +190,7 @@ def gather(
         credential_problem=credential_problem(tenancy, prepared.credential, call.integration),
         halts=live.halts_for(call),
         exhausted=exhausted,
-        retry_after_ms=MINUTE_MS - now % MINUTE_MS if exhausted else 0,
+        retry_after_ms=_next_minute_ms(now, exhausted) if exhausted else 0,
         twin=twin,
         denied_until_ms=denial.until_ms if denial is not None and denial.until_ms > now else 0,
         approval=approval or _carried(prepared, bundle.digest),
@@ -198,6 +198,11 @@ def gather(
         observe_over=live.observing.get(call.integration, _NEVER) <= now,
         account_problem=connected.account_problem,
     )
+
+
+def _next_minute_ms(now: int, exhausted: tuple[str, ...]) -> int:
+    """Milliseconds until what is used up is there again; 0 when no waiting brings it back."""
+    return MINUTE_MS - now % MINUTE_MS if all(name.startswith("rate:") for name in exhausted) else 0
 
 
 def credential_problem(tenancy: Tenancy, credential: Credential, integration: str) -> str:
