@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import http.client
+import importlib
 import os
 import resource
 import shutil
@@ -13,6 +14,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from callgate.app.restore import restore
+from callgate.model.errors import InputError
 from tests.e2e.harness import CALLGATE, Gate, effects_in, gate_in
 from tests.waiting import until
 
@@ -277,3 +280,80 @@ def test_a_killed_restore_leaves_no_home_and_nothing_after_the_next(world, tmp_p
     assert not home.exists()
     assert gate.command(*words).returncode == 0
     assert sorted(one.name for one in tmp_path.iterdir()) == ["backup", "h2"]
+
+
+PLANTED = "xoxb-planted-value-of-a-secret"
+
+
+def private(folder, name):
+    """A file as adopting leaves it."""
+    path = folder / name
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.write_text(PLANTED)
+    path.chmod(0o600)
+    return path
+
+
+@pytest.fixture
+def secrets(world):
+    """In the home while a test runs."""
+    files = [private(world.home, "secrets/tracker/header-x-key"), private(world.home, "adopted/20260101-000000-1/0")]
+    for path in files:
+        path.parent.chmod(0o700)
+    yield files
+    shutil.rmtree(world.home / "secrets")
+    shutil.rmtree(world.home / "adopted")
+
+
+def test_secrets_are_in_an_encrypted_backup_and_come_back_for_their_owner_alone(world, secrets, tmp_path):
+    gate, file, home = world, tmp_path / "backup", tmp_path / "h2"
+    done = gate.command("backup", str(file), "--with-keys", "--passphrase-fd", "0", stdin=SECRET)
+    assert done.returncode == 0, done.stderr
+    assert "Not in it" not in done.stdout
+    assert PLANTED.encode() not in file.read_bytes()
+    said = put_back(gate, file, home)
+    assert said.returncode == 0, said.stderr
+    for path in secrets:
+        back = home / path.relative_to(gate.home)
+        assert back.read_text() == PLANTED
+        assert back.stat().st_mode & 0o777 == 0o600
+        assert {one.stat().st_mode & 0o777 for one in (back.parent, back.parent.parent)} == {0o700}
+
+
+def test_secrets_are_never_in_a_backup_that_is_not_encrypted(world, secrets, tmp_path):
+    gate, file, home = world, tmp_path / "backup", tmp_path / "h2"
+    done = gate.command("backup", str(file))
+    assert done.returncode == 0, done.stderr
+    assert "Not in it, as it is not encrypted: secrets, adopted." in done.stdout
+    assert PLANTED.encode() not in file.read_bytes()
+    assert put_back(gate, file, home, "--keys", str(gate.home / "keys")).returncode == 0
+    assert not (home / "secrets").exists() and not (home / "adopted").exists()
+
+
+def test_a_backup_in_clear_with_secrets_in_it_is_refused(world, secrets, tmp_path, monkeypatch):
+    backup_module = importlib.import_module("callgate.app.backup")  # the package has a function of that name
+    monkeypatch.setattr(backup_module, "TREES", (*backup_module.TREES, "secrets"))
+    file, home = tmp_path / "backup", tmp_path / "h2"
+    backup_module.backup(world.home, file, passphrase=None, force=False, progress=lambda _, __: None)
+    with pytest.raises(InputError, match="holds secrets and is not encrypted"):
+        restore(
+            file,
+            home,
+            passphrase=str,
+            keys=world.home / "keys",
+            end_logins=False,
+            progress=lambda _, __: None,
+        )
+    assert not home.exists()
+
+
+def test_a_folder_of_secrets_that_is_a_link_is_named_and_not_followed(world, tmp_path):
+    gate, file = world, tmp_path / "backup"
+    private(tmp_path, "elsewhere/key")
+    (gate.home / "secrets").symlink_to(tmp_path / "elsewhere")
+    try:
+        done = gate.command("backup", str(file), "--with-keys", "--passphrase-fd", "0", stdin=SECRET)
+    finally:
+        (gate.home / "secrets").unlink()
+    assert done.returncode == 0, done.stderr
+    assert "Left out, as it is no plain file: secrets" in done.stdout

@@ -30,6 +30,8 @@ from callgate.model.errors import ConfigError, InputError
 CONTENTS = "contents.json"
 MIN_PASSPHRASE = 10
 TREES = ("policies", "contracts", "manifests", "integrations")
+SECRET_TREES = ("secrets", "adopted")
+"""Values that integrations refer to, and copies of clients' files with what stood in them: only ever encrypted."""
 _MAX_SMALL = 16 << 20
 
 Progress = Callable[[int, int], None]
@@ -41,6 +43,7 @@ class BackupContents(Fact, frozen=True):
 
     created_ms: int
     with_keys: bool
+    """Keys and secrets are in it."""
     logs: tuple[KeptLog, ...]
     origins: dict[str, str]
     """By tenant."""
@@ -50,7 +53,7 @@ class BackupContents(Fact, frozen=True):
 
 
 def backup(home: Path, file: Path, *, passphrase: str | None, force: bool, progress: Progress) -> BackupView:
-    """With ``passphrase`` the keys are in it and all is encrypted; None: neither. ConfigError, InputError."""
+    """With ``passphrase`` keys and secrets are in it and all is encrypted; None: neither. ConfigError, InputError."""
     place = Home(home)
     check(place)
     _check_target(place, file, force=force)
@@ -90,7 +93,7 @@ class _Backup:
             made = Snapshot(home.data / tenant, tenant, self._origins[tenant])
             stack.callback(made.close)
             self._snapshots[tenant] = made
-        self._small, self._left_out = _small_files(home, self._config)
+        self._small, self._left_out = _small_files(home, self._config, secrets=passphrase is not None)
         names = key_files(self._config.tenants)
         if (home.keys / "gate" / f"{PREVIOUS_ISSUER}.key").exists():
             names += (f"gate/{PREVIOUS_ISSUER}.key",)
@@ -113,7 +116,12 @@ class _Backup:
         except OSError as fault:
             raise ConfigError(f"The backup cannot be written: {fault.strerror}.", file=str(file)) from fault
         return BackupView(
-            file=str(file), bytes=size, with_keys=contents.with_keys, logs=contents.logs, left_out=self._left_out
+            file=str(file),
+            bytes=size,
+            with_keys=contents.with_keys,
+            logs=contents.logs,
+            left_out=self._left_out,
+            kept_back=() if contents.with_keys else _filled(self._home, SECRET_TREES),
         )
 
     def _all_of(self) -> tuple[Snapshot, ...]:
@@ -181,20 +189,15 @@ def _origin(home: Home, tenant: str) -> str:
         raise ConfigError(f"It cannot be read: {fault.strerror}.", file=str(path)) from fault
 
 
-def _small_files(home: Home, config: Config) -> tuple[dict[str, bytes], tuple[str, ...]]:
+def _small_files(home: Home, config: Config, *, secrets: bool) -> tuple[dict[str, bytes], tuple[str, ...]]:
     """(contents by path below the home, what was left out)."""
     paths = [home.config, *(home.data / f"{tenant}.origin" for tenant in config.tenants)]
     for issuer in config.issuers:
         path = home.root / issuer.jwks_file
         if issuer.jwks_file and path.is_relative_to(home.root) and ".." not in path.parts:
             paths.append(path)
-    left_out: list[str] = []
-    for tree in TREES:
-        for path in sorted((home.root / tree).rglob("*")):
-            if path.is_symlink() or not (path.is_file() or path.is_dir()):
-                left_out.append(str(path.relative_to(home.root)))
-            elif path.is_file():
-                paths.append(path)
+    below, left_out = _below(home, (*TREES, *SECRET_TREES) if secrets else TREES)
+    paths += below
     found: dict[str, bytes] = {}
     for path in dict.fromkeys(paths):
         try:
@@ -203,7 +206,28 @@ def _small_files(home: Home, config: Config) -> tuple[dict[str, bytes], tuple[st
             found[str(path.relative_to(home.root))] = path.read_bytes()
         except OSError as fault:
             raise ConfigError(f"It cannot be read: {fault.strerror}.", file=str(path)) from fault
-    return found, tuple(left_out)
+    return found, left_out
+
+
+def _below(home: Home, trees: tuple[str, ...]) -> tuple[list[Path], tuple[str, ...]]:
+    """(plain files, what is none). No link in a folder is followed; policies and the like may stand elsewhere as a
+    whole, secrets that do are somebody else's to keep.
+    """
+    files: list[Path] = []
+    others: list[str] = []
+    for tree in trees:
+        top = home.root / tree
+        for path in (top,) if tree in SECRET_TREES and top.is_symlink() else sorted(top.rglob("*")):
+            if path.is_symlink() or not (path.is_file() or path.is_dir()):
+                others.append(str(path.relative_to(home.root)))
+            elif path.is_file():
+                files.append(path)
+    return files, tuple(others)
+
+
+def _filled(home: Home, trees: tuple[str, ...]) -> tuple[str, ...]:
+    """Those that hold a file."""
+    return tuple(tree for tree in trees if any(not path.is_dir() for path in (home.root / tree).rglob("*")))
 
 
 def _check_target(home: Home, file: Path, *, force: bool) -> None:

@@ -16,7 +16,7 @@ from callgate.adapters.home.place import Home, check_socket
 from callgate.adapters.identity.keyring import KEY_BYTES, Keyring, read_key, write_key
 from callgate.adapters.store.lock import HomeLock
 from callgate.adapters.store.snapshot import check_database
-from callgate.app.backup import CONTENTS, BackupContents, Progress, fingerprint, key_files
+from callgate.app.backup import CONTENTS, SECRET_TREES, BackupContents, Progress, fingerprint, key_files
 from callgate.app.build import Built, build_tenant, issuer_of, log_key
 from callgate.app.system import SystemEntropy
 from callgate.core.ledger.note import verifier_key, verify_note
@@ -81,6 +81,8 @@ class _Restore:
         if self.contents.with_keys and reader.header.derivation is None:
             # Anybody can make such a file, with keys of their own.
             damaged("it holds keys and is not encrypted")
+        if reader.header.derivation is None and any((self.home.root / tree).exists() for tree in SECRET_TREES):
+            damaged("it holds secrets and is not encrypted")
         self._check_members()
         self._check_keys()
         self._check_signature(reader)

@@ -42,7 +42,7 @@ def reload(home: HomeOption = None, as_json: JsonOption = False) -> None:
 def backup(
     file: FileArgument,
     with_keys: Annotated[
-        bool, typer.Option("--with-keys", help="Keep the keys too, and encrypt all of it under a passphrase.")
+        bool, typer.Option("--with-keys", help="Keep keys and secrets too, and encrypt all of it under a passphrase.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     passphrase_fd: PassphraseOption = None,
@@ -52,8 +52,8 @@ def backup(
     """Write the home into one file, while the gate runs or not.
 
     It holds ledgers, keys of calls, accounts, config, policies, contracts and manifests, all of one moment. Run it
-    as the gate's user. Without --with-keys the gate's own keys are not in it: keep them apart, a restore needs them.
-    Prints the checkpoint it holds.
+    as the gate's user. Without --with-keys the gate's own keys and its folders secrets and adopted are not in it: keep
+    them apart, a restore needs the keys. Prints the checkpoint it holds.
     """
     passphrase = read_new_passphrase("this backup", passphrase_fd) if with_keys else None
     with _bar() as progress:
@@ -65,6 +65,10 @@ def backup(
     screens.say(f"Written to {found.file}: {found.bytes} bytes, {kind}.")
     for name in found.left_out:
         screens.say(f"Left out, as it is no plain file: {name}")
+    if found.kept_back:
+        screens.say(
+            f"Not in it, as it is not encrypted: {', '.join(found.kept_back)}. Keep them apart, or add --with-keys."
+        )
     _checkpoints(found.logs)
 
 

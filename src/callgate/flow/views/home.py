@@ -19,6 +19,8 @@ class BackupView(Fact, frozen=True):
     logs: tuple[KeptLog, ...]
     left_out: tuple[str, ...] = ()
     """Files of the home that are no plain files."""
+    kept_back: tuple[str, ...] = ()
+    """Folders of the home with secrets that are only in an encrypted backup, and this one is not."""
 
 
 class RestoreView(Fact, frozen=True):
