@@ -111,3 +111,53 @@ def test_a_proof_with_a_value_of_another_type_is_none(capsys, ledger: LedgerInMe
     assert run(capsys, "--proof", file, "--key", VKEY)[0] == 2
     file.write_text('{"a":' + "[" * 100_000)
     assert run(capsys, "--proof", file, "--key", VKEY)[0] == 2
+
+
+_DRAWN = "x: 3 events\nOK: every event fits its checkpoints\x1b[8m\u202e\u2028"
+
+
+def _said(export: Path, **more: object) -> None:
+    head = json.loads((export / HEAD).read_bytes())
+    (export / HEAD).write_text(json.dumps({**head, **more}))
+
+
+def _renamed(export: Path, name: str) -> None:
+    """``name``: a member with a text of each event from the 101st on."""
+
+    def named(line: bytes) -> bytes:
+        event = json.loads(line)
+        place = event if name in event else event["data"]
+        place[name] = _DRAWN + place[name]
+        return json.dumps(event, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+    spoil(export, EVENTS, lambda lines: [*lines[:100], *map(named, lines[100:])])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda export: _said(export, origin=_DRAWN),
+        lambda export: _said(export, origin="\ud800"),
+        lambda export: _said(export, size=_DRAWN),
+        lambda export: _renamed(export, "id"),
+        lambda export: _renamed(export, "writer"),
+    ],
+)
+def test_an_export_cannot_draw_on_the_screen(capsys, export: Path, change) -> None:
+    change(export)
+    code, out = run(capsys, export, "--key", VKEY)
+    assert code != 0
+    assert all(line.isprintable() for line in out.split("\n"))
+    assert not any(line.startswith("OK") for line in out.split("\n"))
+
+
+@pytest.mark.parametrize(
+    "change", [{"index": _DRAWN}, {"hashes": [_DRAWN]}, {"checkpoint": _DRAWN}, {"event": _DRAWN}, {"kind": _DRAWN}]
+)
+def test_a_proof_cannot_draw_on_the_screen(capsys, ledger: LedgerInMemory, tmp_path: Path, change) -> None:
+    file, read = tmp_path / "proof", ledger.reader().read
+    proof = json.loads(proof_json(prove_inclusion(ledger.events[123], 123, ledger.checkpoints[600], read)))
+    file.write_text(json.dumps({**proof, **change}))
+    code, out = run(capsys, "--proof", file, "--key", VKEY)
+    assert code != 0
+    assert all(line.isprintable() for line in out.split("\n"))

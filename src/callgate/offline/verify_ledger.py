@@ -561,20 +561,25 @@ def verify_proof(text: str, key: LogKey, kept: str = "") -> str:
     return f"{origin} at size {size} begins with the log at size {old}"
 
 
+def _say(line: str, *, error: bool = False) -> None:
+    """One line: what was checked may hold any text, and must not be able to draw a verdict of its own."""
+    shown = "".join(char if char.isprintable() else f"\\u{{{ord(char):x}}}" for char in line)
+    (sys.stderr if error else sys.stdout).write(shown + "\n")
+
+
 def _print(report: LedgerReport) -> None:
-    say = sys.stdout.write
-    say(f"{report.origin}: {report.size} events, {report.checkpoints} checkpoints, root {report.root}\n")
+    _say(f"{report.origin}: {report.size} events, {report.checkpoints} checkpoints, root {report.root}")
     for note in report.notes:
-        say(f"note: {note}\n")
+        _say(f"note: {note}")
     first = report.first
     if first is None:
-        say(f"OK: every event fits its checkpoints; {report.consistency}\n")
+        _say(f"OK: every event fits its checkpoints; {report.consistency}")
         return
     where = f"event {first.index} {first.event}".rstrip() + ": " if first.exact else ""
-    say(f"BAD: {where}{first.text}\n")
+    _say(f"BAD: {where}{first.text}")
     for flaw in report.flaws:
         if flaw is not first:
-            say(f"also: {f'event {flaw.index}: ' if flaw.exact else ''}{flaw.text}\n")
+            _say(f"also: {f'event {flaw.index}: ' if flaw.exact else ''}{flaw.text}")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -593,7 +598,7 @@ def main(arguments: list[str] | None = None) -> int:
             report = verify_export(options.export, key, kept)
             found = dataclasses.asdict(report) | {"ok": report.ok, "first": report.first and vars(report.first)}
             if options.json:
-                sys.stdout.write(json.dumps(found) + "\n")
+                _say(json.dumps(found))
             else:
                 _print(report)
             return 0 if report.ok else 1
@@ -601,13 +606,11 @@ def main(arguments: list[str] | None = None) -> int:
             raise Unusable("give an export folder, or --proof with --key")
         found = {"ok": True, "shown": verify_proof(options.proof.read_text("utf-8"), key, kept)}
     except (OSError, UnicodeDecodeError, Unusable) as fault:
-        sys.stderr.write(f"unusable: {fault}\n")
+        _say(f"unusable: {fault}", error=True)
         return 2
     except Mismatch as fault:
         found = {"ok": False, "shown": str(fault)}
-    sys.stdout.write(
-        json.dumps(found) + "\n" if options.json else f"{'OK' if found['ok'] else 'BAD'}: {found['shown']}\n"
-    )
+    _say(json.dumps(found) if options.json else f"{'OK' if found['ok'] else 'BAD'}: {found['shown']}")
     return 0 if found["ok"] else 1
 
 
