@@ -158,6 +158,57 @@ def test_a_home_with_a_long_name(tmp_path: Path) -> None:
         assert ask(Home(home).socket, "/v1/status")[0] == 200
 
 
+def closed(link: socket.socket) -> bool:
+    try:
+        return link.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+@LOOPS
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"GET /v1/status HTTP/1.1\r\nhost: gate\r\nx: ",
+        b"POST /v1/halts HTTP/1.1\r\nhost: gate\r\ntransfer-encoding: chunked\r\n\r\n0\r\nx: ",
+    ],
+    ids=["head", "trailers"],
+)
+def test_a_request_without_end_is_cut_off(tmp_path: Path, fast: bool, begun: bytes) -> None:
+    most = 2 * PeerProtocol.MESSAGE_BYTES
+    with local_gate(tmp_path, fast=fast):
+        link = connect(Home(tmp_path).socket, 20)
+        sent = 0
+        try:
+            link.sendall(begun)
+            while sent < most:
+                link.sendall(b"a" * 65_536)
+                sent += 65_536
+        except (ConnectionResetError, BrokenPipeError):
+            pass
+        link.close()
+        assert sent < most
+        assert ask(Home(tmp_path).socket, "/v1/status")[0] == 200
+
+
+@LOOPS
+def test_one_user_has_so_many_connections_and_newcomers_are_served(tmp_path: Path, fast: bool) -> None:
+    with local_gate(tmp_path, fast=fast):
+        links = [connect(Home(tmp_path).socket, 20) for _ in range(2 * PeerProtocol.CONNECTIONS)]
+        assert ask(Home(tmp_path).socket, "/v1/status")[0] == 200
+        for link in links:
+            link.setblocking(False)
+        ended = 0
+        for link in links:
+            try:
+                ended += closed(link)
+            except BlockingIOError:
+                continue
+        for link in links:
+            link.close()
+    assert ended >= PeerProtocol.CONNECTIONS
+
+
 @LOOPS
 def test_stopping_ends_idle_connections(tmp_path: Path, fast: bool) -> None:
     with local_gate(tmp_path, fast=fast):

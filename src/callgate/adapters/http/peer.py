@@ -11,7 +11,7 @@ import socket
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -34,9 +34,24 @@ def peer_of(transport: asyncio.BaseTransport) -> Peer | None:
 
 
 class PeerProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol that serves known peers only. ``scope["state"]["peer"]`` is the Peer."""
+    """uvicorn's HTTP protocol that serves known peers only. ``scope["state"]["peer"]`` is the Peer.
 
+    Whoever is served may stop things, and must not be able to stop the gate: a request's head and size and a user's
+    connections are bounded, which uvicorn leaves to others.
+    """
+
+    HEAD_BYTES: ClassVar[int] = 64 << 10
+    MESSAGE_BYTES: ClassVar[int] = 2 << 20
+    """Head, body, chunk framing and trailers together."""
+    CONNECTIONS: ClassVar[int] = 64
+    """Open at once, of one user."""
+
+    opened_s = 0.0
+    """When the connection was made, in seconds of the loop's clock."""
     _known = False
+    _of: object = None
+    """The request that ``_size`` is of."""
+    _size = 0
 
     def serves(self, peer: Peer | None) -> bool:
         further = self.config.peers if isinstance(self.config, _Config) else frozenset()
@@ -44,16 +59,39 @@ class PeerProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.opened_s = self.loop.time()
         peer = peer_of(transport)
         self._known = self.serves(peer)
         if self._known:
             self.app_state = {**self.app_state, "peer": peer}
+            self._make_room()
         else:
             transport.abort()
 
+    def _make_room(self) -> None:
+        """Beyond what one user may have open, close the oldest on which nothing is under way, or this one."""
+        uid = self.app_state["peer"].uid
+        mine: list[Any] = [one for one in self.connections if _uid(one) == uid and not one.transport.is_closing()]
+        if len(mine) > self.CONNECTIONS:
+            idle = [one for one in mine if one is not self and (one.cycle is None or one.cycle.response_complete)]
+            min(idle, key=lambda one: one.opened_s, default=self).transport.abort()
+
     def data_received(self, data: bytes) -> None:
-        if self._known:
-            super().data_received(data)
+        if not self._known:
+            return
+        super().data_received(data)
+        if self.scope is not self._of:
+            self._of, self._size = self.scope, 0
+        self._size += len(data)
+        headed = self.scope is not None and "method" in self.scope
+        if self._size > (self.MESSAGE_BYTES if headed else self.HEAD_BYTES):
+            self.transport.abort()
+
+
+def _uid(connection: Any) -> int | None:
+    """Of a connection that is served."""
+    peer = connection.app_state.get("peer")
+    return peer.uid if isinstance(peer, Peer) else None
 
 
 class _Config(uvicorn.Config):
