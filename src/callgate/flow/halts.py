@@ -39,7 +39,7 @@ class Halts(Desk):
         need(by, Role.SECURITY, Role.PLATFORM)
         found = self._live.halts.get(halt)
         if found is None:
-            raise missing("halt", "halt --list")
+            raise missing("halt", "halts")
         names: list[NameRow] = []
         event = self._tenancy.event(Resumed(halt=halt, by=self._person(by.subject, names)), same_host=by.same_host)
         gone = Delete(kind=Kind.HALT, key=halt)
