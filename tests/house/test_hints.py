@@ -31,7 +31,7 @@ def _hints() -> list[tuple[str, list[str]]]:
 def _said(node: ast.expr) -> str:
     """A text's words, its values as one capital each."""
     if isinstance(node, ast.JoinedStr):
-        return "".join(part.value if isinstance(part, ast.Constant) else "X" for part in node.values)
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "X" for part in node.values)
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
