@@ -52,6 +52,8 @@ def test_the_id_covers_the_content_and_nothing_else():
         assert parse(GOOD.replace('objective = "Work."', changed)).id != made.id
     assert content_id(msgspec.structs.replace(made, id="c-other")) == made.id
     assert content_id(msgspec.structs.replace(made, parent="c-other")) != made.id
+    breadths = {parse(f'{GOOD.rstrip()}\nbreadth = "{breadth}"\n').id for breadth in Breadth}
+    assert len(breadths | {made.id}) == 3
 
 
 def test_the_id_is_stable():
@@ -210,6 +212,7 @@ def scope(**changed):
         {"scopes": scope(targets=("k:/srv/a", "k:/etc"))},
         {"scopes": scope(targets=("k:/*",))},
         {"scopes": scope(max_tier=None), "max_tier": Tier.EXECUTE},
+        {"scopes": scope(breadth=Breadth.GLOBAL)},
     ],
 )
 def test_every_way_of_being_wider_is_named(change):
@@ -230,6 +233,7 @@ def test_every_way_of_being_wider_is_named(change):
         {"scopes": scope(tools=("a",))},
         {"scopes": scope(targets=("k:/srv/a", "k:/srv/b/*"))},
         {"scopes": scope(max_tier=Tier.READ)},
+        {"scopes": scope(breadth=Breadth.TARGETS), "breadth": Breadth.GLOBAL},
         {"scopes": ()},
     ],
 )
@@ -256,3 +260,5 @@ def test_every_field_of_a_contract_is_compared_or_named_here():
         "irreversible", "everyday", "assistant_may_open", "max_seconds", "max_calls", "call_timeout_ms", "retry",
     }  # fmt: skip
     assert {field.name for field in msgspec.structs.fields(Contract)} == powerless | compared
+    of_scope = {"integration", "tools", "max_tier", "targets", "breadth"}
+    assert {field.name for field in msgspec.structs.fields(Scope)} == of_scope

@@ -243,6 +243,27 @@ def test_retrieval():
     assert "cannot be narrowed" in retrieval.judge(call(hopeless, {}, EVERYDAY), rules, hopeless)[0].reason
 
 
+@pytest.mark.parametrize(
+    ("own", "of_all", "goes"),
+    [
+        (Breadth.GLOBAL, Breadth.TARGETS, True),
+        (Breadth.TARGETS, Breadth.GLOBAL, False),
+        (None, Breadth.GLOBAL, True),
+        (None, Breadth.TARGETS, False),
+    ],
+)
+def test_a_breadth_of_one_integration_counts_there_alone(own, of_all, goes):
+    where = TargetRule(kind="thing", path="where")
+    search = profile({"properties": {"where": {}}}, tier=Tier.READ, retrieval=True, targets=(where,))
+    scopes = (Scope(integration="git", breadth=own), Scope(integration="mail", breadth=Breadth.GLOBAL))
+    of = contract(scopes=scopes, breadth=of_all)
+    found = (*retrieval.judge(call(search, {}, of), compile_contract(of), search), *judged(search, {}, of))
+    stopped = {one.code for one in found if one.effect > Effect.ALLOW}
+    assert {"global_retrieval", "target_unknown"} & stopped == (
+        set() if goes else {"global_retrieval", "target_unknown"}
+    )
+
+
 def test_no_finding_holds_a_value():
     secret = "hunter2-secret"
     of = contract(

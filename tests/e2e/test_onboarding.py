@@ -102,6 +102,54 @@ def test_with_a_manifest_what_it_aims_at_gets_a_domain_by_the_same_yes(tmp_path:
         assert again.returncode == called.returncode
 
 
+def test_searches_of_all_that_an_account_sees_are_refused_until_somebody_lets_them(tmp_path: Path) -> None:
+    """The refusal names the one command, and after it the same search runs, also in a gate that was started anew."""
+    place = PracticePlace(tmp_path, "github")
+    search = ("call", "github", "search_issues", '{"query": "checkout"}')
+    with gate_in(tmp_path) as gate, served({"github": place}):
+        words = ("add", "github", "--url", place.url, "--allow-private", "--manifest", "github/official")
+        added = gate.command(*words, *PASSED, stdin=f"{PASSPHRASE}\ny")
+        assert added.returncode == 0, added.stderr
+        shown = " ".join(added.stdout.split())
+        assert "tools can search all that the account sees" in shown
+        assert "A search that names no place is refused" in shown
+        assert "--breadth global" in shown
+        assert gate.command("login", *PASSED, stdin=PASSPHRASE).returncode == 0
+        refused = gate.command(*search)
+        assert refused.returncode == 1
+        told = " ".join((refused.stdout + refused.stderr).split())
+        step = ("contract", "breadth", "github", "global")
+        assert f"callgate {' '.join(step)}" in told
+        done = gate.command(*step, *PASSED, stdin=PASSPHRASE)
+        assert done.returncode == 0, done.stderr
+        assert "let searches in github go through all that the account sees" in " ".join(done.stdout.split())
+        assert gate.command(*search).returncode == 0
+        assert gate.stop() == 0
+        gate.start()
+        assert gate.command(*search).returncode == 0
+        assert 'breadth = "global"' in (gate.home / "contracts" / "everyday.toml").read_text()
+        narrowed = gate.command("contract", "breadth", "github", "targets", "--json", *PASSED, stdin=PASSPHRASE)
+        assert json.loads(narrowed.stdout)["waits_for"] == []
+        assert gate.command(*search).returncode == 1
+        assert gate.stop() == 0
+        gate.start()
+        assert gate.command(*search).returncode == 1
+
+
+def test_searches_of_everything_go_from_the_start_where_add_was_told_so(tmp_path: Path) -> None:
+    place = PracticePlace(tmp_path, "github")
+    with gate_in(tmp_path) as gate, served({"github": place}):
+        words = ("add", "github", "--url", place.url, "--allow-private", "--manifest", "github/official")
+        wide = ("--breadth", "global", "--yes", "--json")
+        added = json.loads(gate.command(*words, *wide, *PASSED, stdin=PASSPHRASE).stdout)
+        rules = added["found"]["rules"]
+        assert rules["breadth"] == "global"
+        assert {one["without_place"] for one in rules["searches"]} == {"everything"}
+        assert added["added"]["rules"] == ["The rules everyday name it now."]
+        called = gate.command("call", "github", "search_issues", '{"query": "checkout"}', *PASSED, stdin=PASSPHRASE)
+        assert called.returncode == 0, called.stdout + called.stderr
+
+
 @pytest.mark.parametrize("answer", ["n", ""])
 def test_a_no_leaves_nothing_behind(tmp_path: Path, answer: str) -> None:
     with gate_in(tmp_path) as gate:

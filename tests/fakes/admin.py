@@ -6,6 +6,7 @@ import msgspec
 
 from callgate.flow.admin import (
     Ballot,
+    BreadthChange,
     ContractText,
     EventFilter,
     HaltRequest,
@@ -22,7 +23,7 @@ from callgate.flow.views.contracts import ContractCheckView, ContractProblem, Co
 from callgate.flow.views.drift import DriftView
 from callgate.flow.views.gate import CheckView, HaltView, ReloadView, StatusView
 from callgate.flow.views.holds import HoldDetail, HoldView, VoteView
-from callgate.flow.views.integrations import AddedView, DiscoveryView, IntegrationView, ToolView
+from callgate.flow.views.integrations import AddedView, BreadthView, DiscoveryView, IntegrationView, ToolView
 from callgate.flow.views.learning import LearnEnd, LearnStep
 from callgate.flow.views.ledger import (
     CheckpointView,
@@ -195,6 +196,16 @@ class FakeAdmin:
     async def consent_contract(self, by: Presence, contract: str, capacity: str) -> ContractView:
         self.acts.append(("consent_contract", by.subject, contract, capacity))
         return CONTRACT
+
+    async def change_breadth(self, by: Presence, want: BreadthChange) -> BreadthView:
+        self.acts.append(("change_breadth", by.subject, want))
+        return BreadthView(
+            integration=want.integration,
+            breadth=want.breadth,
+            contract=CONTRACT.id,
+            says=("The rules everyday let searches go on.", "They wait for ben."),
+            waits_for=("ben as security",),
+        )
 
     async def contracts(self) -> tuple[ContractView, ...]:
         return (CONTRACT,)

@@ -110,6 +110,7 @@ ACTS: list[tuple[str, dict[str, Any], str]] = [
     ("/v1/integrations/git/confirm", {"digest": DIGEST}, "confirm_integration"),
     ("/v1/integrations/git/remove", {}, "remove_integration"),
     ("/v1/contracts", {"text": "a = 1"}, "add_contract"),
+    ("/v1/contracts/breadth", {"integration": "git", "breadth": "global"}, "change_breadth"),
     ("/v1/contracts/everyday/consent", {"capacity": "security"}, "consent_contract"),
     ("/v1/tasks", {"contract": "fix", "parameters": {"ticket": "ENG-1"}}, "open_task"),
     ("/v1/tasks/task-1/close", {}, "close_task"),

@@ -66,11 +66,11 @@ def test_all_is_shown_before_the_one_question(gate: FakeGate) -> None:
 
 
 def test_a_yes_connects_exactly_what_was_shown(gate: FakeGate) -> None:
-    result = adding(gate, *STDIO, "--everyday", "draft", stdin="y\n")
+    result = adding(gate, *STDIO, "--everyday", "draft", "--breadth", "global", stdin="y\n")
     assert result.exit_code == 0, result.stderr
     assert acts(gate) == ["look_at_integration", "connect_integration"]
     looked, connected = (act[2] for act in gate.admin.acts)
-    assert (looked.everyday, looked.digest, looked.rules) == ("draft", "", "")
+    assert (looked.everyday, looked.breadth, looked.digest, looked.rules) == ("draft", "global", "", "")
     assert connected == msgspec.structs.replace(looked, digest=DIGEST, rules="c-1 -")
     for words in (
         "git is connected with 2 tools.",

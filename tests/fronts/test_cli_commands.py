@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from callgate.flow.admin import Ballot, HaltRequest, NewAccount, NewPassphrase, TaskRequest
+from callgate.flow.admin import Ballot, BreadthChange, HaltRequest, NewAccount, NewPassphrase, TaskRequest
 from callgate.flow.views.holds import VoteView
 from callgate.flow.views.integrations import IntegrationView
 from callgate.flow.views.people import AccountView
@@ -302,6 +302,17 @@ def test_contracts(gate: FakeGate, tmp_path: Path) -> None:
     assert gate.admin.acts[0][2].text == 'name = "fix"\n'
     assert gate.admin.acts[1] == ("consent_contract", "ana", "everyday", "domain:eng-code")
     assert gate.run("contract", "show", "none").exit_code == 2
+
+
+def test_how_far_searches_reach_is_one_line(gate: FakeGate) -> None:
+    words = ("contract", "breadth", "github", "global")
+    result = gate.run(*words, passphrase=PASSPHRASE)
+    assert result.exit_code == 0, result.stderr
+    assert gate.admin.acts == [("change_breadth", "ana", BreadthChange(integration="github", breadth="global"))]
+    assert "let searches go on" in result.stdout
+    assert "wait for ben" in result.stdout
+    found = json.loads(gate.run(*words, "--json", passphrase=PASSPHRASE).stdout)
+    assert (found["breadth"], found["waits_for"]) == ("global", ["ben as security"])
 
 
 @pytest.mark.parametrize(

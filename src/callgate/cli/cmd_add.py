@@ -39,6 +39,11 @@ Writable = Annotated[
 _EVERYDAY = typer.Option(
     "--everyday", metavar="TIER", help="What everyday rules shall allow in it: read, draft, execute or none."
 )
+_BREADTH = typer.Option(
+    "--breadth",
+    metavar="HOW",
+    help="How far its searches may reach: targets (only what is named) or global (all that the account sees).",
+)
 Asks = Annotated[
     list[str] | None,
     typer.Option(
@@ -71,6 +76,7 @@ def add(
         ),
     ] = "",
     everyday: Annotated[str, _EVERYDAY] = "read",
+    breadth: Annotated[str, _BREADTH] = "",
     actor: Annotated[str, typer.Option("--actor", help="The account the target sees.")] = "",
     team: Annotated[str, typer.Option("--team", help="The team it belongs to.")] = "",
     asks: Asks = None,
@@ -106,7 +112,12 @@ def add(
         asks=tuple(asks or ()),
     )
     _connect(
-        Gate(home), NewIntegration(integration=wanted, everyday=everyday), account, passphrase_fd, yes=yes, data=as_json
+        Gate(home),
+        NewIntegration(integration=wanted, everyday=everyday, breadth=breadth),
+        account,
+        passphrase_fd,
+        yes=yes,
+        data=as_json,
     )
 
 

@@ -10,11 +10,12 @@ from callgate.cli.acting import person
 from callgate.cli.client import Gate, decode, listed
 from callgate.cli.options import AccountOption, HomeOption, JsonOption, PassphraseOption, sub_app
 from callgate.cli.outcome import CommandError, Exit
-from callgate.flow.admin import ContractText
+from callgate.flow.admin import BreadthChange, ContractText
 from callgate.flow.views.contracts import ConsentView, ContractCheckView, ContractView
+from callgate.flow.views.integrations import BreadthView
 
 app = sub_app("Contracts.")
-contracts = sub_app("Check, add, list and consent to contracts.")
+contracts = sub_app("Check, add, list and consent to contracts, and say how far searches reach.")
 app.add_typer(contracts, name="contract")
 
 _MAX_BYTES = 256 * 1024
@@ -82,6 +83,31 @@ def consent(
     by = person(gate, account, passphrase_fd)
     found = decode(gate.act("contracts", contract, "consent", by=by, act={"capacity": capacity}), ContractView)
     _say_consents(found)
+
+
+@contracts.command("breadth")
+def breadth(
+    integration: Annotated[str, typer.Argument(metavar="INTEGRATION", help="Its name, e.g. github.")],
+    how: Annotated[
+        str, typer.Argument(metavar="HOW", help="targets: only what is named; global: all that the account sees.")
+    ],
+    account: AccountOption = "",
+    passphrase_fd: PassphraseOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how far searches in an integration may reach under your team's everyday rules.
+
+    The rules need the consents that any change of them needs.
+    """
+    gate = Gate(home)
+    by = person(gate, account, passphrase_fd)
+    reply = gate.act("contracts", "breadth", by=by, act=BreadthChange(integration=integration, breadth=how))
+    if as_json:
+        screens.dump(reply)
+        return
+    for sentence in decode(reply, BreadthView).says:
+        screens.say(sentence)
 
 
 @contracts.command("list")

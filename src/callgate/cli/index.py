@@ -44,7 +44,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("catalog", "catalog", "Check the manifests and their cases."),
             ("practice", "practice", "Start a practice server, or compare what one held before and after."),
             ("learn", "learn", "Propose everyday rules from calls that ran."),
-            ("contract", "contracts", "Check, add, list and consent to contracts."),
+            ("contract", "contracts", "Check, add, list and consent to contracts, and say how far searches reach."),
             ("task", "tasks", "Open, close and list tasks."),
         ),
     ),

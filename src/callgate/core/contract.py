@@ -14,7 +14,7 @@ from callgate.core.strict import StrictReader, nearest, read_toml
 from callgate.model.contract import Contract, Scope
 from callgate.model.errors import ConfigError
 from callgate.model.manifest import SensitiveScope
-from callgate.model.terms import Effect, Tier
+from callgate.model.terms import Breadth, Effect
 
 _NOT_IN_FILES = frozenset({"Contract.id", "Contract.parent"})
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -35,11 +35,12 @@ _NUMBERS = {
 class ScopeRules:
     """One scope, compiled. ``tools`` None: every tool. ``targets`` empty: whatever the domains allow."""
 
-    __slots__ = ("max_tier", "targets", "tools")
+    __slots__ = ("breadth", "max_tier", "targets", "tools")
 
-    def __init__(self, scope: Scope, max_tier: Tier) -> None:
+    def __init__(self, scope: Scope, contract: Contract) -> None:
         self.tools = None if "*" in scope.tools else frozenset(scope.tools)
-        self.max_tier = max_tier if scope.max_tier is None else min(max_tier, scope.max_tier)
+        self.max_tier = contract.max_tier if scope.max_tier is None else min(contract.max_tier, scope.max_tier)
+        self.breadth = contract.breadth if scope.breadth is None else scope.breadth
         self.targets = Patterns(scope.targets)
 
 
@@ -50,13 +51,21 @@ class ContractRules:
 
     def __init__(self, contract: Contract) -> None:
         self.contract = contract
-        self.scopes: Mapping[str, ScopeRules] = {
-            scope.integration: ScopeRules(scope, contract.max_tier) for scope in contract.scopes
-        }
+        self.scopes: Mapping[str, ScopeRules] = compile_scopes(contract)
         self.domains = frozenset(contract.domains)
         self.prohibited = Patterns(contract.prohibited)
         self.initiators = None if "*" in contract.initiators else frozenset(contract.initiators)
         self.runtimes = None if "*" in contract.runtimes else frozenset(contract.runtimes)
+
+    def breadth(self, integration: str) -> Breadth:
+        """How far searches in it reach; of one that the contract does not name, as the contract says."""
+        scope = self.scopes.get(integration)
+        return self.contract.breadth if scope is None else scope.breadth
+
+
+def compile_scopes(contract: Contract) -> dict[str, ScopeRules]:
+    """By integration; also of a template."""
+    return {scope.integration: ScopeRules(scope, contract) for scope in contract.scopes}
 
 
 def parse_contract(text: bytes, file: str) -> Contract:
@@ -67,9 +76,13 @@ def parse_contract(text: bytes, file: str) -> Contract:
 
 
 def content_id(contract: Contract) -> str:
-    """``c-`` and 32 hex characters over every field but ``id``."""
+    """``c-`` and 32 hex characters over every field but ``id``, and the breadth of scopes that say none."""
     body = msgspec.to_builtins(contract)
     del body["id"]
+    for scope in body["scopes"]:
+        # Contracts keep the ids they had before scopes could say it.
+        if scope["breadth"] is None:
+            del scope["breadth"]
     return f"c-{digest(body)[:32]}"
 
 
@@ -137,8 +150,6 @@ def _wider(child: Contract, parent: Contract) -> Iterator[str]:
             yield f"It does not prohibit {pattern}."
     if child.outside < parent.outside:
         yield "What lies outside of it is held, not denied."
-    if child.breadth.value == "global" and parent.breadth.value != "global":
-        yield "It allows searches without a target."
     for flag, what in (
         ("irreversible", "irreversible calls"),
         ("everyday", "work without a task"),
@@ -156,8 +167,11 @@ def _wider_scopes(child: Contract, parent: Contract) -> Iterator[str]:
         if wide is None:
             yield f"It reaches the integration {scope.integration}."
             continue
-        if ScopeRules(scope, child.max_tier).max_tier > ScopeRules(wide, parent.max_tier).max_tier:
+        mine, theirs = ScopeRules(scope, child), ScopeRules(wide, parent)
+        if mine.max_tier > theirs.max_tier:
             yield f"{where} its highest tier is higher."
+        if mine.breadth is Breadth.GLOBAL and theirs.breadth is not Breadth.GLOBAL:
+            yield f"{where} it allows searches without a target."
         yield from _more(f"{where} the tool", scope.tools, wide.tools)
         if wide.targets:
             if not scope.targets:

@@ -11,7 +11,7 @@ from callgate.flow.views.contracts import ContractCheckView, ContractView, TaskV
 from callgate.flow.views.drift import DriftView
 from callgate.flow.views.gate import CheckView, HaltView, ReloadView, StatusView
 from callgate.flow.views.holds import HoldDetail, HoldView, VoteView
-from callgate.flow.views.integrations import AddedView, DiscoveryView, IntegrationView, ToolView
+from callgate.flow.views.integrations import AddedView, BreadthView, DiscoveryView, IntegrationView, ToolView
 from callgate.flow.views.learning import LearnEnd, LearnStep
 from callgate.flow.views.ledger import (
     CheckpointView,
@@ -73,6 +73,16 @@ class NewIntegration(Fact, frozen=True):
     """Of what was shown; empty for a look."""
     rules: str = ""
     """Token of the rules that were shown and agreed to; empty: none were."""
+    breadth: str = ""
+    """How far its searches may reach: ``targets`` or ``global``; empty: as the everyday rules say of all."""
+
+
+class BreadthChange(Fact, frozen=True):
+    """How far searches in an integration shall reach under everyday rules."""
+
+    integration: str
+    breadth: str
+    """``targets`` or ``global``."""
 
 
 class ToolRuling(Fact, frozen=True):
@@ -213,6 +223,11 @@ class Admin(Protocol):
 
     async def consent_contract(self, by: Presence, contract: str, capacity: str) -> ContractView:
         """``capacity`` empty: every one this person has."""
+
+    async def change_breadth(self, by: Presence, want: BreadthChange) -> BreadthView:
+        """The everyday rules of this person's team with another breadth; they need the consents that any rules need.
+        InputError ``bad_breadth``, ``not_named``, ``targets_named``, ``breadth_unchanged``.
+        """
 
     def learn(self, want: LearnRequest) -> AsyncIterator[LearnStep | LearnEnd]:
         """Steps, then one end: everyday rules proposed from calls that ran; changes nothing. InputError:

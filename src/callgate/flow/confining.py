@@ -7,12 +7,14 @@ import msgspec
 
 from callgate.core.confine import MAX_NARROWED, searched, withheld
 from callgate.core.contract import ContractRules
+from callgate.core.domains import DomainMap
 from callgate.core.gates import contract, retrieval
 from callgate.core.message import Message
 from callgate.core.toolbox import ToolProfile
 from callgate.flow.prepared import Prepared
 from callgate.flow.tenancy import Tenancy
 from callgate.model.answer import Answer, Refused, ToolResult
+from callgate.model.bundle import Domain
 from callgate.model.call import Call
 from callgate.model.terms import Breadth, Effect, Stage
 
@@ -37,9 +39,11 @@ def narrower_of(
     """As ``narrowed``, of a call that is no round of another one."""
     if tool is None or tool.narrower is None or rules is None or tool.keeps_inside(call.targets):
         return None
-    if rules.contract.breadth is Breadth.GLOBAL or call.integration not in rules.scopes:
+    if rules.breadth(call.integration) is Breadth.GLOBAL or call.integration not in rules.scopes:
         return None
-    targets = _allowed(tenancy, call.integration, rules, tool.narrower.kinds)
+    bundle = tenancy.live.bundle
+    domains = bundle.domains if bundle is not None else ()
+    targets = single_targets(call.integration, rules, tool.narrower.kinds, tenancy.live.domains, domains)
     return tool.narrower.narrowed(call.arguments, targets)
 
 
@@ -68,21 +72,19 @@ def confined(tenancy: Tenancy, call: Call, tool: ToolProfile, response: Message)
     return _with(response, _refusal() if kept is None else _noted(kept[0], withheld(kept[1])))
 
 
-def _allowed(
-    tenancy: Tenancy, integration: str, rules: ContractRules, kinds: frozenset[str]
+def single_targets(
+    integration: str, rules: ContractRules, kinds: frozenset[str], known: DomainMap, domains: tuple[Domain, ...]
 ) -> tuple[tuple[str, str], ...]:
-    """Single targets of these kinds that the rules name; patterns with stars name none."""
+    """Single targets of these kinds that the rules name; patterns with stars name none. ``known``: ``domains``, compiled."""
     scope = rules.scopes[integration]
     texts: Iterable[str] = scope.targets.texts
     if not scope.targets:
-        bundle = tenancy.live.bundle
-        domains = bundle.domains if bundle is not None else ()
         texts = [text for domain in domains if domain.name in rules.domains for text in domain.targets]
     found: dict[tuple[str, str], None] = {}
     for text in texts:
         kind, _, name = text.partition(":")
         single = "*" not in text and kind in kinds and not rules.prohibited.match(text)
-        if single and tenancy.live.domains.of(kind, name) in rules.domains:
+        if single and known.of(kind, name) in rules.domains:
             found[kind, name] = None
     return tuple(found)[: MAX_NARROWED + 1]
 
@@ -96,7 +98,7 @@ def _inside(tenancy: Tenancy, call: Call, kind: str, name: str) -> bool:
         return False
     if scope.targets and not scope.targets.match(text):
         return False
-    if rules.contract.breadth is Breadth.GLOBAL and not scope.targets:
+    if scope.breadth is Breadth.GLOBAL and not scope.targets:
         return True
     return tenancy.live.domains.of(kind, name) in rules.domains
 

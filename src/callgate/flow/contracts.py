@@ -2,7 +2,7 @@
 
 import msgspec
 
-from callgate.core.contract import content_id, instantiate, narrows, parse_contract
+from callgate.core.contract import compile_scopes, content_id, instantiate, narrows, parse_contract
 from callgate.flow.admin import ContractText, TaskRequest
 from callgate.flow.desk import Desk, missing
 from callgate.flow.live import capacities
@@ -13,8 +13,8 @@ from callgate.model.errors import AuthError, ConfigError, InputError
 from callgate.model.event import ContractAdded, ContractConsented, TaskClosed, TaskOpened
 from callgate.model.identity import Presence
 from callgate.model.record import Consent
-from callgate.model.store import Conflict, Kind, NameRow, Put, Unit
-from callgate.model.terms import Effect, Profile, Role, TaskState, Tier
+from callgate.model.store import Conflict, Delete, Kind, NameRow, Put, Unit
+from callgate.model.terms import Breadth, Effect, Profile, Role, TaskState, Tier
 
 DEFAULT_TASK_MS = 8 * 3_600_000
 
@@ -39,15 +39,21 @@ class Contracts(Desk):
         return await self.admit_contract(by, parsed)
 
     async def admit_contract(self, by: Presence, parsed: Contract) -> ContractView:
-        """Add what was read and checked; under solo with the consents that are this person's."""
-        if parsed.id in self._live.contracts or parsed.id in self._live.templates:
+        """Add what was read and checked; under solo with the consents that are this person's. Everyday rules that newer
+        ones took the place of are added anew, and need their consents anew.
+        """
+        known = parsed.id in self._live.contracts or parsed.id in self._live.templates
+        if known and self._view(parsed).state != "superseded":
             return self._view(self._named(parsed.id))
         names: list[NameRow] = []
         event = self._tenancy.event(
             ContractAdded(contract=parsed.id, by=self._person(by.subject, names)), same_host=by.same_host
         )
-        change = put(parsed.id, parsed, expect=0, at_ms=self._tenancy.clock.now_ms())
-        await self._tenancy.write(Unit(events=(event,), changes=(change,), names=tuple(names)))
+        expect = self._live.version(Kind.CONTRACT, parsed.id)
+        change = put(parsed.id, parsed, expect=expect, at_ms=self._tenancy.clock.now_ms())
+        former = self._live.consents.get(parsed.id, {})
+        over = tuple(Delete(kind=Kind.CONSENT, key=f"{parsed.id}|{capacity}") for capacity in former)
+        await self._tenancy.write(Unit(events=(event,), changes=(change, *over), names=tuple(names)))
         if self._profile() is Profile.SOLO:
             await self.consent_contract(by, parsed.id, "")
         return self._view(parsed)
@@ -309,6 +315,10 @@ def _preview(contract: Contract) -> tuple[str, ...]:
         f"{', only ' + ', '.join(scope.targets) if scope.targets else ''}."
         for scope in contract.scopes
     ]
+    rules = compile_scopes(contract)
+    wide = [name for name, scope in rules.items() if scope.breadth is Breadth.GLOBAL]
+    if wide:
+        said.append(f"Searches may go through all that the account sees in {', '.join(wide)}.")
     said.append(f"Inside the domains: {', '.join(contract.domains) or 'none'}.")
     verb = "is asked about" if contract.outside is Effect.HOLD else "is refused"
     said.append(f"Anything outside {verb}.")

@@ -1,54 +1,67 @@
 """What everyday rules may say of a new integration: proposed with its tools, in force with the same yes."""
 
 import asyncio
-import re
 from typing import NamedTuple
 
 import msgspec
 
 from callgate.core.confine import kinds_of
-from callgate.core.contract import content_id, parse_contract
+from callgate.core.contract import ContractRules, compile_contract, content_id
 from callgate.core.policy.bundle import DOMAINS, parse_bundle
 from callgate.core.toml_text import quoted
 from callgate.core.variants import meant
+from callgate.flow.admin import BreadthChange
 from callgate.flow.connect import reconnect
 from callgate.flow.contracts import Contracts
 from callgate.flow.desk import need
 from callgate.flow.live import LIVE_BUNDLE, capacities
 from callgate.flow.policies import Policies
 from callgate.flow.rows import put
-from callgate.flow.views.integrations import RulesView
+from callgate.flow.rules_text import rewritten
+from callgate.flow.searching import searches_of, sentences
+from callgate.flow.views.integrations import BreadthView, RulesView
 from callgate.model.bundle import Bundle
 from callgate.model.contract import Contract, Scope
-from callgate.model.errors import AuthError, CallgateError, ConfigError, InputError
+from callgate.model.errors import AuthError, ConfigError, InputError
 from callgate.model.event import PolicyApproved, PolicyProposed
 from callgate.model.identity import Presence
 from callgate.model.record import Setting
 from callgate.model.store import Conflict, Kind, NameRow, Unit
-from callgate.model.terms import TIERS, Profile, Role, Stage, Tier
-from callgate.model.tool import Integration, IntegrationPin
+from callgate.model.terms import TIERS, Breadth, Profile, Role, Stage, Tier
+from callgate.model.tool import Integration, IntegrationPin, Manifest
 
 NONE = "none"
 MANIFESTS = "manifests"
 """The part of a bundle that comes with the catalogue, not from files of the home."""
+_DOES = {
+    Breadth.TARGETS: "keep searches in {} to what they name",
+    Breadth.GLOBAL: "let searches in {} go through all that the account sees",
+}
 _MAY = {Tier.READ: "look", Tier.DRAFT: "look and draft", Tier.EXECUTE: "look, draft and change things"}
-_DOMAINS_LINE = re.compile(r"^domains\s*=\s*\[[^\]]*\]\s*$", re.MULTILINE)
 
 
 class RulesPlan(NamedTuple):
-    """``bundle`` None: the live one has every domain that is needed; ``block``: lines for domains.toml."""
+    """``bundle`` None: the live one has every domain that is needed; ``block``: lines for domains.toml. ``does``: what
+    the rules do from then on.
+    """
 
     before: Contract
     after: Contract
     bundle: Bundle | None
     block: str
     view: RulesView
+    does: str = "name it"
 
 
 class Everyday(Contracts, Policies):
-    def plan_rules(self, by: Presence, integration: Integration, pin: IntegrationPin, wanted: str) -> RulesPlan | str:
-        """A sentence: why nothing is proposed."""
+    def plan_rules(
+        self, by: Presence, integration: Integration, pin: IntegrationPin, wanted: str, reach: str = ""
+    ) -> RulesPlan | str:
+        """A sentence: why nothing is proposed. ``reach``: breadth of its searches; empty: as the rules say of all."""
+        breadth = _breadth(reach) if reach else None
         if wanted == NONE:
+            if breadth is not None:
+                raise InputError("Rules that do not name it cannot say how far its searches reach.", code="bad_breadth")
             return "Everyday rules stay as they are: they do not name it."
         if wanted not in TIERS:
             raise InputError(f"Everyday rules allow one of: {', '.join(TIERS)}; or {NONE}.", code="bad_tier")
@@ -56,13 +69,16 @@ class Everyday(Contracts, Policies):
         if before is None:
             return "There are no everyday rules to name it; write a contract: docs/how-to/write-a-contract.md"
         if any(scope.integration == integration.name for scope in before.scopes):
-            return f"The rules {before.name} name it already."
+            if breadth in {None, ContractRules(before).breadth(integration.name)}:
+                return f"The rules {before.name} name it already."
+            return self._breadth_plan(by, before, integration.name, breadth or Breadth.TARGETS, integration, pin)
         tier = min(TIERS[wanted], before.max_tier)
         known, missing_kinds = self._domains_for(integration, pin)
         bundle, block, unsaid = self._with_domain(by, integration.name, missing_kinds)
         if bundle is not None:
             known = (*known, integration.name)
-        scope = Scope(integration=integration.name, max_tier=tier)
+        own = None if breadth is before.breadth else breadth
+        scope = Scope(integration=integration.name, max_tier=tier, breadth=own)
         after = msgspec.structs.replace(
             before,
             id="",
@@ -72,7 +88,42 @@ class Everyday(Contracts, Policies):
         after = msgspec.structs.replace(after, id=content_id(after))
         kinds = missing_kinds if bundle is not None else ()
         view = self._rules_view(by, integration.name, after, tier, kinds, bundle, unsaid)
+        view = self._with_searches(view, integration, pin, after, bundle or self._bundle())
         return RulesPlan(before, after, bundle, block, view)
+
+    def rules_now(self, by: Presence, integration: Integration, pin: IntegrationPin, why: str) -> RulesView:
+        """Why nothing is proposed, and what the rules in force do with its searches."""
+        view, now = RulesView(says=(why,)), self._everyday_of(by.team)
+        if now is None or all(scope.integration != integration.name for scope in now.scopes):
+            return view
+        return self._with_searches(view, integration, pin, now, self._bundle())
+
+    async def change_breadth(self, by: Presence, want: BreadthChange) -> BreadthView:
+        breadth, name = _breadth(want.breadth), want.integration
+        async with self._tools.writing:
+            before = self._everyday_of(by.team)
+            if before is None or all(scope.integration != name for scope in before.scopes):
+                raise InputError(
+                    "The everyday rules do not name this integration.",
+                    code="not_named",
+                    hint="See: callgate contract list; what was just added may wait for consents.",
+                )
+            if ContractRules(before).breadth(name) is breadth:
+                raise InputError(f"The rules {before.name} say so already.", code="breadth_unchanged")
+            plan = self._breadth_plan(
+                by, before, name, breadth, self._live.integrations.get(name), self._live.pins.get(name)
+            )
+            return BreadthView(
+                integration=name,
+                breadth=breadth.value,
+                contract=plan.after.id,
+                says=(*plan.view.says, *await self.adopt_rules(by, plan)),
+                waits_for=tuple(
+                    f"{' or '.join(one.who) or 'nobody yet'} as {one.capacity}"
+                    for one in (await self.contract(plan.after.id)).consents
+                    if not one.by
+                ),
+            )
 
     async def adopt_rules(self, by: Presence, plan: RulesPlan) -> tuple[str, ...]:
         """Make it live; sentences for the person. Raises what writing and consenting raise."""
@@ -84,15 +135,67 @@ class Everyday(Contracts, Policies):
             if fault.code != "not_yours":
                 raise
             view = await self.contract(plan.after.id)
-        said = [f"The rules {view.name} name it now."]
+        said = [f"The rules {view.name} {plan.does} now."]
         waiting = [one for one in view.consents if not one.by]
         if waiting:
             who = ", ".join(f"{' or '.join(one.who) or 'nobody yet'} as {one.capacity}" for one in waiting)
             said = [
-                f"The rules {view.name} would name it, and wait for {who}: callgate contract consent {plan.after.id}"
+                f"The rules {view.name} would {plan.does}, and wait for {who}: callgate contract consent {plan.after.id}"
             ]
         problem = await asyncio.to_thread(self._write_contract, plan)
         return (*said, problem) if problem else tuple(said)
+
+    def _breadth_plan(
+        self,
+        by: Presence,
+        before: Contract,
+        name: str,
+        breadth: Breadth,
+        integration: Integration | None,
+        pin: IntegrationPin | None,
+    ) -> RulesPlan:
+        """Of rules that name it. ``integration`` or ``pin`` None: it is not connected."""
+        former = next(scope for scope in before.scopes if scope.integration == name)
+        if breadth is Breadth.GLOBAL and former.targets:
+            raise InputError(
+                f"The rules {before.name} name targets in {name}, and its searches keep to them.",
+                code="targets_named",
+                hint="Take them out of its scope in the file of these rules first, and add it: callgate contract add FILE",
+            )
+        scope = msgspec.structs.replace(former, breadth=None if breadth is before.breadth else breadth)
+        scopes = tuple(scope if one is former else one for one in before.scopes)
+        after = msgspec.structs.replace(before, id="", scopes=scopes)
+        after = msgspec.structs.replace(after, id=content_id(after))
+        does = _DOES[breadth].format(name)
+        waits = tuple(self._consenting(one, by, "") for one in capacities(after))
+        view = RulesView(
+            says=(f"The rules {after.name} of the team {after.team} {does}.",),
+            token=f"{after.id} -",
+            waits_for=tuple(dict.fromkeys(one for one in waits if one)),
+        )
+        if integration is not None and pin is not None:
+            view = self._with_searches(view, integration, pin, after, self._bundle())
+        return RulesPlan(before, after, None, "", view, does)
+
+    def _with_searches(
+        self, view: RulesView, integration: Integration, pin: IntegrationPin, rules: Contract, bundle: Bundle
+    ) -> RulesView:
+        compiled = compile_contract(rules)
+        manifest = self._manifest_of(integration, pin)
+        try:
+            found = searches_of(integration, pin, manifest, compiled, bundle.domains)
+        except ConfigError:
+            # Its tools count as changing things then, and are shown so.
+            found = ()
+        return msgspec.structs.replace(
+            view,
+            says=(*view.says, *sentences(found, integration.name)),
+            breadth=compiled.breadth(integration.name).value,
+            searches=found,
+        )
+
+    def _manifest_of(self, integration: Integration, pin: IntegrationPin) -> Manifest | None:
+        return meant(self._tenancy.catalogue.of(integration, self._live.bundle), integration, pin.server_name)
 
     def _everyday_of(self, team: str) -> Contract | None:
         found = self._live.everyday(team) or self._live.everyday("")
@@ -100,7 +203,7 @@ class Everyday(Contracts, Policies):
 
     def _domains_for(self, integration: Integration, pin: IntegrationPin) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """(domains that hold what its tools aim at, kinds of targets that no domain names)."""
-        manifest = meant(self._tenancy.catalogue.of(integration, self._live.bundle), integration, pin.server_name)
+        manifest = self._manifest_of(integration, pin)
         kinds = sorted({kind for tool in manifest.tools for kind in kinds_of(tool)}) if manifest else []
         known: dict[str, None] = {}
         missing_kinds = []
@@ -201,7 +304,7 @@ class Everyday(Contracts, Policies):
             return ""
         try:
             for name, data in files.folder("contracts").items():
-                text = _extended(data, name, plan)
+                text = rewritten(data, name, plan.before, plan.after)
                 if text is not None:
                     files.write(f"contracts/{name}", text)
                     return ""
@@ -214,19 +317,8 @@ def _names(patterns: tuple[str, ...], kind: str) -> bool:
     return any(pattern.startswith(f"{kind}:") for pattern in patterns)
 
 
-def _extended(data: bytes, name: str, plan: RulesPlan) -> bytes | None:
-    """The contract file with the new scope; None: it holds other rules, or says it in a way that cannot be extended."""
+def _breadth(said: str) -> Breadth:
     try:
-        if parse_contract(data, name).id != plan.before.id:
-            return None
-        scope = plan.after.scopes[-1]
-        tier = scope.max_tier.name.lower() if scope.max_tier is not None else ""
-        text = data.decode().rstrip("\n") + "\n"
-        text += f'\n[[scopes]]\nintegration = {quoted(scope.integration)}\ntools = ["*"]\nmax_tier = {quoted(tier)}\n'
-        if plan.after.domains != plan.before.domains:
-            domains = f"domains = [{', '.join(map(quoted, plan.after.domains))}]"
-            text = _DOMAINS_LINE.sub(lambda _: domains, text, count=1)
-        made = text.encode()
-        return made if parse_contract(made, name).id == plan.after.id else None
-    except (CallgateError, UnicodeDecodeError):
-        return None
+        return Breadth(said)
+    except ValueError:
+        raise InputError(f"Searches reach one of: {', '.join(Breadth)}.", code="bad_breadth") from None

@@ -251,6 +251,9 @@ class Live:
         elif kind is Kind.CONTRACT:
             self.contracts.pop(key, None)
             self.templates.pop(key, None)
+        elif kind is Kind.CONSENT:
+            contract, _, capacity = key.partition("|")
+            self.consents.get(contract, {}).pop(capacity, None)
         elif kind is Kind.RULING:
             integration, _, tool = key.partition("|")
             self.rulings.get(integration, {}).pop(tool, None)
@@ -287,7 +290,8 @@ def capacities(contract: Contract) -> tuple[str, ...]:
     what no owner can speak for: a team's everyday rules, searches over everything, rules that name no domain.
     """
     from_domains = tuple(f"domain:{name}" for name in contract.domains)
-    beyond = contract.everyday or contract.breadth is Breadth.GLOBAL or not contract.domains
+    roams = Breadth.GLOBAL in (contract.breadth, *(scope.breadth for scope in contract.scopes))
+    beyond = contract.everyday or roams or not contract.domains
     return (*from_domains, "security") if contract.max_tier is Tier.EXECUTE or beyond else from_domains
 
 

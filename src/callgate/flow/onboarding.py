@@ -13,7 +13,7 @@ from callgate.flow.integration_file import connected_otherwise, file_text, read_
 from callgate.flow.reaching import explained
 from callgate.flow.rows import put
 from callgate.flow.rulings import Rulings
-from callgate.flow.views.integrations import AddedView, DiscoveryView, IntegrationView, RulesView, ToolView
+from callgate.flow.views.integrations import AddedView, DiscoveryView, IntegrationView, ToolView
 from callgate.flow.wanted import apart_from_asks
 from callgate.flow.whoami import account_now, look_for_account
 from callgate.model.errors import CallgateError, ConfigError, InputError, UpstreamError
@@ -34,7 +34,7 @@ class Onboarding(Rulings, Everyday):
         try:
             pin = await self._reached(wanted)
             account = await account_now(self._tenancy, wanted, pin)
-            found = self._shown_whole(by, wanted, pin, account, want.everyday)
+            found = self._shown_whole(by, wanted, pin, account, want)
             return msgspec.structs.replace(found, warnings=(*found.warnings, *_several(likely)))
         finally:
             await self._leave(wanted.name)
@@ -144,13 +144,13 @@ class Onboarding(Rulings, Everyday):
             await self._tenancy.upstreams.forget(name)
 
     def _shown_whole(
-        self, by: Presence, wanted: Integration, pin: IntegrationPin, account: str, everyday: str
+        self, by: Presence, wanted: Integration, pin: IntegrationPin, account: str, want: NewIntegration
     ) -> DiscoveryView:
-        plan = self.plan_rules(by, wanted, pin, everyday)
+        plan = self.plan_rules(by, wanted, pin, want.everyday, want.breadth)
         return msgspec.structs.replace(
             self._described(wanted, pin, account),
             stage=self._live.stage(wanted.name, self._tenancy.clock.now_ms()).value,
-            rules=plan.view if isinstance(plan, RulesPlan) else RulesView(says=(plan,)),
+            rules=plan.view if isinstance(plan, RulesPlan) else self.rules_now(by, wanted, pin, plan),
         )
 
     def _described(self, integration: Integration, pin: IntegrationPin, account: str) -> DiscoveryView:
@@ -209,7 +209,7 @@ class Onboarding(Rulings, Everyday):
                 pin = self._live.pins.get(wanted.name)
                 if pin is None:
                     return ("It was removed meanwhile.",)
-                plan = self.plan_rules(by, wanted, pin, want.everyday)
+                plan = self.plan_rules(by, wanted, pin, want.everyday, want.breadth)
                 if isinstance(plan, str):
                     return (plan,)
                 if plan.view.token != want.rules:

@@ -1,6 +1,7 @@
 """What a client is told of a call that is not executed."""
 
 from callgate.model.answer import Failed, Refused
+from callgate.model.call import Call
 from callgate.model.decision import Decision
 from callgate.model.facts import Facts
 
@@ -8,7 +9,7 @@ _ASK = {
     "halted": "It was stopped on purpose. Ask the person to lift the halt; nothing else helps.",
     "unknown_tool": "Call a tool of the list of tools; one that the server has besides, a person must confirm first.",
     "quarantined": "Take another tool: this one cannot be called until its server gives it another name.",
-    "global_retrieval": "Name what is searched, as said; or ask the person whether rules should allow more (breadth).",
+    "global_retrieval": "Name what is searched, as said; or ask the person whether rules should allow more: {wider}",
     "read_stage": "Ask the person whether this integration should go beyond reading.",
     "integration_not_listed": "Ask the person whether the rules should name this integration.",
     "task_needed": "Ask the person to open a task, and name it.",
@@ -24,7 +25,7 @@ _CORRECT = "Correct the call as the list of tools and the tool's schema say, the
 _NEXT = "Do not try another way to the same end: the rule is about the effect. `callgate explain` shows every finding."
 
 
-def refusal(call_id: str, decision_id: str, decision: Decision, facts: Facts) -> Refused:
+def refusal(call: Call, decision_id: str, decision: Decision, facts: Facts) -> Refused:
     counting = tuple(
         finding
         for finding in decision.findings
@@ -36,13 +37,20 @@ def refusal(call_id: str, decision_id: str, decision: Decision, facts: Facts) ->
     codes = {finding.code for finding in counting}
     helps = next((said for code, said in _ASK.items() if code in codes), _NEXT)
     return Refused(
-        call_id=call_id,
+        call_id=call.id,
         decision_id=decision_id,
         findings=counting,
-        next=_CORRECT if correctable else helps,
+        next=_CORRECT if correctable else helps.replace("{wider}", _wider(call)),
         correctable=correctable,
         retry_after_ms=facts.retry_after_ms,
     )
+
+
+def _wider(call: Call) -> str:
+    """How a person lets searches reach more. An open task keeps the contract that it was opened under."""
+    if call.task:
+        return "breadth in the contract of this task, and a task opened anew."
+    return f"callgate contract breadth {call.integration} global"
 
 
 def not_recorded(code: str, reason: str) -> Failed:

@@ -288,7 +288,7 @@ class Runner:
         call = prepared.call
         if self.denials.over(prepared.credential.id):
             self.denials.beyond(prepared.credential.id)
-            return refusal(call.id, "", decision, facts)
+            return refusal(call, "", decision, facts)
         event = scribe.decided(call, decision, attempt=attempt)
         unit = Unit(
             events=(event,),
@@ -299,7 +299,7 @@ class Runner:
         await self._tenancy.write(unit)
         if not prepared.narrows:
             self.denials.count(prepared.credential.id)
-        return refusal(call.id, event.id, decision, facts)
+        return refusal(call, event.id, decision, facts)
 
     async def _stopped(self, flight: Flight, prepared: Prepared, decision: Decision, facts: Facts) -> Refused:
         """Something that counts changed between the commit and the send: the permission is taken back."""
@@ -309,7 +309,7 @@ class Runner:
         ended = flight.scribe.finished(call, Outcome.NOT_SENT, b"", 0)
         await self._tenancy.write(Unit(events=(event, ended), closed=(call.id,), names=tuple(flight.scribe.names)))
         self._tenancy.live.closed(call.id)
-        return refusal(call.id, event.id, decision, facts)
+        return refusal(call, event.id, decision, facts)
 
     def _first(self, prepared: Prepared, inflight: Inflight) -> tuple[str, asyncio.Task[Answer] | None] | None:
         """The equal call that came before and has not ended: (its hold or "", its task). None: this one is the first.

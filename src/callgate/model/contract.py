@@ -22,6 +22,8 @@ class Scope(Fact, frozen=True):
     """Narrows the contract's own highest tier; None: the contract's."""
     targets: tuple[str, ...] = ()
     """Target patterns ``kind:id`` with ``*``; empty: whatever the domains allow."""
+    breadth: Breadth | None = None
+    """How far searches in this integration reach; None: as the contract says."""
 
 
 class Contract(Fact, frozen=True):

@@ -3,7 +3,7 @@
 from starlette.routing import BaseRoute
 
 from callgate.adapters.http.routes_base import Nothing, acting, asking, listing, reading, streaming
-from callgate.flow.admin import Admin, ContractText, LearnRequest, TaskRequest
+from callgate.flow.admin import Admin, BreadthChange, ContractText, LearnRequest, TaskRequest
 from callgate.model.base import Fact
 
 
@@ -17,6 +17,7 @@ def routes(admin: Admin) -> list[BaseRoute]:
         streaming("/v1/contracts/learn", LearnRequest, admin.learn),
         listing("/v1/contracts", "contracts", lambda _: admin.contracts()),
         acting(admin, "/v1/contracts", ContractText, lambda by, act, _: admin.add_contract(by, act)),
+        acting(admin, "/v1/contracts/breadth", BreadthChange, lambda by, act, _: admin.change_breadth(by, act)),
         reading("/v1/contracts/{id}", lambda asked: admin.contract(asked.path_params["id"])),
         acting(
             admin,

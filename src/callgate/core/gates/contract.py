@@ -81,7 +81,7 @@ def _inside(
         found.append(_IRREVERSIBLE)
     if call.targets:
         _targets(call, contract, scope, found)
-    elif (scope.targets and _untold(tool)) or (_unsaid(tool) and (scope.targets or not _may_roam(contract, tool))):
+    elif (scope.targets and _untold(tool)) or (_unsaid(tool) and (scope.targets or not _may_roam(scope, tool))):
         reason = "The rules name what may be touched, and it cannot be told what this call touches."
         found.append(_outside(outside, "target_unknown", reason, "target"))
 
@@ -139,10 +139,10 @@ def _finds(call: Call, contract: ContractRules, tool: ToolProfile | None) -> boo
     return False
 
 
-def _may_roam(contract: ContractRules, tool: ToolProfile | None) -> bool:
+def _may_roam(scope: ScopeRules, tool: ToolProfile | None) -> bool:
     """A search that the rules let go everywhere, except where they name targets."""
     searches = tool is not None and tool.manifest is not None and tool.manifest.retrieval
-    return searches and contract.contract.breadth is Breadth.GLOBAL
+    return searches and scope.breadth is Breadth.GLOBAL
 
 
 def _ordinals(numbers: list[int]) -> str:

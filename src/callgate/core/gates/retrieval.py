@@ -17,7 +17,9 @@ def judge(call: Call, contract: ContractRules | None, tool: ToolProfile | None) 
     """
     if tool is None or tool.manifest is None or not tool.manifest.retrieval or tool.keeps_inside(call.targets):
         return ()
-    if tool.answer_filter is not None or (contract is not None and contract.contract.breadth is Breadth.GLOBAL):
+    if tool.answer_filter is not None or (
+        contract is not None and contract.breadth(call.integration) is Breadth.GLOBAL
+    ):
         return ()
     return (
         Finding(

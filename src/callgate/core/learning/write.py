@@ -94,11 +94,17 @@ def _body(contract: Contract) -> Iterator[str]:
     yield f"retry = {{ attempts = {contract.retry.attempts}, backoff_ms = {contract.retry.backoff_ms} }}"
 
 
-def _scope(scope: Scope, rules: ProposedRules) -> Iterator[str]:
+def _scope_head(scope: Scope) -> Iterator[str]:
     yield "[[scopes]]"
     yield f"integration = {quoted(scope.integration)}"
     if scope.max_tier is not None:
         yield f"max_tier = {quoted(scope.max_tier.name.lower())}"
+    if scope.breadth is not None:
+        yield f"breadth = {quoted(scope.breadth)}"
+
+
+def _scope(scope: Scope, rules: ProposedRules) -> Iterator[str]:
+    yield from _scope_head(scope)
     used: dict[str, list[UsedTool]] = {}
     for one in rules.tools:
         if one.integration == scope.integration and not one.left_out:

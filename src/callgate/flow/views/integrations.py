@@ -78,6 +78,18 @@ def by_tier(tools: Sequence[ToolView]) -> Iterator[tuple[str, list[ToolView]]]:
             yield f"{title} ({len(group)})", group
 
 
+class SearchView(Fact, frozen=True):
+    """A tool that can search all that the account sees."""
+
+    tool: str
+    without_place: str
+    """What rules do with a search of it that names no place: ``refused``, ``narrowed``, ``filtered`` (what lies outside
+    is taken out of the answer), ``everything`` (it is let go).
+    """
+    targets: tuple[str, ...] = ()
+    """What it is narrowed to."""
+
+
 class RulesView(Fact, frozen=True):
     """What everyday rules would say of a new integration, for the person who connects it."""
 
@@ -92,6 +104,10 @@ class RulesView(Fact, frozen=True):
     """Target patterns of that domain."""
     waits_for: tuple[str, ...] = ()
     """Accounts that must consent beside the one who connects it."""
+    breadth: str = ""
+    """How far searches in it may reach: ``targets`` or ``global``; empty: the rules do not name it."""
+    searches: tuple[SearchView, ...] = ()
+    """Tools that can search all that the account sees, as far as the rules let them run."""
 
 
 class DiscoveryView(Fact, frozen=True):
@@ -159,6 +175,19 @@ class IntegrationView(Fact, frozen=True):
     manifest_problem: str = ""
     """``broken``: the file cannot be used; ``unapproved``: it is not what policy has; ``unrecognised``: the server is none
     of those it knows. Every tool counts as execute then."""
+
+
+class BreadthView(Fact, frozen=True):
+    """How far searches of an integration may reach, as somebody just said."""
+
+    integration: str
+    breadth: str
+    contract: str
+    """Id of the rules that say so."""
+    waits_for: tuple[str, ...] = ()
+    """Accounts whose consent they wait for; empty: they are in force."""
+    says: tuple[str, ...] = ()
+    """One sentence each."""
 
 
 class AddedView(Fact, frozen=True):
