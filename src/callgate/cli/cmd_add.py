@@ -39,6 +39,10 @@ Writable = Annotated[
 _EVERYDAY = typer.Option(
     "--everyday", metavar="TIER", help="What everyday rules shall allow in it: read, draft, execute or none."
 )
+_MANIFEST = typer.Option(
+    "--manifest",
+    help="Manifest of the catalogue, also with its variant (gmail/workspace), or none; otherwise the one for that name, address or program.",
+)
 _BREADTH = typer.Option(
     "--breadth",
     metavar="HOW",
@@ -68,13 +72,7 @@ def add(
     allow_private: Annotated[
         bool, typer.Option("--allow-private", help="The URL may lead to this machine or a private network.")
     ] = False,
-    manifest: Annotated[
-        str,
-        typer.Option(
-            "--manifest",
-            help="Manifest of the catalogue, also with its variant (gmail/workspace), or none; otherwise the one for that name, address or program.",
-        ),
-    ] = "",
+    manifest: Annotated[str, _MANIFEST] = "",
     everyday: Annotated[str, _EVERYDAY] = "read",
     breadth: Annotated[str, _BREADTH] = "",
     actor: Annotated[str, typer.Option("--actor", help="The account the target sees.")] = "",
