@@ -166,6 +166,11 @@ def test_text_and_structure_hold_the_same_facts(answer: Answer, facts: dict[str,
         assert "nothing was executed" in text
 
 
+def test_a_call_that_was_never_recorded_has_no_line_of_its_id() -> None:
+    text, _ = told(Failed("", "store_failed", "The gate cannot record the call.", unknown=False, next="Tell somebody."))
+    assert "Call:" not in text
+
+
 def script(answer: Answer) -> Any:
     async def made(asked: Request, relay: Relay) -> Answer:
         return answer

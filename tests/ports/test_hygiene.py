@@ -1,11 +1,13 @@
-"""What ``doctor`` says of the user the gate runs as."""
+"""What ``doctor`` says of the user the gate runs as, and of the disk."""
 
 import pwd
+import shutil
 
 import pytest
 
 from callgate.adapters.home.place import Home, prepare
 from callgate.app import hygiene
+from callgate.flow.readiness import LOW_BYTES
 
 
 def person(shell):
@@ -30,3 +32,16 @@ def test_the_user_of_the_gate(tmp_path, monkeypatch, uid, peers, shell, state, w
     (found,) = [check for check in hygiene.hygiene(home, peers=peers) if check[0] == "user"]
     assert (found[1], words in found[2]) == (state, True), found
     assert bool(found[3]) is (state != "ok")
+
+
+@pytest.mark.parametrize(
+    ("free", "state"),
+    [(0, "fail"), (LOW_BYTES - 1, "fail"), (LOW_BYTES, "warn"), ((1 << 30) - 1, "warn"), (1 << 30, "ok")],
+)
+def test_the_disk_of_the_ledger_is_judged_as_readyz_does(tmp_path, monkeypatch, free, state):
+    home = Home(tmp_path / "h")
+    prepare(home)
+    usage = type(shutil.disk_usage("/"))(1 << 40, (1 << 40) - free, free)
+    monkeypatch.setattr(hygiene.shutil, "disk_usage", lambda folder: {home.data: usage}[folder])
+    (found,) = [check for check in hygiene.hygiene(home, peers=()) if check[0] == "disk"]
+    assert (found[1], bool(found[3])) == (state, state != "ok"), found

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from callgate.adapters.home.place import Home
 from callgate.adapters.upstream.confine_exec import landlock_abi
+from callgate.flow.readiness import LOW_BYTES
 
 LOW_DISK = 1 << 30
 Check = tuple[str, str, str, str]
@@ -101,6 +102,11 @@ def _confinement() -> Iterator[Check]:
 
 
 def _disk(home: Home) -> Iterator[Check]:
-    free = shutil.disk_usage(home.root).free
-    state = "ok" if free >= LOW_DISK else "warn"
-    yield "disk", state, f"{free >> 20} MiB are free where the ledger grows.", "" if state == "ok" else "Make room."
+    free = shutil.disk_usage(home.data).free
+    said = f"{free >> 20} MiB are free where the ledger grows."
+    if free >= LOW_DISK:
+        yield "disk", "ok", said, ""
+    elif free >= LOW_BYTES:
+        yield "disk", "warn", said, "Make room."
+    else:
+        yield "disk", "fail", f"{said} Below {LOW_BYTES >> 20} MiB the gate counts as not ready.", "Make room."

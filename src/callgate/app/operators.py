@@ -49,7 +49,7 @@ class Operators:
             SystemClock(),
             closing=lambda: gatehouse.closing,
             keys=_readable_keys(home, config),
-            free=lambda: shutil.disk_usage(home.root).free,
+            free=lambda: shutil.disk_usage(home.data).free,
         )
         sources = Sources(__version__, houses, gatehouse, self._refused, self._open_now)
         self.metrics = MetricsText(sources)

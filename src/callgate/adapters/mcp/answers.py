@@ -134,7 +134,8 @@ def told(answer: Refused | Pending | Failed) -> tuple[str, dict[str, Any]]:
         "next": answer.next,
     }
     ask = "Do not repeat the call before it is known." if answer.unknown else ""
-    return _text(head, answer.reason, f"Code: {answer.code}", f"Call: {answer.call_id}", ask, _next(answer.next)), facts
+    call = f"Call: {answer.call_id}" if answer.call_id else ""
+    return _text(head, answer.reason, f"Code: {answer.code}", call, ask, _next(answer.next)), facts
 
 
 def _refused(answer: Refused) -> tuple[str, dict[str, Any]]:
