@@ -244,3 +244,38 @@ def test_vendor_text_in_reasons_is_short_and_visible():
     assert len(finding.reason) < 200
     assert finding.reason.isprintable()
     assert msgspec.json.encode(finding)
+
+
+def of_items(items: dict[str, object]) -> dict[str, object]:
+    return {"type": "object", "properties": {"files": {"type": "array", "items": items}}, "required": ["files"]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "arguments"),
+    [
+        (of_items({"type": "string"}), {"files": [1] * 1_000_000}),
+        (of_items({"enum": [f"option {n}" for n in range(150)]}), {"files": [""] * 200_000}),
+        (of_items({"anyOf": [{"type": "string"}, {"type": "null"}]}), {"files": [1] * 300_000}),
+        ({"type": "object", "properties": {"files": {"anyOf": [{"const": n} for n in range(3_000)]}}}, {"files": "x" * 4_000_000}),
+    ],
+)  # fmt: skip
+def test_many_wrong_arguments_cost_no_time(schema, arguments):
+    pinned = PinnedSchema(schema, with_manifest=True)
+    began = time.process_time()
+    (found,) = pinned.findings(arguments)
+    assert time.process_time() - began < 2.0
+    assert (found.code, found.effect, found.path) == ("schema_other", Effect.DENY, "")
+
+
+def test_many_undeclared_arguments_cost_no_time():
+    items = {"type": "object", "properties": {"x": {"type": "string"}}}
+    pinned = PinnedSchema(of_items(items), with_manifest=True)
+    began = time.process_time()
+    found = pinned.findings({"files": [{"y": 1}] * 1_000_000})
+    assert time.process_time() - began < 2.0
+    assert {one.code for one in found} == {"undeclared"}
+
+
+def test_where_a_thousand_arguments_do_not_fit_is_told():
+    found = PinnedSchema(of_items({"type": "string"}), with_manifest=True).findings({"files": ["a"] * 900 + [1]})
+    assert [(one.path, one.code) for one in found] == [("files[900]", "schema_type")]

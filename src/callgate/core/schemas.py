@@ -20,6 +20,13 @@ MAX_BYTES = 128 * 1024
 MAX_DEPTH = 40
 MAX_PATTERNS = 64
 MAX_FINDINGS = 8
+MOST_PLACES = 1_000
+"""Values in arguments of which it is told where they do not fit. A validator lists every error before the first can be
+seen, each with what the schema allows there."""
+_PLACE_CHARACTERS = 1_024
+"""Of a text, that count as one more value."""
+MOST_TOLD = 4 << 20
+"""The same, times bytes of the schema."""
 MAX_NAMED = 40
 """Declared arguments that a finding names."""
 _MAX_SHAPES = 5000
@@ -46,13 +53,13 @@ class SchemaError(ValueError):
 class PinnedSchema:
     """A compiled inputSchema."""
 
-    __slots__ = ("_cost", "_names", "_patterns", "_shape", "_validator", "_with_manifest")
+    __slots__ = ("_cost", "_most", "_names", "_patterns", "_shape", "_validator", "_with_manifest")
 
     def __init__(self, schema: Any, *, with_manifest: bool) -> None:
         """``with_manifest``: undeclared arguments are denied, else held. Raises SchemaError."""
         if not isinstance(schema, dict):
             raise SchemaError("The schema is not an object.")
-        _limits(schema)
+        self._most = min(MOST_PLACES, MOST_TOLD // _limits(schema))
         try:
             self._validator = _compile(schema)
             self._cost = SchemaCost(schema)
@@ -82,6 +89,10 @@ class PinnedSchema:
         return tuple(self._undeclared(arguments))
 
     def _errors(self, arguments: dict[str, Any]) -> tuple[Finding, ...]:
+        if _more_than(self._most, arguments):
+            return (
+                _finding("", "schema_other", "The arguments do not fit the schema; they are too many to say where."),
+            )
         found = dict.fromkeys(
             _finding(self._path(error.instance_path), _CODES.get(error.kind.name, "schema_other"), _why(error.kind))
             for error in islice(self._validator.iter_errors(arguments), MAX_FINDINGS)
@@ -92,7 +103,7 @@ class PinnedSchema:
         """The undeclared names themselves may be values, so the declared ones are told instead."""
         declared = ", ".join(sorted(self._shape.names)[:MAX_NAMED])
         known = f" It declares: {declared}." if declared else ""
-        paths = dict.fromkeys(self._path(path) for path in self._shape.unknown(arguments, ()))
+        paths = dict.fromkeys(self._path(path) for path in islice(self._shape.unknown(arguments, ()), MOST_PLACES))
         for path in islice(paths, MAX_FINDINGS):
             inside = f" in {path}" if path else ""
             yield Finding(
@@ -238,7 +249,23 @@ def _slow(pattern: str) -> bool:
     return False
 
 
-def _limits(schema: dict[str, Any]) -> None:
+def _more_than(most: int, value: Any) -> bool:
+    """Whether there are more values in it; a long text counts as several."""
+    waiting, count = [value], 0
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, str):
+            count += len(node) // _PLACE_CHARACTERS
+        elif isinstance(node, dict | list):
+            count += len(node)
+            waiting += node.values() if isinstance(node, dict) and count <= most else node if count <= most else ()
+        if count > most:
+            return True
+    return False
+
+
+def _limits(schema: dict[str, Any]) -> int:
+    """Bytes of the schema. Raises SchemaError."""
     try:
         size = len(msgspec.json.encode(schema))
     except (TypeError, ValueError, RecursionError) as fault:
@@ -264,6 +291,7 @@ def _limits(schema: dict[str, Any]) -> None:
         raise SchemaError(f"The schema is nested deeper than {MAX_DEPTH}.")
     if patterns > MAX_PATTERNS:
         raise SchemaError(f"The schema has more than {MAX_PATTERNS} patterns.")
+    return size
 
 
 def _property_names(schema: Any) -> Iterator[str]:
