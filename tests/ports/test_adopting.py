@@ -48,6 +48,15 @@ def cursor(tmp_path, text, mode=0o600):
     return put(tmp_path / "m", "home/ana/.cursor/mcp.json", text, mode)
 
 
+def taken_back(undo, *, force=False):
+    """As the command does it, without a gate."""
+    view = undo.restore(force=force)
+    for one in undo.connections():
+        undo.forget(one)
+    undo.finish()
+    return view
+
+
 def reasons(run):
     return {(one.server, one.code) for one in run.view(stage="").left}
 
@@ -281,7 +290,7 @@ def test_what_was_edited_since_is_not_put_back(tmp_path, home):
     assert SECRETS["github"] not in edited[0].diff
     assert undo.restore(force=False).restored == ()
     assert file.read_bytes() == mine
-    assert len(undo.restore(force=True).restored) == 1
+    assert len(taken_back(undo, force=True).restored) == 1
     assert file.read_bytes() == before
     assert stat.S_IMODE(file.stat().st_mode) == 0o640
     with pytest.raises(InputError):
@@ -294,11 +303,11 @@ def test_a_file_that_is_gone_or_a_link_now(tmp_path, home):
     run_on(tmp_path, home).write()
     file.unlink()
     file.symlink_to("/etc/hostname")
-    view = Undoing(home).restore(force=True)
+    view = taken_back(Undoing(home), force=True)
     assert view.restored == ()
     assert view.stays
     file.unlink()
-    assert len(Undoing(home).restore(force=True).restored) == 1
+    assert len(taken_back(Undoing(home), force=True).restored) == 1
     assert file.read_bytes() == before
 
 
@@ -320,7 +329,7 @@ def test_a_run_that_was_killed_can_be_taken_back(tmp_path, home, monkeypatch):
         run_on(tmp_path, home).write()
     assert (first.read_bytes(), second.read_bytes()) != before
     assert AdoptionStore(home).records()[0].state == "begun"
-    Undoing(home).restore(force=False)
+    taken_back(Undoing(home))
     assert (first.read_bytes(), second.read_bytes()) == before
 
 
@@ -333,9 +342,9 @@ def test_two_adoptions_are_taken_back_one_by_one(tmp_path, home):
     first, second = (record.id for record in AdoptionStore(home).records())
     assert Undoing(home, first).edited(), "the second one changed it since"
     assert Undoing(home).record.id == second
-    Undoing(home).restore(force=False)
+    taken_back(Undoing(home))
     assert file.read_bytes() == between
-    Undoing(home).restore(force=False)
+    taken_back(Undoing(home))
     assert file.read_bytes() == before
 
 

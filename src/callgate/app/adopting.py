@@ -1,9 +1,7 @@
 """Adopting: the disk, the inventory and the pure plan put together. The gate itself is asked by the command."""
 
-import datetime as dt
-import hashlib
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -12,6 +10,7 @@ from callgate.adapters.home.adopted import AdoptionStore
 from callgate.adapters.home.config import read_config
 from callgate.adapters.home.place import Home
 from callgate.adapters.inventory.rewrite import CannotRewrite, OnDisk, read_whole, replace
+from callgate.app.adopt_journal import AdoptJournal, sha256
 from callgate.app.inventory import InventoryTask, look
 from callgate.core.adopt.codes import left_kind
 from callgate.core.adopt.connection import Connection
@@ -31,17 +30,10 @@ from callgate.core.adopt.plan import (
 )
 from callgate.core.inventory.judge import Judge
 from callgate.core.inventory.reading import ConfigFile, Reading
-from callgate.model.adopt import (
-    AdoptLeft,
-    AdoptMove,
-    AdoptRecord,
-    AdoptView,
-    KeptConnection,
-    KeptFile,
-)
+from callgate.flow.wanted import origin
+from callgate.model.adopt import AdoptLeft, AdoptMove, AdoptView, KeptConnection, KeptFile
 from callgate.model.tool import Integration
 
-SCHEMA = 1
 _BROAD = frozenset({"/", "/home", "/root", "/tmp", "/var", "/opt", "/srv", "/etc", "/usr", "/mnt", "/media"})  # noqa: S108
 _QUIET = frozenset({"not_chosen"})
 
@@ -59,6 +51,7 @@ class Adopting:
     ) -> None:
         """Reads the clients' files; changes nothing. Raises InputError and ConfigError."""
         self._store = AdoptionStore(home)
+        self.journal = AdoptJournal(self._store)
         self._task = task
         self._link = link
         self._wish = wish
@@ -92,16 +85,20 @@ class Adopting:
 
     def name(self, taken: Sequence[str]) -> None:
         """``taken``: names of integrations that the gate has."""
-        known: dict[str, str] = {}
-        for record in self._store.records():
-            known |= {one.connection: one.integration for one in record.connections if one.integration in taken}
-        found = named(self._moves, Names(taken=frozenset(taken), known=known))
+        self.journal.look(taken)
+        found = named(self._moves, Names(taken=frozenset(taken), known=self.journal.known()))
         self._moves, stay = allowed(found, self._lists, self._link)
         self._left += stay
 
     def integrations(self) -> dict[str, Integration]:
         """What the gate is asked to connect, by name."""
-        return {name: one for name, (one, _) in self._wanted(self._moves).items()}
+        return {name: one for name, (one, _) in self._wanted(self._change().moves).items()}
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """While things are changed: no other run does. Raises ConfigError."""
+        with self.journal.held():
+            yield
 
     def _wanted(self, moves: Sequence[Move]) -> dict[str, tuple[Integration, Connection]]:
         found = integrations(moves, str(self._store.secrets))
@@ -119,10 +116,13 @@ class Adopting:
         return msgspec.structs.replace(integration, writable=tuple(writable))
 
     def refuse(self, integration: str, says: str, *, known: bool = False) -> None:
-        """The gate could not connect it: its entries stay. ``known``: the gate has one of that name, with its secrets."""
-        if not known:
-            self._store.drop_secrets(integration)
+        """The gate could not connect it: its entries stay. ``known``: the gate has, or may have, one of that name, with
+        its secrets.
+        """
         gone = [move for move in self._moves if move.integration == integration]
+        if not known and gone:
+            self._store.drop_secrets(integration, gone[0].connection.secret_files())
+            self.journal.mark(integration, "")
         self._left += [left(move.judged, "gate_refused", says) for move in gone]
         self._moves = [move for move in self._moves if move.integration != integration]
 
@@ -135,8 +135,35 @@ class Adopting:
 
     def keep_secrets(self, integration: str) -> None:
         """Before the gate is asked to connect it."""
+        self.begin()
         _, connection = self._wanted(self._moves)[integration]
         self._store.keep_secrets(integration, connection.secret_files())
+
+    def begin(self) -> None:
+        """Write down what is about to be done; the first time alone. Raises ConfigError."""
+        wanted = self._wanted(self._moves)
+        self.journal.begin(
+            [
+                KeptConnection(
+                    integration=name,
+                    connection=connection.digest,
+                    secrets=tuple(connection.secret_files()),
+                    state=self.journal.state_of(name),
+                    where=_where(integration),
+                )
+                for name, (integration, connection) in sorted(wanted.items())
+            ]
+        )
+
+    def unused(self) -> list[str]:
+        """In words, what stopped adoptions connected and no entry of this run uses."""
+        used = {move.integration for move in self._moves} | set(self._held)
+        return [
+            f"The adoption {adoption} was stopped; {name}, which it connected, is used by no client. "
+            f"Take it back: callgate adopt --undo {adoption}"
+            for name, adoption in sorted(self.journal.stopped().items())
+            if name not in used
+        ]
 
     def view(self, *, stage: str, id_: str = "", dry_run: bool = False, steps: Sequence[str] = ()) -> AdoptView:
         planned = self._change()
@@ -178,23 +205,26 @@ class Adopting:
     def write(self) -> str:
         """The adoption's id; empty when nothing was to be written. A file that changed meanwhile stays, and is named."""
         planned = self._change()
-        if not (planned.files or self._held):
+        if not (planned.files or self._held or self.journal.made()):
+            self.journal.leave()
             return ""
+        self.begin()
         found = [(file, one) for file in planned.files if (one := self._found(file)) is not None]
-        record = self._record(planned, found)
-        copies = {
-            kept.kept: before.data
-            for kept, (_, before) in zip(record.files, found, strict=True)
-            if before.data is not None
-        }
-        self._store.begin(record, copies)
+        kept = [_kept(self._task.root, number, file, on) for number, (file, on) in enumerate(found)]
+        copies: dict[str, bytes] = {}
+        for entry, (file, on) in zip(kept, found, strict=True):
+            copies[entry.fresh] = file.after
+            if on.data is not None:
+                copies[entry.kept] = on.data
+        used = frozenset({move.integration for move in planned.moves} | set(self._held))
+        adoption = self.journal.files(kept, copies, used=used)
         for file, before in found:
             try:
                 replace(str(self._task.root), file.place, file.before, before._replace(data=file.after))
             except CannotRewrite as fault:
                 self._fail(file, fault.code)
-        self._store.save(msgspec.structs.replace(record, state="done"))
-        return record.id
+        self.journal.done()
+        return adoption
 
     def _found(self, file: ChangedFile) -> OnDisk | None:
         try:
@@ -211,24 +241,6 @@ class Adopting:
         self._left += [left(move.judged, code) for move in self._moves if move.judged.entry.place == file.place]
         self._moves = [move for move in self._moves if move.judged.entry.place != file.place]
 
-    def _record(self, planned: Change, found: Sequence[tuple[ChangedFile, OnDisk]]) -> AdoptRecord:
-        now_ms = time.time_ns() // 1_000_000
-        stamp = dt.datetime.fromtimestamp(now_ms / 1000, dt.UTC).strftime("%Y%m%d-%H%M%S")
-        taken = {record.id for record in self._store.records()}
-        number = next(n for n in range(1, 1_000) if f"{stamp}-{n}" not in taken)
-        wanted = {name: one for name, (_, one) in self._wanted(planned.moves).items()} | self._held
-        return AdoptRecord(
-            schema=SCHEMA,
-            id=f"{stamp}-{number}",
-            at_ms=now_ms,
-            state="begun",
-            connections=tuple(
-                KeptConnection(integration=name, connection=one.digest, secrets=tuple(one.secret_files()))
-                for name, one in sorted(wanted.items())
-            ),
-            files=tuple(_kept(self._task.root, number, file, on) for number, (file, on) in enumerate(found)),
-        )
-
 
 def _kept(root: Path, number: int, file: ChangedFile, found: OnDisk) -> KeptFile:
     return KeptFile(
@@ -236,10 +248,17 @@ def _kept(root: Path, number: int, file: ChangedFile, found: OnDisk) -> KeptFile
         mode=found.mode,
         uid=found.uid,
         gid=found.gid,
-        before="" if file.before is None else hashlib.sha256(file.before).hexdigest(),
-        after=hashlib.sha256(file.after).hexdigest(),
+        before=sha256(file.before),
+        after=sha256(file.after),
         kept="" if file.before is None else str(number),
+        fresh=f"{number}-after",
+        folder=not (root / file.place).parent.is_dir(),
     )
+
+
+def _where(integration: Integration) -> str:
+    """As the gate shows it."""
+    return integration.command[0].rsplit("/", 1)[-1] if integration.command else origin(integration.url)
 
 
 def _path_in(word: str, home: Path) -> str:

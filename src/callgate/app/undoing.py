@@ -1,21 +1,25 @@
 """Taking an adoption back: files as they were, byte for byte and with their mode."""
 
-import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from callgate.adapters.home.adopted import AdoptionStore
-from callgate.adapters.inventory.rewrite import CannotRewrite, OnDisk, read_whole, remove, replace
+from callgate.adapters.inventory.rewrite import CannotRewrite, OnDisk, read_whole, remove, remove_folder, replace, sweep
+from callgate.app.adopt_journal import sha256
 from callgate.core.adopt.codes import left_kind
 from callgate.core.adopt.masking import diff
 from callgate.core.inventory.secrecy import shown
-from callgate.model.adopt import AdoptRecord, FileChange, KeptFile, UndoView
+from callgate.model.adopt import AdoptRecord, FileChange, KeptConnection, KeptFile, UndoView
 from callgate.model.errors import InputError
 
 
 class Undoing:
-    """One adoption. Looks once; ``restore`` writes."""
+    """One adoption. Looks once; ``restore`` writes. It is taken back once ``finish`` said so: a run that was killed before
+    is done again, and comes to the same end.
+    """
 
     def __init__(self, home: Path, adoption: str = "") -> None:
         """``adoption`` empty: the newest that was not taken back. Raises InputError and ConfigError."""
@@ -33,11 +37,19 @@ class Undoing:
         self.record: AdoptRecord = chosen[-1]
         self._others = [record for record in standing if record.id != self.record.id]
         self._stays: list[str] = []
+        self._whole = False
 
-    def integrations(self) -> tuple[str, ...]:
-        """Those that no other adoption that stands has use for."""
-        used = {one.integration for record in self._others for one in record.connections}
-        return tuple(one.integration for one in self.record.connections if one.integration not in used)
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """While things are changed: no other run does. Raises ConfigError."""
+        with self._store.held():
+            self._store.tidy()
+            yield
+
+    def connections(self) -> tuple[KeptConnection, ...]:
+        """What the gate was asked to connect, and no other adoption that stands has use for."""
+        used = {one.integration for record in self._others for one in record.connections if one.state != "wanted"}
+        return tuple(one for one in self.record.connections if one.integration not in used)
 
     def edited(self) -> tuple[FileChange, ...]:
         """Files that were changed since, each with how they differ from what adopting wrote back to what they were."""
@@ -49,22 +61,44 @@ class Undoing:
         if edited and not force:
             return UndoView(id=self.record.id, restored=(), edited=edited)
         restored = [kept.file for kept in self.record.files if self._restore(kept)]
-        if len(restored) == len(self.record.files):
-            self._store.save(msgspec.structs.replace(self.record, state="undone"))
+        for kept in self.record.files:
+            if kept.folder and kept.file in restored:
+                remove_folder("/", kept.file)
+        self._whole = len(restored) == len(self.record.files)
         return UndoView(
             id=self.record.id, restored=tuple(shown(name, 400) for name in restored), stays=tuple(self._stays)
         )
 
-    def forget(self, integration: str) -> None:
-        """It was disconnected: its secrets go."""
-        self._store.drop_secrets(integration)
+    def rules_back(self) -> bool:
+        """Stages that never were live go, unless rules.toml was edited since. Raises ConfigError."""
+        kept = self.record.rules
+        if kept is None:
+            return False
+        sweep("/", kept.file)
+        try:
+            found = read_whole("/", kept.file)
+            if sha256(found.data) != kept.after:
+                return False
+            replace("/", kept.file, found.data, OnDisk(self._before(kept), kept.mode, kept.uid, kept.gid))
+        except CannotRewrite:
+            return False
+        return True
+
+    def forget(self, one: KeptConnection) -> None:
+        """It is not connected: its secrets go."""
+        self._store.drop_secrets(one.integration, one.secrets)
+
+    def finish(self) -> None:
+        """The last step; only when every file is as it was."""
+        if self._whole:
+            self._store.save(msgspec.structs.replace(self.record, state="undone"))
 
     def _edited(self, kept: KeptFile) -> FileChange | None:
         try:
             found = read_whole("/", kept.file)
         except CannotRewrite as fault:
             return FileChange(file=shown(kept.file, 400), diff=left_kind(fault.code).says)
-        here = _digest(found.data)
+        here = sha256(found.data)
         if here in (kept.after, kept.before):
             return None
         before = self._before(kept) or b""
@@ -76,6 +110,7 @@ class Undoing:
         return self._store.copy(self.record.id, kept.kept) if kept.kept else None
 
     def _restore(self, kept: KeptFile) -> bool:
+        sweep("/", kept.file)
         try:
             found = read_whole("/", kept.file)
             before = self._before(kept)
@@ -89,10 +124,6 @@ class Undoing:
             self._stays.append(f"{shown(kept.file, 400)}: {left_kind(fault.code).says}")
             return False
         return True
-
-
-def _digest(data: bytes | None) -> str:
-    return "" if data is None else hashlib.sha256(data).hexdigest()
 
 
 def _form(file: str) -> str:

@@ -8,7 +8,7 @@ from rich.text import Text
 from callgate.cli import screens
 from callgate.cli.text import place
 from callgate.flow.views.integrations import DiscoveryView
-from callgate.model.adopt import AdoptLeft, AdoptMove, AdoptView, FileChange, UndoView
+from callgate.model.adopt import AdoptLeft, AdoptMove, AdoptView, FileChange, HalfView, UndoView
 
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 _LATE = frozenset({"gate_refused", "waits_for_policy", "changed", "not_writable", "linked", "read_only"})
@@ -41,6 +41,21 @@ def plan(found: AdoptView, *, days: int) -> None:
     _stays(found.left)
     if found.moves:
         screens.say(f"They start at stage {found.stage} for {days} days: calls run as before and are recorded.")
+
+
+def halves(found: Sequence[HalfView]) -> None:
+    """What killed runs left, and both ways on."""
+    for one in found:
+        screens.say(f"The adoption {one.id} was stopped.")
+        for title, names in (
+            ("Changed already", one.done),
+            ("Not changed so far", one.waiting),
+            ("Changed by somebody else, and left", one.edited),
+        ):
+            for name in names:
+                screens.say(f"  {title}: {name}")
+        ways = "Finish it with callgate adopt, or take it back with" if one.can_finish else "Take it back with"
+        screens.say(f"{ways}: callgate adopt --undo {one.id}")
 
 
 def _runs(one: AdoptMove) -> str:
@@ -116,6 +131,11 @@ def done(made: AdoptView) -> None:
     )
     if made.id:
         screens.say(f"Take it back with: callgate adopt --undo {made.id}")
+    steps(made)
+
+
+def steps(made: AdoptView) -> None:
+    """What a person has to do still."""
     for step in made.next:
         screens.say(step)
 

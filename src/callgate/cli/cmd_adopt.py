@@ -9,7 +9,7 @@ import typer
 
 from callgate.cli import adopt_screen, machinery, screens
 from callgate.cli.acting import person
-from callgate.cli.adopt_gate import Registration, disconnect, gate_url
+from callgate.cli.adopt_gate import Disconnection, Registration, gate_url
 from callgate.cli.client import Gate
 from callgate.cli.options import AccountOption, HomeOption, PassphraseOption, YesOption, sub_app
 from callgate.cli.outcome import CommandError, Exit, NoGateError
@@ -92,7 +92,7 @@ def adopt(
 ) -> None:
     """Move what assistants here are connected to behind the gate, under the same names.
 
-    Shows every change first, secrets masked. Secrets in clear move into files of the gate's home. Copies of the changed
+    Shows every change first, secrets masked. What a killed run left is finished first. Secrets in clear move into files of the gate's home. Copies of the changed
     files stay there, and --undo puts them back byte for byte. Exit code 1 when somebody said no, or nothing could be
     moved of what was found.
     """
@@ -103,6 +103,7 @@ def adopt(
         _undo(way, adoption, force=force)
         return
     _check(client or [], [root] if home_dir is None else [root, home_dir])
+    finished = _finish(way, dry_run=dry_run)
     run = machinery.adopting(
         os.environ,
         home=home,
@@ -112,7 +113,7 @@ def adopt(
         wish=AdoptWish(clients=tuple(client or ()), servers=tuple(server or ()), approvals=approvals),
         unconfined=tuple(unconfined or ()),
     )
-    _adopt(way, run, dry_run=dry_run)
+    _adopt(way, run, dry_run=dry_run, finished=finished)
 
 
 def _check(clients: list[str], folders: list[Path]) -> None:
@@ -124,17 +125,57 @@ def _check(clients: list[str], folders: list[Path]) -> None:
             raise CommandError(f"{folder} is no folder.")
 
 
-def _adopt(way: _Way, run: "Adopting", *, dry_run: bool) -> None:
+def _finish(way: _Way, *, dry_run: bool) -> tuple[str, ...]:
+    """Adoptions that were stopped between two files come first. Ids of those that were finished."""
+    run = machinery.half_adoptions(os.environ, way.home)
+    views = run.views()
+    if not way.as_json:
+        adopt_screen.halves(views)
+    ready = [] if dry_run else [view for view in views if view.can_finish]
+    if not ready:
+        return ()
+    taken = _taken(Gate(way.home), needed=True)
+    for view in ready:
+        gone = [name for name in view.integrations if name not in taken]
+        if gone:
+            raise CommandError(
+                f"The adoption {view.id} was stopped, and {gone[0]} is not connected to the gate any more.",
+                f"Take it back: callgate adopt --undo {view.id}",
+            )
+    _ask("Finish what was stopped?", yes=way.yes)
+    with run.held():
+        problems = [problem for view in ready for problem in run.finish(view.id)]
+    if problems:
+        raise CommandError(problems[0], f"Mend it and try again, or: callgate adopt --undo {ready[-1].id}")
+    return tuple(view.id for view in ready)
+
+
+def _adopt(way: _Way, run: "Adopting", *, dry_run: bool, finished: tuple[str, ...]) -> None:
     gate = Gate(way.home)
     run.name(_taken(gate, needed=not dry_run))
-    planned = run.view(stage=Stage.OBSERVE.value, dry_run=dry_run)
+    planned = run.view(stage=Stage.OBSERVE.value, dry_run=dry_run, steps=run.unused())
+    planned = msgspec.structs.replace(planned, finished=finished)
     if not way.as_json:
         adopt_screen.plan(planned, days=way.days)
     if dry_run or not planned.changes:
         if way.as_json:
             screens.dump(msgspec.json.encode(planned))
+        else:
+            adopt_screen.steps(planned)
         return
     _ask("Change these files, and connect these servers to the gate?", yes=way.yes)
+    with run.held():
+        done = _act(way, run, gate)
+    done = msgspec.structs.replace(done, next=(*done.next, *planned.next), finished=finished)
+    if way.as_json:
+        screens.dump(msgspec.json.encode(done))
+    else:
+        adopt_screen.done(done)
+    if not done.moves:
+        raise typer.Exit(Exit.NO)
+
+
+def _act(way: _Way, run: "Adopting", gate: Gate) -> AdoptView:
     registration = Registration(gate, person(gate, way.account, way.passphrase_fd), run)
     registration.look()
     if not way.as_json:
@@ -148,12 +189,7 @@ def _adopt(way: _Way, run: "Adopting", *, dry_run: bool) -> None:
     done = run.view(stage=Stage.OBSERVE.value, id_=adopted, steps=steps)
     if done.moves:
         done = msgspec.structs.replace(done, next=(*done.next, *_logins(done), "Start the assistants again."))
-    if way.as_json:
-        screens.dump(msgspec.json.encode(done))
-    else:
-        adopt_screen.done(done)
-    if not done.moves:
-        raise typer.Exit(Exit.NO)
+    return done
 
 
 def _link(home: Path | None) -> GateRoute:
@@ -210,9 +246,12 @@ def _undo(way: _Way, adoption: str, *, force: bool) -> None:
         )
     files = screens.count(len(run.record.files), "file")
     _ask(f"Put back {files} as before the adoption {run.record.id}?", yes=way.yes)
-    view = run.restore(force=force)
-    gone, stays = disconnect(Gate(way.home), run, way.account, way.passphrase_fd)
-    view = msgspec.structs.replace(view, removed=gone, stays=(*view.stays, *stays))
+    gate = Disconnection(Gate(way.home), run)
+    with run.held():
+        view = run.restore(force=force)
+        gate.work(way.account, way.passphrase_fd)
+        run.finish()
+    view = msgspec.structs.replace(view, removed=tuple(gate.gone), stays=(*view.stays, *gate.stays))
     if way.as_json:
         screens.dump(msgspec.json.encode(view))
     else:

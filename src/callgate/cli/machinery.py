@@ -14,8 +14,10 @@ from callgate.model.errors import ConfigError
 from callgate.model.inventory import Inventory
 
 if TYPE_CHECKING:
+    from callgate.app.adopt_journal import AdoptJournal
     from callgate.app.adopting import Adopting
     from callgate.app.inventory import InventoryTask
+    from callgate.app.resuming import HalfAdoptions
     from callgate.app.undoing import Undoing
     from callgate.core.adopt.entries import GateRoute
     from callgate.core.adopt.plan import AdoptWish
@@ -163,6 +165,11 @@ def adopting(
     return found
 
 
+def half_adoptions(environ: Mapping[str, str], home: Path | None) -> "HalfAdoptions":
+    found: HalfAdoptions = load("callgate.app.resuming").HalfAdoptions(locate(environ, home).root)
+    return found
+
+
 def undoing(environ: Mapping[str, str], home: Path | None, adoption: str) -> "Undoing":
     found: Undoing = load("callgate.app.undoing").Undoing(locate(environ, home).root, adoption)
     return found
@@ -197,11 +204,32 @@ def check_export(
 
 
 def write_stages(
-    environ: Mapping[str, str], home: Path | None, *, names: list[str], runtimes: list[str], days: int, owner: str
+    environ: Mapping[str, str],
+    home: Path | None,
+    *,
+    names: list[str],
+    runtimes: list[str],
+    days: int,
+    owner: str,
+    journal: "AdoptJournal",
 ) -> bool:
+    """Kept in the journal before; what a stopped adoption has a stage for keeps it."""
     staging = load("callgate.app.staging")
-    place = locate(environ, home).root
-    return bool(staging.write_stages(place, names, runtimes, staging.starting_stage(days, owner)))
+    return bool(
+        staging.write_stages(
+            locate(environ, home).root,
+            names,
+            runtimes,
+            staging.starting_stage(days, owner),
+            settled=tuple(journal.stopped()),
+            keep=journal.keep_rules,
+        )
+    )
+
+
+def rules_wait(environ: Mapping[str, str], home: Path | None, journal: "AdoptJournal") -> bool:
+    """``rules.toml`` is what a stopped adoption wrote, to the byte."""
+    return journal.rules_wait(load("callgate.app.staging").rules_text(locate(environ, home).root))
 
 
 def _gate_homes(environ: Mapping[str, str], home: Path | None) -> list[Path]:

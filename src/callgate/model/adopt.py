@@ -59,6 +59,24 @@ class AdoptView(Fact, frozen=True):
     changes: tuple[FileChange, ...]
     next: tuple[str, ...] = ()
     """What a person has to do still."""
+    finished: tuple[str, ...] = ()
+    """Ids of adoptions that had been stopped between two files, and were finished first."""
+
+
+class HalfView(Fact, frozen=True):
+    """An adoption that was stopped between two files."""
+
+    id: str
+    integrations: tuple[str, ...]
+    """What its files use at the gate."""
+    done: tuple[str, ...]
+    """Files that say already what they were to say."""
+    waiting: tuple[str, ...]
+    """Files that are as they were."""
+    edited: tuple[str, ...]
+    """Files that somebody else changed since; finishing leaves them."""
+    can_finish: bool
+    """The record has all that finishing needs."""
 
 
 class UndoView(Fact, frozen=True):
@@ -85,6 +103,10 @@ class KeptFile(Fact, frozen=True):
     after: str
     kept: str = ""
     """Name of the copy beside the record; empty: there was no such file."""
+    fresh: str = ""
+    """Name of the new content beside the record; empty: none was kept, so it cannot be finished."""
+    folder: bool = False
+    """The file's folder was not there before."""
 
 
 class KeptConnection(Fact, frozen=True):
@@ -95,15 +117,21 @@ class KeptConnection(Fact, frozen=True):
     """SHA-256 hex over where and how it connects, secrets included: the record is as private as they are."""
     secrets: tuple[str, ...] = ()
     """Names of its files in the home's folder ``secrets``."""
+    state: str = "connected"
+    """``wanted``: the gate was not asked so far; ``connecting``: it was, and its answer is not known; ``connected``."""
+    where: str = ""
+    """Origin of its URL, or its program's name, as the gate shows it; empty: not recorded."""
 
 
 class AdoptRecord(Fact, frozen=True):
-    """``record.json`` of one adoption. Written before the first client's file is changed."""
+    """``record.json`` of one adoption. Written before its first act, and again before each that it has to know of."""
 
     schema: int
     id: str
     at_ms: int
     state: str
-    """``begun``, ``done`` or ``undone``."""
+    """``planned``: no client's file was changed; ``begun``: some may be; ``done``; ``undone``."""
     connections: tuple[KeptConnection, ...]
     files: tuple[KeptFile, ...]
+    rules: KeptFile | None = None
+    """``rules.toml`` before its stages were written; None: it was not touched."""

@@ -3,9 +3,11 @@
 Everything is for its owner alone: ``adopted/<id>/`` and ``secrets/<integration>/``.
 """
 
+import fcntl
 import os
 import shutil
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -32,17 +34,55 @@ class AdoptionStore:
         except OSError as fault:
             raise self._fault(fault) from fault
 
-    def begin(self, record: AdoptRecord, copies: dict[str, bytes]) -> None:
-        """The copies are on the disk before anything else is."""
-        folder = self._adopted / record.id
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """One run at a time adopts or takes back; a killed one lets go. Raises ConfigError when another does."""
         self._folder(self._adopted)
-        self._folder(folder, new=True)
-        for name, data in copies.items():
-            self._write(folder / name, data)
+        try:
+            handle = os.open(self._adopted, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError as fault:
+            raise self._fault(fault) from fault
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as fault:
+                raise ConfigError(
+                    "Another callgate adopt works on this home.", file=str(self._home), hint="Wait until it is done."
+                ) from fault
+            yield
+        finally:
+            os.close(handle)
+
+    def begin(self, record: AdoptRecord) -> None:
+        """Before its first act."""
+        self._folder(self._adopted)
+        self._folder(self._adopted / record.id, new=True)
         self.save(record)
 
-    def save(self, record: AdoptRecord) -> None:
+    def save(self, record: AdoptRecord, copies: dict[str, bytes] | None = None) -> None:
+        """The copies are on the disk before the record names them."""
+        for name, data in (copies or {}).items():
+            self._write(self._adopted / record.id / name, data)
         self._write(self._adopted / record.id / RECORD, msgspec.json.format(msgspec.json.encode(record), indent=1))
+
+    def drop(self, adoption: str) -> None:
+        """Nothing of it stands any more. The record goes first: what a kill leaves is a folder that nobody reads."""
+        try:
+            (self._adopted / adoption / RECORD).unlink(missing_ok=True)
+            shutil.rmtree(self._adopted / adoption)
+        except FileNotFoundError:
+            return
+        except OSError as fault:
+            raise self._fault(fault) from fault
+
+    def tidy(self) -> None:
+        """Folders without a record: a run was killed while it made or dropped one. Only while ``held``."""
+        try:
+            for folder in self._adopted.iterdir():
+                if folder.is_dir() and not folder.is_symlink() and not (folder / RECORD).exists():
+                    shutil.rmtree(folder)
+        except OSError as fault:
+            raise self._fault(fault) from fault
 
     def copy(self, adoption: str, name: str) -> bytes:
         try:
@@ -59,9 +99,17 @@ class AdoptionStore:
         for name, value in values.items():
             self._write(self.secrets / integration / name, f"{value}\n".encode())
 
-    def drop_secrets(self, integration: str) -> None:
-        with suppress(FileNotFoundError):
-            shutil.rmtree(self.secrets / integration)
+    def drop_secrets(self, integration: str, names: Iterable[str]) -> None:
+        """These files and no others; its folder when it is empty then."""
+        folder = self.secrets / integration
+        try:
+            for name in names:
+                (folder / name).unlink(missing_ok=True)
+                _half(folder / name).unlink(missing_ok=True)
+            with suppress(OSError):
+                folder.rmdir()
+        except OSError as fault:
+            raise self._fault(fault) from fault
 
     def _record(self, path: Path) -> AdoptRecord:
         try:
@@ -72,13 +120,16 @@ class AdoptionStore:
     def _folder(self, folder: Path, *, new: bool = False) -> None:
         """``new``: two runs at once do not share one."""
         try:
+            made = not folder.is_dir()
             folder.mkdir(mode=0o700, exist_ok=not new)
             self._give(folder)
+            if made:
+                _settle(folder.parent)
         except OSError as fault:
             raise self._fault(fault) from fault
 
     def _write(self, path: Path, data: bytes) -> None:
-        fresh = path.with_name(f".{path.name}.new")
+        fresh = _half(path)
         try:
             with suppress(FileNotFoundError):
                 fresh.unlink()
@@ -89,11 +140,7 @@ class AdoptionStore:
                 os.fsync(handle)
             self._give(fresh)
             fresh.replace(path)
-            folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            _settle(path.parent)
         except OSError as fault:
             raise self._fault(fault) from fault
 
@@ -105,3 +152,16 @@ class AdoptionStore:
 
     def _fault(self, fault: OSError) -> ConfigError:
         return ConfigError(f"The home cannot be used: {fault.strerror}.", file=str(fault.filename or self._home))
+
+
+def _half(path: Path) -> Path:
+    """A file's name until all of it is written."""
+    return path.with_name(f".{path.name}.new")
+
+
+def _settle(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

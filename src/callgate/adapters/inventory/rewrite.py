@@ -4,6 +4,7 @@ reads it finds the old one or the new one, whole.
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -66,6 +67,25 @@ def remove(root: str, place: str, before: bytes) -> None:
             os.fsync(folder)
     except OSError as fault:
         raise CannotRewrite(_CODES.get(fault.errno or 0, "not_writable")) from None
+
+
+def remove_folder(root: str, place: str) -> bool:
+    """The folder of ``place``, which was made here: only an empty one goes. False: there is something in it, or none."""
+    try:
+        with _folder_of(root, place.rpartition("/")[0]) as (folder, name):
+            os.rmdir(name, dir_fd=folder)
+            os.fsync(folder)
+    except (OSError, CannotRewrite):
+        return False
+    return True
+
+
+def sweep(root: str, place: str) -> None:
+    """Takes away what a killed ``replace`` of this file left beside it. One that cannot be taken away stays."""
+    with suppress(OSError, CannotRewrite), _folder_of(root, place) as (folder, name):
+        for found in os.listdir(folder):  # noqa: PTH208 - a descriptor
+            if found.startswith(f".{name[:200]}.") and re.fullmatch(r"\d+\.callgate", found[len(name[:200]) + 2 :]):
+                os.unlink(found, dir_fd=folder)
 
 
 def _read(folder: int, name: str) -> OnDisk:
