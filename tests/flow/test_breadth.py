@@ -2,11 +2,14 @@
 
 import tomllib
 
+import msgspec
 import pytest
 
-from callgate.core.contract import parse_contract
+from callgate.core.contract import ContractRules, parse_contract
 from callgate.flow.admin import BreadthChange
+from callgate.flow.searching import searches_of
 from callgate.model.answer import Refused, Served
+from callgate.model.bundle import Domain
 from callgate.model.errors import InputError
 from callgate.model.terms import Breadth, Profile, Role
 from callgate.model.tool import Integration
@@ -42,14 +45,14 @@ def test_what_a_search_of_everything_would_meet_is_shown_before_the_yes():
             "search_users": "refused",
             "search_code": "refused",
             "search_issues": "refused",
-            "search_orgs": "filtered",
+            "search_orgs": "whole",
             "search_repositories": "refused",
         }
         assert rules.breadth == "targets"
         shown = "\n".join(rules.says)
         assert "5 of its tools can search all that the account sees: search_users, search_code, search_issues" in shown
         assert "and 2 more" in shown
-        assert "refused (4); answered without what lies outside the rules (1)" in shown
+        assert "refused (4); let go, as the rules name all that it can find (1)" in shown
         assert LATER in shown
 
     run(check())
@@ -130,7 +133,7 @@ def test_what_is_named_already_gets_the_breadth_that_add_is_told():
         house.clock.ms += 1
         rules = await said(house)
         assert rules.token == ""
-        assert {one.without_place for one in rules.searches} == {"refused", "filtered"}
+        assert {one.without_place for one in rules.searches} == {"refused", "whole"}
         added = await connected(house, GITHUB, breadth="global")
         assert "let searches in github go through all that the account sees now" in added.rules[0]
         assert everyday(house).breadth("github") is Breadth.GLOBAL
@@ -210,6 +213,7 @@ def test_rules_that_name_targets_are_not_widened_by_one_word():
         narrowed = [one for one in rules.searches if one.without_place == "narrowed"]
         assert {one.tool for one in narrowed} >= {"search_code", "search_issues"}
         assert narrowed[0].targets == ("github.repository:acme/web",)
+        assert {one.tool for one in rules.searches if one.without_place == "filtered"} == {"search_orgs"}
         assert any("narrowed to github.repository:acme/web" in one for one in rules.says)
         with pytest.raises(InputError) as caught:
             await changed(house, "global")
@@ -224,5 +228,43 @@ def test_who_is_not_security_gets_it_asked_for():
         by = house.presence(roles=(Role.PLATFORM,))
         found = await house.admin.look_at_integration(by, want(GITHUB, breadth="global"))
         assert "ana as security" in found.rules.waits_for
+
+    run(check())
+
+
+@pytest.mark.parametrize(
+    ("domains", "prohibited", "way"),
+    [
+        ({"mine": ("github.owner:*", "github.repository:*")}, (), "whole"),
+        ({"mine": ("github.owner:acme", "github.repository:*")}, (), "filtered"),
+        ({"mine": ("github.owner:*",), "theirs": ("github.owner:acme",)}, (), "filtered"),
+        ({"theirs": ("github.owner:*",)}, (), "filtered"),
+        ({"mine": ("github.owner:*",)}, ("github.owner:acme",), "filtered"),
+    ],
+)
+def test_what_is_said_of_a_filtered_answer_is_what_the_filter_does(domains, prohibited, way):
+    async def check():
+        house, _ = await house_with(*TOOLS, integration=GITHUB)
+        await connected(house, GITHUB)
+        pin, manifest = house.live.pins["github"], house.admin._manifest_of(GITHUB, house.live.pins["github"])
+        made = msgspec.structs.replace(everyday(house).contract, domains=("mine",), prohibited=prohibited)
+        known = tuple(Domain(name=name, title=name, owner="ana", targets=texts) for name, texts in domains.items())
+        found = searches_of(GITHUB, pin, manifest, ContractRules(made), known)
+        assert {one.tool: one.without_place for one in found}["search_orgs"] == way
+
+    run(check())
+
+
+@pytest.mark.parametrize("breadth", ["targets", "global"])
+def test_what_was_shown_is_what_becomes_of_such_a_search(breadth):
+    async def check():
+        house, _ = await house_with(*TOOLS, integration=GITHUB)
+        shown = {one.tool: one.without_place for one in (await said(house, breadth=breadth)).searches}
+        await connected(house, GITHUB, breadth=breadth)
+        for tool, way in shown.items():
+            answer = await use(house, tool, integration="github")
+            codes = {one.code for one in answer.findings} if isinstance(answer, Refused) else set()
+            assert ("global_retrieval" in codes) is (way == "refused"), tool
+            assert isinstance(answer, Served) is (way != "refused"), tool
 
     run(check())

@@ -3,7 +3,10 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from callgate.core.contract import ContractRules
+import msgspec
+
+from callgate.core.confine import kinds_of
+from callgate.core.contract import ContractRules, ScopeRules
 from callgate.core.domains import DomainMap
 from callgate.core.toolbox import ToolProfile, compile_toolbox
 from callgate.flow.confining import single_targets
@@ -12,7 +15,7 @@ from callgate.model.bundle import Domain
 from callgate.model.terms import Breadth
 from callgate.model.tool import Integration, IntegrationPin, Manifest
 
-REFUSED, NARROWED, FILTERED, EVERYTHING = "refused", "narrowed", "filtered", "everything"
+REFUSED, NARROWED, FILTERED, WHOLE, EVERYTHING = "refused", "narrowed", "filtered", "whole", "everything"
 MOST_NAMED = 3
 
 
@@ -59,6 +62,7 @@ def sentences(found: tuple[SearchView, ...], integration: str) -> Iterator[str]:
         (REFUSED, "refused"),
         (NARROWED, f"narrowed to {targets}"),
         (FILTERED, "answered without what lies outside the rules"),
+        (WHOLE, "let go, as the rules name all that it can find"),
         (EVERYTHING, "let go"),
     )
     said = "; ".join(f"{words} ({counted[way]})" for way, words in ways if counted[way])
@@ -83,10 +87,23 @@ def _seen(
     if scope.breadth is Breadth.GLOBAL and not asked:
         return SearchView(tool=tool.name, without_place=EVERYTHING)
     if tool.answer_filter is not None:
-        return SearchView(tool=tool.name, without_place=FILTERED)
+        return SearchView(tool=tool.name, without_place=WHOLE if _all_named(tool, scope, rules, domains) else FILTERED)
     if tool.narrower is not None and scope.breadth is not Breadth.GLOBAL:
         targets = single_targets(name, rules, tool.narrower.kinds, known, domains)
         if tool.narrower.narrowed({}, targets) is not None:
             written = tuple(f"{kind}:{one}" for kind, one in targets)
             return SearchView(tool=tool.name, without_place=NARROWED, targets=written)
     return SearchView(tool=tool.name, without_place=REFUSED)
+
+
+def _all_named(tool: ToolProfile, scope: ScopeRules, rules: ContractRules, domains: tuple[Domain, ...]) -> bool:
+    """Nothing that the filter of its answers looks at lies outside the rules."""
+    if tool.manifest is None or scope.targets or rules.prohibited:
+        return False
+    inside = [text for domain in domains if domain.name in rules.domains for text in domain.targets]
+    outside = [text for domain in domains if domain.name not in rules.domains for text in domain.targets]
+    kinds = filter(None, kinds_of(msgspec.structs.replace(tool.manifest, targets=())))
+    return all(
+        f"{kind}:*" in inside and not any(text.startswith(f"{kind}:") for text in outside)
+        for kind in dict.fromkeys(kinds)
+    )

@@ -84,7 +84,8 @@ class SearchView(Fact, frozen=True):
     tool: str
     without_place: str
     """What rules do with a search of it that names no place: ``refused``, ``narrowed``, ``filtered`` (what lies outside
-    is taken out of the answer), ``everything`` (it is let go).
+    is taken out of the answer), ``whole`` (as filtered, and the rules name all that it can find), ``everything`` (it
+    is let go).
     """
     targets: tuple[str, ...] = ()
     """What it is narrowed to."""
