@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from callgate.flow.reaching import last_lines
+from callgate.flow.reaching import last_lines, lost
 from callgate.model.errors import UpstreamError
 from callgate.model.tool import Integration
 from tests.fakes.house import ALL_ROLES, run
@@ -83,3 +83,10 @@ def test_what_is_wrong_is_said_with_what_to_do(integration, fault, said):
 )
 def test_the_last_lines_of_a_server(stderr, lines):
     assert last_lines(stderr) == lines
+
+
+def test_a_server_that_was_connected_before_is_not_blamed_on_what_was_typed():
+    found = lost(NOTES, caused("not_sent", ConnectionRefusedError()), b"")
+    assert "nothing listens there" in found.message
+    assert "--url" not in found.hint
+    assert "tries again" in found.hint

@@ -5,6 +5,7 @@ import pytest
 
 from callgate.flow.narrate import sentence_of
 from callgate.model.answer import Failed, Refused, Served
+from callgate.model.errors import UpstreamError
 from callgate.model.event import DriftSeen
 from tests.fakes.events import sample
 from tests.fakes.house import ALL_ROLES, open_house, run
@@ -72,5 +73,24 @@ def test_a_store_that_took_nothing_is_the_first_warning_and_a_failed_check():
         assert ("store", "fail") in {(one.code, one.state) for one in await house.admin.doctor()}
         assert isinstance(await house.status(), Served)
         assert "store" not in {one.code for one in (await house.admin.status()).warnings}
+
+    run(check())
+
+
+def test_of_a_server_that_is_gone_the_doctor_names_the_command_that_says_why(monkeypatch):
+    async def gone():
+        raise UpstreamError("It could not be reached.", code="not_sent") from ConnectionRefusedError()
+
+    async def check():
+        house = await open_house()
+        monkeypatch.setattr(house.upstream, "discover", gone)
+        house.upstream.state = "backoff"
+        (found,) = [one for one in await house.admin.doctor() if one.code == "integration"]
+        assert (found.state, found.todo) == ("warn", "See why: callgate integrations refresh git")
+        assert "does not answer" in found.text
+        for asked in (house.admin.refresh_integration, house.admin.definition_changes):
+            with pytest.raises(UpstreamError, match="could not be reached") as fault:
+                await asked("git")
+            assert "Run the command by hand" in fault.value.hint
 
     run(check())

@@ -286,4 +286,4 @@ def test_an_integration_that_is_not_there_says_where_to_look() -> None:
         Exit.NO,
         True,
     )
-    assert _refused(None).hint == "See how its server is: callgate integrations list"
+    assert _refused(None).hint == "See what is wrong: callgate doctor"

@@ -100,7 +100,7 @@ def _refused(error: Any) -> CommandError:
     data = given.get("data")
     strange = isinstance(data, dict) and data.get("reason") == "no_integration"
     there = "See which there are: callgate integrations list. Then sign in for it: callgate login"
-    hint = there if strange else "See how its server is: callgate integrations list"
+    hint = there if strange else "See what is wrong: callgate doctor"
     return CommandError(f"The gate refused the handshake: {given.get('message', '')}", hint, Exit.NO)
 
 

@@ -11,17 +11,18 @@ from callgate.flow.desk import need
 from callgate.flow.drift import change_views, drift_of, use_drift
 from callgate.flow.finding import finding_views, found_in
 from callgate.flow.integrations import Connections, other_tiers
+from callgate.flow.reaching import lost
 from callgate.flow.rows import put
 from callgate.flow.views.drift import DriftView
 from callgate.flow.views.integrations import DiscoveryView, IntegrationView
 from callgate.flow.whoami import account_now, actor_seen, look_for_account, offered_digest, other_account
 from callgate.model.drift import NO_DRIFT, DriftKind
-from callgate.model.errors import InputError
+from callgate.model.errors import InputError, UpstreamError
 from callgate.model.event import PinsConfirmed
 from callgate.model.identity import Presence
 from callgate.model.store import Conflict, Expect, Kind, NameRow, Unit
 from callgate.model.terms import HoldState, Role
-from callgate.model.tool import IntegrationPin
+from callgate.model.tool import Integration, IntegrationPin
 
 _CHANGED = "tool/definition_changed/"
 """Key of the finding that a confirmation answers."""
@@ -37,15 +38,22 @@ class Definitions(Connections):
     async def refresh_integration(self, name: str) -> DiscoveryView:
         integration = self._known(name)
         mark = self._live.unseen.get(name)
-        pin = await self._offered(integration)
+        pin = await self._said_now(integration)
         await self._compared(name, pin, mark)
         return self._discovery(integration, pin, await account_now(self._tenancy, integration, pin))
+
+    async def _said_now(self, known: Integration) -> IntegrationPin:
+        """What its server offers; a fault says what a person can do about it."""
+        try:
+            return await self._offered(known)
+        except (UpstreamError, InputError) as fault:
+            raise lost(known, fault, self._tenancy.upstreams.of(known).stderr_tail) from fault
 
     async def definition_changes(self, name: str) -> DriftView:
         """Asks the server again."""
         integration = self._known(name)
         mark = self._live.unseen.get(name)
-        pin = await self._offered(integration)
+        pin = await self._said_now(integration)
         await self._compared(name, pin, mark)
         former, account = self._live.pins.get(name), await account_now(self._tenancy, integration, pin)
         seen = offered_digest(pin, former, account)
@@ -72,7 +80,7 @@ class Definitions(Connections):
         integration = self._known(name)
         unchanged = Expect(kind=Kind.INTEGRATION, key=name, version=self._live.version(Kind.INTEGRATION, name))
         mark = self._live.unseen.get(name)
-        pin = await self._offered(integration)
+        pin = await self._said_now(integration)
         former, account = self._live.pins.get(name), await account_now(self._tenancy, integration, pin)
         if offered_digest(pin, former, account) != digest:
             raise InputError("The server says something else by now.", code="stale_digest", hint="Look again.")

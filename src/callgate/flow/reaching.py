@@ -44,6 +44,14 @@ def explained(wanted: Integration, fault: CallgateError, stderr: bytes) -> Callg
     return _of_url(wanted, fault)
 
 
+def lost(known: Integration, fault: CallgateError, stderr: bytes) -> CallgateError:
+    """The same of a server that is connected already: its address was right once."""
+    found = explained(known, fault, stderr)
+    if known.url and found.code == "not_sent":
+        found.hint = "Start it, or wait until it is back; the gate tries again by itself."
+    return found
+
+
 def last_lines(stderr: bytes) -> tuple[str, ...]:
     """Of its last start, where it said the same twice: it is started twice before the gate gives up."""
     lines = [line for line in stderr.decode(errors="replace").splitlines() if line.strip()]

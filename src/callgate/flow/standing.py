@@ -7,6 +7,7 @@ from callgate.flow.integrations import Connections
 from callgate.flow.operations import Operating
 from callgate.flow.policies import Policies
 from callgate.flow.views.gate import CheckView, DoubtView, StatusView, WarningView
+from callgate.flow.views.integrations import IntegrationView
 from callgate.model.terms import HoldState
 
 CHECKPOINT_LATE_MS = 10_000
@@ -16,6 +17,7 @@ SOON_MS = 7 * DAY_MS
 SOME = 10
 """Names in one warning."""
 
+_UNREACHED = {"backoff": "its server does not answer and is tried again", "down": "its server is down"}
 _SEVERE = {"store": "fail"}
 """State of the check, by the code of a warning; otherwise warn."""
 
@@ -73,15 +75,7 @@ class Standing(Operating, Connections, Policies, Halts):
         ]
         status = await self.status()
         for integration in status.integrations:
-            ready = integration.state in ("ready", "starting")
-            checks.append(
-                CheckView(
-                    code="integration",
-                    state="ok" if ready and integration.confirmed_ms else "warn",
-                    text=f"{integration.name}: {integration.state}, {integration.tools} tools confirmed.",
-                    todo="" if integration.confirmed_ms else f"callgate add {integration.name}",
-                )
-            )
+            checks.append(_reached(integration))
             if not integration.confined:
                 checks.append(
                     CheckView(
@@ -201,3 +195,14 @@ class Standing(Operating, Connections, Policies, Halts):
                 )
             )
         return said
+
+
+def _reached(row: IntegrationView) -> CheckView:
+    away = _UNREACHED.get(row.state, "")
+    todo = f"See why: callgate integrations refresh {row.name}" if away else ""
+    return CheckView(
+        code="integration",
+        state="warn" if away or not row.confirmed_ms else "ok",
+        text=f"{row.name}: {away or row.state}, {row.tools} tools confirmed.",
+        todo=todo if row.confirmed_ms else f"callgate add {row.name}",
+    )
