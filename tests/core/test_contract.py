@@ -213,6 +213,7 @@ def scope(**changed):
         {"scopes": scope(targets=("k:/*",))},
         {"scopes": scope(max_tier=None), "max_tier": Tier.EXECUTE},
         {"scopes": scope(breadth=Breadth.GLOBAL)},
+        {"scopes": scope(breadth=Breadth.TARGETS), "breadth": Breadth.GLOBAL},
     ],
 )
 def test_every_way_of_being_wider_is_named(change):
@@ -233,7 +234,7 @@ def test_every_way_of_being_wider_is_named(change):
         {"scopes": scope(tools=("a",))},
         {"scopes": scope(targets=("k:/srv/a", "k:/srv/b/*"))},
         {"scopes": scope(max_tier=Tier.READ)},
-        {"scopes": scope(breadth=Breadth.TARGETS), "breadth": Breadth.GLOBAL},
+        {"scopes": scope(breadth=Breadth.TARGETS)},
         {"scopes": ()},
     ],
 )

@@ -11,7 +11,7 @@ from callgate.model.bundle import Domain
 from callgate.model.contract import Scope
 from callgate.model.inquiry import ELICIT
 from callgate.model.learned import LearnedSpan, ReplayedRow
-from callgate.model.terms import Tier
+from callgate.model.terms import Breadth, Tier
 from callgate.model.tool import Target, TargetRule
 from tests.fakes.judging import NOW, contract, manifest, tool
 
@@ -195,6 +195,25 @@ def test_one_integration_alone_keeps_what_is_said_of_others():
     assert made.contract.domains == ("eng", "local-work")
     assert made.contract.runtimes == ("*",)
     assert compile_contract(made.contract).scopes["git"].max_tier is Tier.DRAFT
+
+
+@pytest.mark.parametrize(
+    ("own", "of_all", "kept"),
+    [
+        (Breadth.GLOBAL, Breadth.TARGETS, Breadth.GLOBAL),
+        (None, Breadth.GLOBAL, Breadth.GLOBAL),
+        (Breadth.TARGETS, Breadth.GLOBAL, None),
+        (None, Breadth.TARGETS, None),
+    ],
+)
+def test_what_is_kept_searches_as_far_as_it_did_and_what_was_learned_no_further_than_named(own, of_all, kept):
+    scopes = (Scope(integration="git", breadth=own), Scope(integration="hub", breadth=Breadth.GLOBAL))
+    base = contract(scopes=scopes, breadth=of_all).contract
+    made = proposed(used("a_tool", repo("acme/web")), base=base, only=("hub",))
+    assert [one.breadth for one in made.contract.scopes] == [kept, None]
+    assert made.contract.breadth is Breadth.TARGETS
+    text = contract_text(made, LearnedSpan(calls=1, first_ms=NOW, last_ms=NOW + 1, busiest=1, skipped=()), (), "x")
+    assert parse_contract(text.encode(), "x.toml") == made.contract
 
 
 def test_the_time_of_a_call_has_headroom_and_never_grows():

@@ -24,6 +24,7 @@ SCOPES = st.builds(
     tools=st.lists(st.sampled_from(["t", "u", "*"]), min_size=1, **SOME).map(tuple),
     max_tier=st.just(None),
     targets=st.lists(GLOBS, **SOME).map(tuple),
+    breadth=st.sampled_from([None, *Breadth]),
 )
 CONTRACTS = st.fixed_dictionaries(
     {
@@ -70,6 +71,7 @@ STEPS = (
         )
     },
     lambda c: {"scopes": tuple(msgspec.structs.replace(s, max_tier=Tier.READ) for s in c.scopes)},
+    lambda c: {"scopes": tuple(msgspec.structs.replace(s, breadth=Breadth.TARGETS) for s in c.scopes)},
     lambda c: {"prohibited": (*c.prohibited, "k:x*")},
     lambda c: {"outside": Effect.DENY},
     lambda c: {"breadth": Breadth.TARGETS, "irreversible": False},
@@ -114,7 +116,14 @@ REACHES = [
 ]
 
 
-@pytest.mark.parametrize("values", [LIMITS, REACHES], ids=["limits", "reaches"])
+BREADTHS = [
+    {"scopes": (Scope(integration="git", breadth=own),), "breadth": of_all}
+    for own in (None, *Breadth)
+    for of_all in Breadth
+]
+
+
+@pytest.mark.parametrize("values", [LIMITS, REACHES, BREADTHS], ids=["limits", "reaches", "breadths"])
 def test_narrowing_orders_every_small_contract(values):
     """Transitive over all triples of what cannot be hit by chance."""
     made = [contract(**changed) for changed in values]

@@ -150,6 +150,8 @@ def _wider(child: Contract, parent: Contract) -> Iterator[str]:
             yield f"It does not prohibit {pattern}."
     if child.outside < parent.outside:
         yield "What lies outside of it is held, not denied."
+    if child.breadth is Breadth.GLOBAL and parent.breadth is not Breadth.GLOBAL:
+        yield "It allows searches without a target."
     for flag, what in (
         ("irreversible", "irreversible calls"),
         ("everyday", "work without a task"),

@@ -123,8 +123,13 @@ def propose(
 
 
 def _kept(scope: Scope, base: Contract) -> Scope:
-    """As it is in force, also under a contract whose highest tier is another one."""
-    return msgspec.structs.replace(scope, max_tier=min(scope.max_tier or base.max_tier, base.max_tier))
+    """As it is in force, also under a contract whose highest tier and breadth are others."""
+    breadth = base.breadth if scope.breadth is None else scope.breadth
+    return msgspec.structs.replace(
+        scope,
+        max_tier=min(scope.max_tier or base.max_tier, base.max_tier),
+        breadth=breadth if breadth is Breadth.GLOBAL else None,
+    )
 
 
 def _timeout(book: UseBook, base: Contract | None) -> int:
