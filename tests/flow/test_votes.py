@@ -83,6 +83,20 @@ def test_the_gates_own_user_is_never_a_second_person():
     run(check())
 
 
+def test_nobody_becomes_a_second_person_by_another_address_of_the_gate():
+    async def check():
+        house = await team()
+        pending = await held(house)
+        hold = await house.hold(pending.hold)
+        moved = msgspec.structs.replace(house.presence("ana"), issuer="https://moved.example")
+        with pytest.raises(InputError) as fault:
+            await house.rooms.voting.vote(hold.id, (), yes=True, digest=hold.digest, presence=moved)
+        assert fault.value.code == "not_yours"
+        assert executed(house) == 0
+
+    run(check())
+
+
 def test_the_owner_of_the_domain_answers_for_it():
     async def check():
         house = await team(Ask.DOMAIN)

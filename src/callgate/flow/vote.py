@@ -180,7 +180,8 @@ def obstacle(tenancy: Tenancy, hold: Hold, question: Question, presence: Presenc
             if presence.subject != owner:
                 return f"Only the owner of the domain {question.ask_of} can answer."
         case Ask.ACCEPTABLE:
-            if own:
+            if presence.subject == hold.initiator:
+                # Whatever issuer the gate was when the call was held: a subject is one person of the tenant.
                 return "Another person must answer: the one who asked for the call cannot."
             if question.ask_of and question.ask_of not in {role.value for role in presence.roles}:
                 return f"Only somebody in the role {question.ask_of} can answer."
