@@ -16,9 +16,10 @@ from callgate.adapters.store.sqlite import SqliteStore, open_sqlite
 from callgate.adapters.upstream.pool import Pool
 from callgate.app.system import SystemClock, SystemEntropy
 from callgate.catalog.catalogue import Catalogue
+from callgate.core.contract import content_id
 from callgate.core.ledger.note import verify_note
 from callgate.core.ledger.seal import Sealer
-from callgate.core.policy.bundle import parse_bundle
+from callgate.core.policy.bundle import bundle_digest, parse_bundle
 from callgate.flow.house import Rooms, rooms
 from callgate.flow.live import LIVE_BUNDLE, Live
 from callgate.flow.ports import Store
@@ -168,6 +169,9 @@ async def load(tenancy: Tenancy, files: Callable[[], dict[str, bytes]]) -> None:
         after = ""
         while True:
             page = await tenancy.store.list(kind, after=after, limit=PAGE)
+            if kind is Kind.CONTRACT:
+                for row in page:
+                    _must_be(row.key, content_id(noun(row)))
             if kind is Kind.BUNDLE:
                 bundles.update((row.key, noun(row)) for row in page)
             tenancy.live.load(page)
@@ -180,7 +184,17 @@ async def load(tenancy: Tenancy, files: Callable[[], dict[str, bytes]]) -> None:
         return
     if wanted not in bundles:
         raise ConfigError("The live policy bundle is missing from the store.", hint="Restore a backup of the home.")
+    _must_be(wanted, bundle_digest(bundles[wanted]))
     tenancy.live.use(bundles[wanted])
+
+
+def _must_be(name: str, found: str) -> None:
+    """ConfigError when rules are not what every decision under them says they are: their name is their content's."""
+    if name != found:
+        raise ConfigError(
+            f"The rules {name} in the store were changed under their name, so nothing is decided by them.",
+            hint="Restore a backup of the home.",
+        )
 
 
 async def _first_bundle(tenancy: Tenancy, files: Callable[[], dict[str, bytes]]) -> None:
