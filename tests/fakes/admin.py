@@ -187,7 +187,8 @@ class FakeAdmin:
         if "problem" in contract.text:
             wrong = ContractProblem(key="max_teir", message="unknown key; did you mean max_tier?", file=contract.file)
             return ContractCheckView(problems=(wrong,), contract=None)
-        return ContractCheckView(problems=(), contract=CONTRACT)
+        notes = ("No integration gti is connected. Did you mean git?",) if "gti" in contract.text else ()
+        return ContractCheckView(problems=(), contract=msgspec.structs.replace(CONTRACT, notes=notes))
 
     async def add_contract(self, by: Presence, contract: ContractText) -> ContractView:
         self.acts.append(("add_contract", by.subject, contract))

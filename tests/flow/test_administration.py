@@ -179,6 +179,37 @@ def test_contracts_say_what_is_wrong_with_them():
         good = await house.admin.check_contract(ContractText(text=TASK_RULES.format(more="")))
         assert good.contract is not None
         assert good.contract.preview
+        assert good.contract.notes == ()
+
+    run(check())
+
+
+def test_what_a_contract_names_that_nothing_here_has_is_said_and_not_refused():
+    async def check():
+        house = await open_house()
+        good = TASK_RULES.format(more="")
+        for text, said in (
+            (good.replace('"git"', '"gti"'), "No integration gti is connected. Did you mean git?"),
+            (
+                good.replace('["*"]', '["git_statu"]'),
+                "git has no tool git_statu that was confirmed. Did you mean git_status?",
+            ),
+            (
+                good + 'targets = ["git.repositry:/srv/*"]',
+                "git.repositry:/srv/*: no tool of git aims at the kind git.repositry. Did you mean git.repository?",
+            ),
+            (
+                TASK_RULES.format(more='prohibited = ["git.repositry:/srv/secret", "git.repository:/x", "*"]'),
+                "git.repositry:/srv/secret: no tool here aims at the kind git.repositry. Did you mean git.repository?",
+            ),
+            (
+                TASK_RULES.format(more="everyday = true").replace('"home"', '"hom"'),
+                "Nobody here is in the team hom. Did you mean home?",
+            ),
+        ):
+            checked = await house.admin.check_contract(ContractText(text=text))
+            assert checked.contract is not None, checked.problems
+            assert checked.contract.notes == (said,)
 
     run(check())
 

@@ -226,7 +226,8 @@ def test_closing_the_task_ends_what_waits_under_it():
         task = await house.open_task(await house.add_contract(TASK_RULES.format(more="")))
         pending = await held(house, named_tasks=(task,))
         await house.admin.close_task(house.presence(), task)
-        assert (await house.hold(pending.hold)).state is HoldState.VOID
+        ended = await house.hold(pending.hold)
+        assert (ended.state, ended.ended) == (HoldState.VOID, "task_closed")
         with pytest.raises(InputError):
             await house.vote(pending.hold)
         assert commits(house) == []

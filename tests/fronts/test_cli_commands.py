@@ -291,6 +291,8 @@ def test_contracts(gate: FakeGate, tmp_path: Path) -> None:
     good.write_text('name = "fix"\n')
     bad.write_text("# problem\n")
     assert gate.run("contract", "check", good).exit_code == 0
+    good.write_text(good.read_text().replace("git", "gti") + "# gti")
+    assert "Note: No integration gti is connected." in gate.run("contract", "check", good).stdout
     result = gate.run("contract", "check", bad)
     assert result.exit_code == 1
     assert "bad.toml: max_teir: unknown key; did you mean max_tier?" in result.stdout

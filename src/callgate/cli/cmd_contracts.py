@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from callgate.cli import screens
 from callgate.cli.acting import person
@@ -166,6 +167,8 @@ def _draw(found: ContractView) -> None:
         screens.say(f"- {sentence}")
     for given in found.consents:
         screens.say(f"- {_consent(given)}")
+    for note in found.notes:
+        screens.show(Text.assemble(("Note: ", "yellow"), screens.cell(note)))
 
 
 def _consent(given: ConsentView) -> str:

@@ -4,6 +4,7 @@ import msgspec
 
 from callgate.core.contract import compile_scopes, content_id, instantiate, narrows, parse_contract
 from callgate.flow.admin import ContractText, TaskRequest
+from callgate.flow.contract_notes import contract_notes
 from callgate.flow.desk import Desk, missing
 from callgate.flow.live import capacities
 from callgate.flow.rows import put
@@ -203,7 +204,7 @@ class Contracts(Desk):
         if isinstance(outcome, Conflict):
             return self._live.tasks.get(task.id, task)
         held = tuple(hold.id for hold in self._live.holds.values() if hold.task == task.id)
-        await self._rooms.holds.halt(held)
+        await self._rooms.holds.halt(held, "task_closed")
         return done
 
     async def close_overdue(self) -> None:
@@ -297,6 +298,7 @@ class Contracts(Desk):
             parameters=contract.parameters,
             consents=consents,
             preview=_preview(contract),
+            notes=contract_notes(self._live, contract),
             text="",
         )
 

@@ -206,13 +206,13 @@ class Holds:
             elif hold.state is HoldState.EXECUTED:
                 await self._leave(hold, "not_collected")
 
-    async def halt(self, matches: tuple[str, ...]) -> int:
-        """A kill switch cancels what is held. ``matches`` are hold ids."""
+    async def halt(self, matches: tuple[str, ...], why: str = "halted") -> int:
+        """A kill switch, or the end of a task, cancels what is held. ``matches`` are hold ids."""
         ended = 0
         for hold_id in matches:
             hold = self._tenancy.live.holds.get(hold_id)
             if hold is not None and hold.state in (HoldState.OPEN, HoldState.APPROVED):
-                ended += await self.end(hold, HoldState.VOID, "halted")
+                ended += await self.end(hold, HoldState.VOID, why)
         return ended
 
     def wake(self, hold_id: str) -> None:

@@ -37,6 +37,8 @@ class ContractView(Fact, frozen=True):
     consents: tuple[ConsentView, ...] = ()
     preview: tuple[str, ...] = ()
     """What it allows and forbids, one sentence each."""
+    notes: tuple[str, ...] = ()
+    """What it names that nothing here has, one sentence each: a typo, or something that comes later."""
     text: str = ""
     """Its TOML; only in the view of one contract."""
 
