@@ -2,10 +2,12 @@
 
     python -m benchmarks.all [--seconds 4] [--minutes 10] [--only calls,lists]
 
-A part that fails is said in its place, and the rest goes on. Progress goes to stderr.
+A part that fails is said in its place, and the rest goes on; parts that are not asked for stay as they are in the file,
+each with its own date. Progress goes to stderr.
 """
 
 import argparse
+import re
 import subprocess
 import sys
 import time
@@ -51,19 +53,26 @@ def run(part: str, asked: argparse.Namespace) -> tuple[str, bool]:
     return f"{title}\n{lines}\n{failed if done.returncode else ''}\n", not done.returncode
 
 
+def kept(results: str) -> dict[str, str]:
+    """The texts of an earlier run, by part."""
+    blocks = [f"# {block}" for block in re.split(r"^# ", results, flags=re.MULTILINE)[1:]]
+    return {part: block for block in blocks for part, (title, _) in PARTS.items() if block.startswith(f"# {title}\n")}
+
+
 def main() -> int:
     parser = options(__doc__, many="")
     parser.add_argument("--minutes", type=float, default=10, help="of load, for memory")
     parser.add_argument("--only", default=",".join(PARTS))
     parser.add_argument("--results", type=Path, default=HERE / "results.txt")
     asked = parser.parse_args()
-    text, well, begun = f"{line(command(), asked.folder)}\n\n", True, time.monotonic()
+    head, well, begun = line(command(), asked.folder), True, time.monotonic()
+    texts = kept(asked.results.read_text() if asked.results.exists() else "")
     for part in asked.only.split(","):
         progress(f"== {part}, {time.monotonic() - begun:.0f} s since the start")
-        found, good = run(part, asked)
-        text, well = text + found, well and good
-        print(found, flush=True)
-        asked.results.write_text(text.rstrip() + "\n")
+        texts[part], good = run(part, asked)
+        well = well and good
+        print(texts[part], flush=True)
+        asked.results.write_text("\n\n".join([head, *(texts[one].strip() for one in PARTS if one in texts)]) + "\n")
     return 0 if well else 1
 
 

@@ -77,6 +77,9 @@ def test_stages_know_their_functions(monkeypatch, tmp_path):
 
 
 def test_all_of_it_is_one_text(tmp_path):
+    earlier = "# Calls, side by side\nof another day\n"
+    stale = "# One integration's endpoint and the one for all\nof another day, too\n"
+    (tmp_path / "results.txt").write_text(f"head\n\n{stale}\n{earlier}")
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.all", *SHORT, "--only", "endpoints", "--raw", str(tmp_path)]
         + ["--results", str(tmp_path / "results.txt")],
@@ -90,6 +93,9 @@ def test_all_of_it_is_one_text(tmp_path):
     text = (tmp_path / "results.txt").read_text()
     assert text.startswith("python -m benchmarks.all --seconds 0.1")
     assert "fdatasync of 4 KiB" in text
+    assert earlier in text
+    assert text.index(earlier) < text.index("# One integration's endpoint")
+    assert "of another day, too" not in text
     assert str(tmp_path) not in text
     rows = json.loads((tmp_path / "endpoints.json").read_text())
     assert [row["endpoint"] for row in rows] == ["/mcp/bench", "/mcp"]
