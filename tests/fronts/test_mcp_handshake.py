@@ -1,10 +1,12 @@
 """2025-03-26 to 2025-11-25: sessions, as Codex speaks them."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
 
+from callgate import __version__
 from callgate.adapters.mcp.app import McpFront
 from callgate.flow.ports import Opened
 from callgate.model.answer import Served
@@ -86,6 +88,18 @@ def test_initialize_needs_its_parameters(params: dict[str, Any]) -> None:
     run(test)
 
 
+def test_nothing_a_client_says_of_itself_reaches_a_server() -> None:
+    async def test(front: McpFront, serving: FakeServing) -> None:
+        words = {"name": "what no rule let out", "version": "1", "title": "more", "websiteUrl": "https://a.example"}
+        seen = await ask(front, request("initialize", {**initialize(), "clientInfo": words}))
+        assert seen.status == 200
+        params, _ = serving.opened[0]
+        said = json.loads(params)["clientInfo"]
+        assert said == {"name": "codex", "version": __version__}
+
+    run(test, listing(bridged=False))
+
+
 def test_a_session_is_needed_and_belongs_to_its_principal() -> None:
     async def test(front: McpFront, serving: FakeServing) -> None:
         session = await begin(front)
@@ -123,7 +137,7 @@ def test_an_http_upstream_has_the_session() -> None:
         params, protocol = serving.opened[0]
         assert protocol == "2025-11-25"
         assert b"elicitation" not in params
-        assert b"codex-mcp-client" in params
+        assert json.loads(params)["clientInfo"]["name"] == "codex"
         session = {"mcp-session-id": hello.headers["mcp-session-id"]}
         await ask(front, call(), headers=session)
         assert serving.requests[0].session == "up-9"

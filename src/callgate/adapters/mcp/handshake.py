@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable
 from functools import partial
 
+from callgate import __version__
 from callgate.adapters.mcp.asking import OpenAsks
 from callgate.adapters.mcp.config import HANDSHAKE
 from callgate.adapters.mcp.desk import LISTS, CallDesk, confirmed_list, not_governed, not_offered
@@ -165,7 +166,10 @@ class HandshakeEra:
             stream.call(None, watched=False, quiet=True)
             try:
                 opened = await self._serving.open_session(
-                    admitted.credential, admitted.integration, _greeting(protocol, info, asks), protocol
+                    admitted.credential,
+                    admitted.integration,
+                    _greeting(protocol, admitted.credential.runtime.id, asks),
+                    protocol,
                 )
             except UpstreamError as fault:
                 return message.refuse(200, INTERNAL, fault.message, {"reason": fault.code})
@@ -328,8 +332,9 @@ class HandshakeEra:
             stream.stop(Stop.CANCELLED)
 
 
-def _greeting(protocol: str, info: dict[str, object], asks: tuple[str, ...]) -> bytes:
-    """Our InitializeRequest params: the client's name, and of its capabilities those the server may ask through."""
-    said = {key: text[:128] for key in ("name", "version") if isinstance(text := info.get(key), str)}
-    client = {"name": "callgate", "version": "0", **said}
+def _greeting(protocol: str, runtime: str, asks: tuple[str, ...]) -> bytes:
+    """Our InitializeRequest params: the registered runtime's name, and of the client's capabilities those the server may
+    ask through. The client's own words stay here: nobody judges or records them, so a server must not read them.
+    """
+    client = {"name": runtime, "version": __version__}
     return encode({"protocolVersion": protocol, "capabilities": capabilities_of(asks), "clientInfo": client})
