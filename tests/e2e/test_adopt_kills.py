@@ -96,7 +96,16 @@ def test_killed_then_taken_back_and_killed_then_finished(tmp_path, place):
             assert (gate.home / "policies/rules.toml").read_bytes() == rules
 
         killed(gate, place, *words)
+        if place == "between_two_files":
+            half = looked(files)
+            shown = gate.command(*words[:3], "--dry-run")
+            assert f"Changed already: {files['claude']}" in shown.stdout.replace("\n    ", " "), shown.stdout
+            assert f"Not changed so far: {files['cursor']}" in shown.stdout.replace("\n    ", " "), shown.stdout
+            assert "Finish it with callgate adopt, or take it back with: callgate adopt --undo 2" in shown.stdout
+            assert looked(files) == half
+            words = tuple(word for word in words if word != "--json")
         done = gate.command(*words, stdin=PASSPHRASE)
+        assert ("Finished: 2" in done.stdout) == (place == "between_two_files"), done.stdout
         assert done.returncode == 0, done.stdout + done.stderr
         assert TOKEN not in done.stdout + done.stderr
         rows = {row["name"]: row["stage"] for row in gate.get("integrations")["integrations"]}

@@ -58,6 +58,11 @@ def halves(found: Sequence[HalfView]) -> None:
         screens.say(f"{ways}: callgate adopt --undo {one.id}")
 
 
+def finished(found: Sequence[HalfView]) -> None:
+    for one in found:
+        screens.say(f"Finished: {one.id}. {screens.count(len(one.waiting), 'file')} changed now.")
+
+
 def _runs(one: AdoptMove) -> str:
     if not one.confined:
         return "Runs with all that the gate's user may do"

@@ -23,6 +23,7 @@ from callgate.model.terms import Stage
 
 if TYPE_CHECKING:
     from callgate.app.adopting import Adopting
+    from callgate.app.undoing import Undoing
 
 app = sub_app("Adopting.")
 DAYS = 14
@@ -147,6 +148,8 @@ def _finish(way: _Way, *, dry_run: bool) -> tuple[str, ...]:
         problems = [problem for view in ready for problem in run.finish(view.id)]
     if problems:
         raise CommandError(problems[0], f"Mend it and try again, or: callgate adopt --undo {ready[-1].id}")
+    if not way.as_json:
+        adopt_screen.finished(ready)
     return tuple(view.id for view in ready)
 
 
@@ -234,6 +237,13 @@ def _logins(planned: AdoptView) -> list[str]:
     return [f"Sign in for them: callgate login {' '.join(missing)}"] if missing else []
 
 
+def _question(run: "Undoing") -> str:
+    """Before an adoption is taken back."""
+    if not run.record.files:
+        return f"Take back what the adoption {run.record.id} did before it was stopped? It changed no file."
+    return f"Put back {screens.count(len(run.record.files), 'file')} as before the adoption {run.record.id}?"
+
+
 def _undo(way: _Way, adoption: str, *, force: bool) -> None:
     run = machinery.undoing(os.environ, way.home, adoption)
     edited = run.edited()
@@ -244,8 +254,7 @@ def _undo(way: _Way, adoption: str, *, force: bool) -> None:
             "Above is what putting back would undo. Add --force to do it, or keep what you need by hand first.",
             Exit.NO,
         )
-    files = screens.count(len(run.record.files), "file")
-    _ask(f"Put back {files} as before the adoption {run.record.id}?", yes=way.yes)
+    _ask(_question(run), yes=way.yes)
     gate = Disconnection(Gate(way.home), run)
     with run.held():
         view = run.restore(force=force)

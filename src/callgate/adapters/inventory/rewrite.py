@@ -147,6 +147,7 @@ def _folder_of(root: str, place: str, *, make: bool = False) -> Iterator[tuple[i
             if make and number == len(parts) - 1:
                 with suppress(FileExistsError):
                     os.mkdir(part, _NEW_FOLDER, dir_fd=current)
+                    os.fsync(current)
             following = os.open(part, _FOLDER, dir_fd=current)
             os.close(current)
             current = following
