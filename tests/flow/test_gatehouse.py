@@ -153,6 +153,11 @@ def test_explain_tells_the_initiator_without_values():
         assert "A secret message" not in str(told)
         assert await house.gatehouse.explain(house.credential("ben"), pending.decision_id) is None
         assert await house.gatehouse.explain(house.credential(), "ev-none") is None
+        # What a narrowed login cannot do it is not told of either, as with approvals.
+        narrowed = ({"runtime": "claude-code"}, {"integrations": ("mail",)}, {"task": "task-1"})
+        for more in narrowed:
+            assert await house.gatehouse.explain(house.credential(**more), pending.decision_id) is None
+        assert await house.gatehouse.explain(house.credential(integrations=("git",)), pending.decision_id) is not None
 
     run(check())
 

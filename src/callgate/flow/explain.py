@@ -22,20 +22,25 @@ async def context_of(tenancy: Tenancy, call: str, event: str) -> Context | None:
 
 
 async def explained(tenancy: Tenancy, credential: Credential, decision: str) -> dict[str, object] | None:
-    """Findings and questions of a decision about a call of this same person; None: there is none."""
+    """Findings and questions of a decision about a call of this same person and runtime that the login's task and
+    integrations allow for, as with approvals; None: there is none.
+    """
     leaf = await tenancy.store.leaf(decision)
     if leaf is None:
         return None
     body = decode_event(leaf.data).data.body
     if not isinstance(body, Decided):
         return None
+    if credential.task not in ("", body.task):
+        return None
+    if credential.integrations and body.integration not in credential.integrations:
+        return None
     context = await context_of(tenancy, leaf.call, leaf.id)
-    who = credential.initiator
-    if (
-        context is None
-        or context.principal.initiator.subject != who.subject
-        or context.principal.initiator.issuer != who.issuer
-    ):
+    who = (credential.initiator.issuer, credential.initiator.subject, credential.runtime.id)
+    if context is None:
+        return None
+    asked = context.principal
+    if (asked.initiator.issuer, asked.initiator.subject, asked.runtime.id) != who:
         return None
     return {
         "decision_id": decision,
