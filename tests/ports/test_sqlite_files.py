@@ -112,11 +112,13 @@ def refused(folder, **how):
     with pytest.raises(ConfigError) as caught:
         sqlite_store(folder, StillClock(), **how)
     assert str(folder) in caught.value.file
+    assert caught.value.message[0].isupper()
+    assert caught.value.message.endswith(".")
     return caught.value.message
 
 
 def test_what_cannot_be_a_store_is_refused_with_a_sentence(tmp_path):
-    assert refused(tmp_path / "none", create=False) == "there is no ledger here"
+    assert refused(tmp_path / "none", create=False) == "There is no ledger here."
     assert not (tmp_path / "none").exists()
 
     (tmp_path / "text").mkdir()
@@ -151,7 +153,9 @@ def test_half_a_store_is_never_begun_anew(tmp_path, lost, said, emptied):
     if emptied:
         (tmp_path / lost).touch()
     for _ in range(2):
-        assert said in refused(tmp_path)
+        with pytest.raises(ConfigError, match=said) as caught:
+            sqlite_store(tmp_path, StillClock())
+        assert caught.value.hint.endswith("callgate restore FILE")
 
 
 def test_a_making_that_was_cut_off_is_made_again(tmp_path):

@@ -12,6 +12,9 @@ from callgate.model.errors import ConfigError, IntegrityError
 Connect = Callable[[Path], sqlite3.Connection]
 PREFILL = 8 * 1024 * 1024
 """Bytes of log written ahead, a quarter of it for the keys. Overwriting takes half the time of appending: the file system has no size to record."""
+_MODES = "See that the gate's user owns the folder and may write there, and that its disk is not read-only or full."
+_DAMAGED = "Look at the disk; then restore the home from a backup into a new folder: callgate restore FILE"
+_GONE = "Put the file back, or restore the home from a backup into a new folder: callgate restore FILE"
 BUSY_S = 2.0
 """How long a statement waits for a lock. Nobody else writes while the gate holds its home."""
 
@@ -60,11 +63,11 @@ class StoreFiles:
     ) -> tuple[sqlite3.Connection, sqlite3.Connection]:
         """Make what is missing, check what is there; (ledger, keys). ConfigError says what is wrong with which file."""
         if not create and not self.ledger.exists():
-            raise ConfigError("there is no ledger here", file=str(self.ledger))
+            raise ConfigError("There is no ledger here.", file=str(self.ledger))
         try:
             self._make_private()
         except OSError as error:
-            raise ConfigError(f"it cannot be used: {error.strerror}", file=str(error.filename)) from error
+            raise ConfigError(f"It cannot be used: {error.strerror}.", file=str(error.filename), hint=_MODES) from error
         with contextlib.ExitStack() as undo:
             keys = undo.enter_context(contextlib.closing(self._attempt(self.keys, connect)))
             ledger = undo.enter_context(contextlib.closing(self._attempt(self.ledger, connect)))
@@ -116,23 +119,29 @@ class StoreFiles:
         try:
             return connect(path)
         except sqlite3.Error as error:
-            raise ConfigError(f"it cannot be opened as a database: {error}", file=str(path)) from error
+            raise ConfigError(f"It cannot be opened as a database: {error}.", file=str(path), hint=_DAMAGED) from error
 
     def _fill(self, ledger: sqlite3.Connection, keys: sqlite3.Connection, meta: dict[str, str]) -> None:
         try:
             keys_new, ledger_new = schema.is_new(keys), schema.is_new(ledger)
             if keys_new and not ledger_new:
-                raise ConfigError("the key database is missing or empty beside a ledger", file=str(self.keys))
+                raise ConfigError(
+                    "The key database is missing or empty beside a ledger.", file=str(self.keys), hint=_GONE
+                )
             if keys_new:
                 schema.create(keys, schema.KEYS, meta)
             schema.check(keys, meta, str(self.keys))
             if ledger_new:
                 if keys.execute("SELECT 1 FROM keys UNION ALL SELECT 1 FROM names LIMIT 1").fetchone() is not None:
-                    raise ConfigError("the ledger is missing or empty beside used keys", file=str(self.ledger))
+                    raise ConfigError(
+                        "The ledger is missing or empty beside used keys.", file=str(self.ledger), hint=_GONE
+                    )
                 schema.create(ledger, schema.LEDGER, meta)
             schema.check(ledger, meta, str(self.ledger))
         except (sqlite3.Error, UnicodeDecodeError) as error:
-            raise ConfigError(f"it cannot be read as a store: {error}", file=str(self._folder)) from error
+            raise ConfigError(
+                f"It cannot be read as a store: {error}.", file=str(self._folder), hint=_DAMAGED
+            ) from error
 
 
 def _prefill(log: Path, size: int) -> None:

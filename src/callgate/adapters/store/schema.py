@@ -74,17 +74,17 @@ def create(connection: sqlite3.Connection, statements: tuple[str, ...], meta: di
 def check(connection: sqlite3.Connection, meta: dict[str, str], file: str) -> None:
     """ConfigError when the file is not ours, from a newer Callgate, or another tenant's or log's."""
     if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone() is None:
-        raise ConfigError("this is a database of something else", file=file)
+        raise ConfigError("This is a database of something else.", file=file)
     found = dict(connection.execute("SELECT name, value FROM meta"))
     version = found.get("schema_version", "")
     if not version.isdecimal():
-        raise ConfigError("this database names no schema version", file=file)
+        raise ConfigError("This database names no schema version.", file=file)
     if int(version) > VERSION:
         raise ConfigError(
-            f"this database was written by a newer Callgate (schema {version}, this one knows {VERSION})",
+            f"This database was written by a newer Callgate (schema {version}, this one knows {VERSION}).",
             file=file,
             hint="Run the newer version; data is never converted backwards.",
         )
     for name, value in meta.items():
         if found.get(name) != value:
-            raise ConfigError(f"this database belongs to {name} {found.get(name)!r}, not {value!r}", file=file)
+            raise ConfigError(f"This database belongs to {name} {found.get(name)!r}, not {value!r}.", file=file)

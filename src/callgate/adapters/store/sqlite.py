@@ -256,7 +256,9 @@ def open_sqlite(
         disk.drop()
     except (sqlite3.Error, OSError) as fault:
         disk.drop()
-        raise ConfigError(f"the store cannot be opened: {fault}", file=str(folder)) from fault
+        raise ConfigError(
+            f"The store cannot be opened: {fault}.", file=str(folder), hint="Look at space and permissions there."
+        ) from fault
     notary = Notary(origin, sign, public_key, signed)
     sweeper = WalSweeper((files.ledger, files.keys), connect)
     thread = Writer(disk, sweeper, notary, clock, tenant=tenant, writer=writer or secrets.token_hex(8))
