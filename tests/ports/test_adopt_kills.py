@@ -239,3 +239,49 @@ def test_two_at_once_are_told(tmp_path):
     run = Undoing(world.home)
     with AdoptionStore(world.home).held(), pytest.raises(ConfigError, match="Another"), run.held():
         pass
+
+
+def test_a_no_leaves_nothing_and_a_refusal_only_what_it_was_not_about(tmp_path):
+    world = World(tmp_path)
+
+    def begun():
+        run = Adopting(
+            world.home, InventoryTask(world.machine, home=None, gates=(ROUTE.url,)), ROUTE, AdoptWish(), unconfined=()
+        )
+        run.name([])
+        run.begin()
+        for name in run.integrations():
+            run.keep_secrets(name)
+        return run
+
+    run = begun()
+    assert [record.state for record in AdoptionStore(world.home).records()] == ["planned"]
+    run.journal.leave()
+    assert AdoptionStore(world.home).records() == []
+    world.is_as_before()
+
+    run = begun()
+    run.refuse("a", "It does not answer.")
+    (record,) = AdoptionStore(world.home).records()
+    assert [one.integration for one in record.connections] == ["b"]
+    assert not [name for name in world.secrets() if name.startswith("secrets/a")]
+
+
+def test_what_the_gate_may_have_connected_is_kept_in_mind(tmp_path):
+    """Its answer was lost: the entry stays, the secrets it may need do, too, and taking back knows of it."""
+    world = World(tmp_path)
+    run = Adopting(
+        world.home, InventoryTask(world.machine, home=None, gates=(ROUTE.url,)), ROUTE, AdoptWish(), unconfined=()
+    )
+    run.name([])
+    run.keep_secrets("a")
+    run.journal.mark("a", "connecting")
+    (world.gate / "a").write_text("")
+    run.refuse("a", "The gate does not answer.", known=True)
+    run.refuse("b", "The gate does not answer.")
+    assert run.write() == ""
+    assert [record.state for record in AdoptionStore(world.home).records()] == ["planned"], "the next one goes on"
+    assert world.tree() == world.before
+    assert world.secrets() == ["secrets/a", "secrets/a/header-x-key"]
+    world.undo_all()
+    world.is_as_before()

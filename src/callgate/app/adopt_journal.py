@@ -116,7 +116,7 @@ class AdoptJournal:
         rules = record.rules
         return record.state == "planned" and rules is not None and rules.after == sha256(now)
 
-    def made(self) -> bool:
+    def _made(self) -> bool:
         """The gate was asked to connect something new."""
         found = self._record.connections if self._record is not None else ()
         return any(_asked(one) and one.integration not in self._taken for one in found)
@@ -142,7 +142,7 @@ class AdoptJournal:
         for one in self._record.connections:
             if one.state == "wanted":
                 self._store.drop_secrets(one.integration, one.secrets)
-        if self.made():
+        if self._made():
             self._save(connections=tuple(one for one in self._record.connections if _asked(one)))
         else:
             self._store.drop(self._record.id)

@@ -205,7 +205,7 @@ class Adopting:
     def write(self) -> str:
         """The adoption's id; empty when nothing was to be written. A file that changed meanwhile stays, and is named."""
         planned = self._change()
-        if not (planned.files or self._held or self.journal.made()):
+        if not (planned.files or self._held):
             self.journal.leave()
             return ""
         self.begin()
