@@ -43,6 +43,7 @@ def test_a_state_that_cannot_be_read_voids_an_approval_and_refuses_a_call(reply)
         answer = await house.commit("Another")
         assert isinstance(answer, Failed), answer
         assert not answer.unknown
+        assert isinstance(reply, UpstreamError) or "git_log answers for the same target" in answer.next
         assert await house.kinds(answer.call_id) == ["Decided"]
         assert (await house.events(call=answer.call_id))[0].effect == "deny"
         assert commits(house) == []

@@ -225,6 +225,7 @@ def test_params_that_are_wrong_are_denied_and_can_be_corrected(method, params, c
         assert isinstance(refused, Refused), refused
         assert code in codes(refused)
         assert refused.correctable
+        assert ("list of prompts" in refused.next) is (code == "unknown_prompt")
         assert sent(house, method) == []
 
     run(check())

@@ -166,6 +166,7 @@ def test_a_task_has_its_number_of_calls():
         refused = [answer for answer in answers if isinstance(answer, Refused)]
         assert all("calls_used_up" in codes(answer) for answer in refused)
         assert {answer.retry_after_ms for answer in refused} == {0}
+        assert all("a new task" in answer.next for answer in refused)
         assert (await house.admin.task(task)).calls == 3
         assert len(house.sent()) == 3
 

@@ -126,7 +126,9 @@ class Executor:
             said = read.state(message.result) if outcome_of(TOOLS_CALL, message) == (Outcome.OK, "") else None
             if said is None:
                 raise UpstreamError(
-                    "The state that the approval would be bound to cannot be read.", code="state_unreadable"
+                    "The state that the approval would be bound to cannot be read.",
+                    code="state_unreadable",
+                    hint=f"Nothing was executed. See first that {read.tool} answers for the same target.",
                 )
             contents.append(said)
         return self._tenancy.sealer.equal_tag("state-pin", *(content.hex() for content in contents))

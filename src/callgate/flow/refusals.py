@@ -19,9 +19,11 @@ _ASK = {
     "task_over": "Ask the person to open a task again.",
     "revoked": "Ask the person to sign in again: callgate login",
     "expired": "Ask the person to sign in again: callgate login",
+    "calls_used_up": "Ask the person to open a new task, and name it.",
 }
 """What helps, by the code of what stops a call; where several stop it, the first of these."""
 _CORRECT = "Correct the call as the list of tools and the tool's schema say, then call again."
+_PROMPT = "Take a name of the list of prompts, then ask again."
 _NEXT = "Do not try another way to the same end: the rule is about the effect. `callgate explain` shows every finding."
 
 
@@ -35,12 +37,13 @@ def refusal(call: Call, decision_id: str, decision: Decision, facts: Facts) -> R
         finding.gate == "schema" or finding.code == "unknown_tool" for finding in counting
     )
     codes = {finding.code for finding in counting}
+    correct = _PROMPT if "unknown_prompt" in codes else _CORRECT
     helps = next((said for code, said in _ASK.items() if code in codes), _NEXT)
     return Refused(
         call_id=call.id,
         decision_id=decision_id,
         findings=counting,
-        next=_CORRECT if correctable else helps.replace("{wider}", _wider(call)),
+        next=correct if correctable else helps.replace("{wider}", _wider(call)),
         correctable=correctable,
         retry_after_ms=facts.retry_after_ms,
     )

@@ -262,7 +262,7 @@ class Runner:
                 code=fault.code,
                 reason=fault.message,
                 unknown=False,
-                next="Nothing was executed. Try again later.",
+                next=fault.hint or "Nothing was executed. Try again later.",
             )
 
     def _permission(
