@@ -315,12 +315,23 @@ def test_no_checkpoint_at_all_is_unusable(export: Path) -> None:
         verify_export(export, KEY)
 
 
-def test_events_after_the_last_checkpoint_are_counted(ledger: LedgerInMemory, export: Path) -> None:
+def test_events_under_no_checkpoint_are_not_believed(ledger: LedgerInMemory, export: Path) -> None:
+    """Without its last checkpoint and its tiles an end that somebody wrote looks like any other."""
     spoil(export, CHECKPOINTS, lambda lines: lines[:-1])
+    (export / TILES).unlink()
+    spoil(export, EVENTS, lambda lines: [*lines[:650], edited(lines[650]), *lines[651:]])
     report = verify_export(export, KEY)
-    assert report.ok
+    assert not report.ok
+    assert first(report) == (600, "events 600 to 699 are under no checkpoint: nothing shows that they are the ledger's")
     assert report.signed == 600
     assert "100 events after" in report.notes[0]
+
+
+def test_a_kept_checkpoint_covers_the_end(ledger: LedgerInMemory, export: Path) -> None:
+    spoil(export, CHECKPOINTS, lambda lines: lines[:-1])
+    assert not verify_export(export, KEY).ok
+    assert not verify_export(export, KEY, ledger.checkpoints[300]).ok
+    assert verify_export(export, KEY, ledger.checkpoints[700]).ok
 
 
 def test_more_events_than_said_are_named(ledger: LedgerInMemory, export: Path) -> None:

@@ -348,6 +348,11 @@ class LedgerCheck:
     def size(self) -> int:
         return self._tree.size
 
+    @property
+    def kept_size(self) -> int:
+        """Of the kept checkpoint; 0: there is none."""
+        return self._kept[0] if self._kept else 0
+
     def tile(self, index: int, hashes: bytes) -> None:
         """The stored leaf hashes (a full or partial tile of level 0) for the events that come next."""
         self._stored, self._stored_from = hashes, index * 256
@@ -520,6 +525,13 @@ def verify_export(folder: Path, key: LogKey | None = None, kept: str = "") -> Le
         raise Unusable(f"this is not an export: {type(fault).__name__}: {fault}") from fault
     if not report.checkpoints and report.ok:
         raise Unusable("the export holds no checkpoint, so there is nothing to compare with")
+    covered = max(report.signed, check.kept_size)
+    if report.ok and covered < report.size:
+        # A gate exports up to a checkpoint: whoever took that away may have written what comes after the one before.
+        text = (
+            f"events {covered} to {report.size - 1} are under no checkpoint: nothing shows that they are the ledger's"
+        )
+        report.flaws.append(Flaw(text, covered))
     if key is None:
         report.notes.append("the key came with the export; pass the one you kept with --key")
     return report
