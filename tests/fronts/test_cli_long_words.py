@@ -1,5 +1,6 @@
-"""What is copied from a terminal, an address or a folder, is whole there, however narrow it is."""
+"""What is copied from a terminal, an address or a folder, is whole there, however narrow it is; what is many is cut."""
 
+import json
 from pathlib import Path
 
 import msgspec
@@ -10,6 +11,7 @@ from callgate.flow.views.integrations import IntegrationView
 from tests.fakes.admin import FakeAdmin
 from tests.fakes.local_gate import local_gate
 from tests.fakes.shown import INTEGRATION, STATUS
+from tests.fronts.cli_help import run
 from tests.fronts.test_cli_screens import terminal
 
 URL = "https://mcp.docs.eu-central-1.example-company.internal/tools/v2/mcp?workspace=marketing"
@@ -48,3 +50,21 @@ def test_an_address_is_whole(tmp_path: Path, words: tuple[str, ...], columns: in
     if words == ("status",):
         assert FOLDER in seen
         assert f"{URL}/<integration>" in seen
+
+
+class DoubtfulAdmin(FakeAdmin):
+    """A gate that was killed under load."""
+
+    async def status(self) -> StatusView:
+        doubts = (msgspec.structs.replace(STATUS.doubts[0], call=f"call-{number}-") for number in range(31))
+        return msgspec.structs.replace(STATUS, doubts=tuple(doubts))
+
+
+def test_many_calls_in_doubt_do_not_flood_the_screen(tmp_path: Path) -> None:
+    with local_gate(tmp_path, DoubtfulAdmin()):
+        shown = run("status", "--home", tmp_path).stdout
+        whole = json.loads(run("status", "--json", "--home", tmp_path).stdout)
+    assert shown.count("may have happened") == 10
+    assert "call-30-" in shown
+    assert "In doubt besides: 21 older calls. See: callgate status --json" in shown
+    assert len(whole["doubts"]) == 31

@@ -12,6 +12,9 @@ from callgate.cli.outcome import Exit
 from callgate.flow.views.gate import CheckView, ConfigView, StatusView
 from callgate.flow.views.integrations import IntegrationView
 
+_DOUBTS = 10
+"""Calls in doubt that are shown one by one, the newest."""
+
 app = sub_app("The gate's condition.")
 
 
@@ -27,10 +30,12 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     integrations(found.integrations)
     for halt in found.halts:
         screens.say(f"Stopped: {screens.halted(halt.scope, halt.what)} ({halt.reason or 'no reason given'}). {halt.id}")
-    for doubt in found.doubts:
+    for doubt in sorted(found.doubts, key=lambda one: one.at_ms)[-_DOUBTS:]:
         when = screens.moment(doubt.at_ms)
         look = f" {doubt.look} shows whether it did." if doubt.look else ""
         screens.say(f"In doubt: {doubt.integration}/{doubt.tool} at {when} may have happened.{look} {doubt.call}")
+    if len(found.doubts) > _DOUBTS:
+        screens.say(f"In doubt besides: {len(found.doubts) - _DOUBTS} older calls. See: callgate status --json")
     for warning in found.warnings:
         screens.show(Text.assemble(("Warning: ", "yellow"), screens.cell(f"{warning.text} {warning.todo}")))
 
