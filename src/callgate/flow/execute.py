@@ -294,9 +294,8 @@ class Executor:
         receipt = None if asked else (() if reads else tool.receipt_of(call.arguments, response.result)) or owed
         delivered = response.error or response.result
         event = flight.scribe.finished(call, outcome, delivered, duration_us, receipt)
-        answer: Served | Failed
         if problem:
-            answer = Failed(
+            answer: Served | Failed = Failed(
                 call_id=call.id,
                 code="not_governed",
                 reason=problem,
@@ -325,13 +324,12 @@ class Executor:
         call = flight.call
         flight.watch.outcome = outcome.value
         event = flight.scribe.finished(call, outcome, b"", duration_us, () if call.tier is Tier.EXECUTE else None)
-        sent = outcome is not Outcome.NOT_SENT
         answer = Failed(
             call_id=call.id,
             code=fault.code,
             reason=fault.message,
             unknown=False,
-            next=after_failure(fault.code, sent=sent, own_session=not flight.protocol),
+            next=after_failure(fault.code, sent=outcome is not Outcome.NOT_SENT, own_session=not flight.protocol),
         )
         changes, sealed = flight.epilogue(answer) if flight.epilogue else ((), ())
         unit = Unit(
