@@ -5,6 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
+from callgate.flow.admin import Ballot
 from callgate.model.answer import Pending, Refused, Served
 from callgate.model.bundle import Rates
 from callgate.model.errors import InputError
@@ -28,6 +29,17 @@ def test_a_no_sticks_to_task_tool_and_target_until_it_is_over():
         assert commits(house) == []
         house.clock.forward(house.live.bundle.waiting.denial_sticks_ms)
         assert isinstance(await house.commit("Later", credential=house.credential()), Pending)
+
+    run(check())
+
+
+def test_who_says_no_is_told_what_it_stands_for_and_how_long():
+    async def check():
+        house = await open_house()
+        pending = await held(house)
+        digest = (await house.admin.hold(pending.hold, "ana")).digest
+        said = await house.admin.deny_hold(house.presence(), pending.hold, Ballot(digest=digest, reason="not_meant"))
+        assert said.next.endswith("on the same targets under everyday rules for 24 h, however it is called.")
 
     run(check())
 

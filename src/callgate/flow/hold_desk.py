@@ -82,7 +82,7 @@ class HoldDesk(Desk):
         mine = hold.votes[before:]
         questions = tuple(self._question(hold, question) for question in hold.questions)
         if hold.state is HoldState.DENIED:
-            following = "It was stopped. The same call under this task or these rules is refused from now on."
+            following = self._refused_now(hold)
         elif hold.state is HoldState.OPEN:
             following = "Others still have to answer."
         else:
@@ -95,6 +95,14 @@ class HoldDesk(Desk):
             alone=any(vote.alone for vote in mine),
             next=following,
         )
+
+    def _refused_now(self, hold: Hold) -> str:
+        """What a no stands for, and how long (prepare.sticky)."""
+        bundle = self._live.bundle
+        minutes = bundle.waiting.denial_sticks_ms // 60_000 if bundle else 0
+        how_long = f"{minutes // 60} h" if minutes >= 60 else f"{minutes} min"
+        under = "this task" if hold.task else "everyday rules"
+        return f"It was stopped. This tool is refused on the same targets under {under} for {how_long}, however it is called."
 
     async def _summary(self, hold: Hold, call: Call | None = None, context: Context | None = None) -> HoldView:
         call = call or await self._frozen(hold)
