@@ -6,6 +6,8 @@ import msgspec
 import pytest
 
 from callgate.core.policy.bundle import bundle_digest
+from callgate.model.answer import Served
+from callgate.model.bundle import Domain
 from callgate.model.errors import InputError
 from callgate.model.terms import Role
 from callgate.model.tool import Integration
@@ -133,5 +135,45 @@ def test_a_catalogue_that_is_newer_than_the_policy_is_no_reason_against_a_domain
         found = await house.admin.look_at_integration(by, want(GITHUB))
         assert (found.manifest, {tool.tier for tool in found.tools}) == ("", {"execute"})
         assert any("is not what the live policy holds" in said for said in found.warnings)
+
+    run(check())
+
+
+HANDBOOK = Integration(name="handbook", actor="local", url="https://handbook.example/mcp")
+
+
+def test_resources_and_prompts_of_an_added_server_are_in_its_domain():
+    async def check():
+        house, server = await house_with({"name": "get_page", "inputSchema": {"type": "object"}}, integration=HANDBOOK)
+        server.offers = ("tools", "resources", "resources.subscribe", "prompts")
+        found = await house.admin.look_at_integration(house.presence(roles=ALL_ROLES), want(HANDBOOK))
+        assert found.rules.targets == ("mcp.resource:handbook/*",)
+        assert any("holds what calls aim at: mcp.resource:handbook/*." in said for said in found.rules.says)
+        await connected(house, HANDBOOK)
+        request = msgspec.structs.replace(
+            house.request("resources/read"),
+            integration="handbook",
+            method="resources/read",
+            arguments={"uri": "wiki://home"},
+        )
+        server.answer = lambda _: {"contents": [{"uri": "wiki://home", "text": "Hello"}]}
+        answer = await house.gatehouse.call(request, lambda _: None)
+        assert isinstance(answer, Served), answer
+        decided = (await house.events(call=answer.call_id))[0]
+        assert (decided.tool, decided.domains) == ("resources/read", ("handbook",))
+        assert "local-work" in house.live.contracts[house.live.everyday("")].contract.domains
+
+    run(check())
+
+
+def test_a_domain_that_names_its_resources_is_taken():
+    async def check():
+        house, server = await house_with({"name": "get_page", "inputSchema": {"type": "object"}}, integration=HANDBOOK)
+        server.offers = ("tools", "resources")
+        notes = Domain(name="notes", title="Notes", owner="ana", targets=("mcp.resource:handbook/wiki://notes/*",))
+        await house.use_bundle(domains=(notes,))
+        found = await house.admin.look_at_integration(house.presence(roles=ALL_ROLES), want(HANDBOOK))
+        assert found.rules.domain == ""
+        assert not any("No domain names" in said for said in found.rules.says)
 
     run(check())

@@ -9,6 +9,7 @@ from callgate.core.confine import kinds_of
 from callgate.core.contract import ContractRules, compile_contract, content_id
 from callgate.core.policy.bundle import DOMAINS, parse_bundle
 from callgate.core.toml_text import quoted
+from callgate.core.uris import PROMPT, RESOURCE
 from callgate.core.variants import meant
 from callgate.flow.admin import BreadthChange
 from callgate.flow.connect import reconnect
@@ -37,6 +38,8 @@ _DOES = {
     Breadth.TARGETS: "keep searches in {} to what they name",
     Breadth.GLOBAL: "let searches in {} go through all that the account sees",
 }
+_OFFERED = {"resources": RESOURCE, "prompts": PROMPT}
+"""Kinds of targets that come with a capability."""
 _MAY = {Tier.READ: "look", Tier.DRAFT: "look and draft", Tier.EXECUTE: "look, draft and change things"}
 
 
@@ -73,8 +76,8 @@ class Everyday(Contracts, Policies):
                 return f"The rules {before.name} name it already."
             return self._breadth_plan(by, before, integration.name, breadth or Breadth.TARGETS, integration, pin)
         tier = min(TIERS[wanted], before.max_tier)
-        known, missing_kinds = self._domains_for(integration, pin)
-        bundle, block, unsaid = self._with_domain(by, integration.name, missing_kinds)
+        known, unnamed = self._domains_for(integration, pin)
+        bundle, block, unsaid = self._with_domain(by, integration.name, unnamed)
         if bundle is not None:
             known = (*known, integration.name)
         own = None if breadth is before.breadth else breadth
@@ -86,8 +89,9 @@ class Everyday(Contracts, Policies):
             domains=tuple(dict.fromkeys((*before.domains, *known))),
         )
         after = msgspec.structs.replace(after, id=content_id(after))
-        kinds = missing_kinds if bundle is not None else ()
-        view = self._rules_view(by, integration.name, after, tier, kinds, bundle, unsaid)
+        view = self._rules_view(
+            by, integration.name, after, tier, unnamed if bundle is not None else (), bundle, unsaid
+        )
         view = self._with_searches(view, integration, pin, after, bundle or self._bundle())
         return RulesPlan(before, after, bundle, block, view)
 
@@ -202,25 +206,31 @@ class Everyday(Contracts, Policies):
         return self._live.contracts[found].contract if found else None
 
     def _domains_for(self, integration: Integration, pin: IntegrationPin) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """(domains that hold what its tools aim at, kinds of targets that no domain names)."""
-        manifest = self._manifest_of(integration, pin)
-        kinds = sorted({kind for tool in manifest.tools for kind in kinds_of(tool)}) if manifest else []
+        """(domains that hold what its tools, resources and prompts are, patterns of what no domain names)."""
         known: dict[str, None] = {}
-        missing_kinds = []
-        for kind in kinds:
-            holding = [one.name for one in self._bundle().domains if _names(one.targets, kind)]
+        unnamed = []
+        for pattern in self._aims(integration, pin):
+            holding = [one.name for one in self._bundle().domains if _names(one.targets, pattern)]
             known.update(dict.fromkeys(holding))
             if not holding:
-                missing_kinds.append(kind)
-        return tuple(known), tuple(missing_kinds)
+                unnamed.append(pattern)
+        return tuple(known), tuple(unnamed)
 
-    def _with_domain(self, by: Presence, name: str, kinds: tuple[str, ...]) -> tuple[Bundle | None, str, str]:
-        """(the live bundle with a domain of that name for these kinds, its lines, why it cannot be had)."""
-        if not kinds:
+    def _aims(self, integration: Integration, pin: IntegrationPin) -> list[str]:
+        """Patterns of what calls of it can aim at, as far as the manifest and the protocol tell."""
+        manifest = self._manifest_of(integration, pin)
+        kinds = {kind for tool in manifest.tools for kind in kinds_of(tool)} if manifest else set()
+        offered = {*(pin.offers or ()), *pin.offers_modern}
+        own = [f"{kind}:{integration.name}/*" for what, kind in _OFFERED.items() if what in offered]
+        return [*(f"{kind}:*" for kind in sorted(kinds)), *own]
+
+    def _with_domain(self, by: Presence, name: str, patterns: tuple[str, ...]) -> tuple[Bundle | None, str, str]:
+        """(the live bundle with a domain of that name for these patterns, its lines, why it cannot be had)."""
+        if not patterns:
             return None, "", ""
-        patterns = ", ".join(quoted(f"{kind}:*") for kind in kinds)
-        block = f"\n[{name}]\ntitle = {quoted(name)}\nowner = {quoted(by.subject)}\ntargets = [{patterns}]\n"
-        unsaid = f"No domain names what it touches, so calls ask; put {', '.join(kinds)} into {DOMAINS}."
+        targets = ", ".join(map(quoted, patterns))
+        block = f"\n[{name}]\ntitle = {quoted(name)}\nowner = {quoted(by.subject)}\ntargets = [{targets}]\n"
+        unsaid = f"No domain names what it touches, so calls ask; put {_said(patterns)} into {DOMAINS}."
         if self._profile() is not Profile.SOLO or Role.SECURITY not in by.roles or self._tools.files is None:
             return None, "", unsaid
         live = self._bundle()
@@ -241,14 +251,14 @@ class Everyday(Contracts, Policies):
         name: str,
         after: Contract,
         tier: Tier,
-        kinds: tuple[str, ...],
+        patterns: tuple[str, ...],
         bundle: Bundle | None,
         unsaid: str,
     ) -> RulesView:
         whose = f"The rules {after.name} of the team {after.team}"
         says = [f"{whose} get it: assistants may {_MAY[tier]} in it, without a task."]
-        if kinds:
-            says.append(f"A new domain {name}, owned by {by.subject}, holds what its tools aim at: {', '.join(kinds)}.")
+        if patterns:
+            says.append(f"A new domain {name}, owned by {by.subject}, holds what calls aim at: {_said(patterns)}.")
         if unsaid:
             says.append(unsaid)
         if self._live.stage(name, self._tenancy.clock.now_ms()) is Stage.READ:
@@ -258,8 +268,8 @@ class Everyday(Contracts, Policies):
             says=tuple(says),
             token=f"{after.id} {bundle.digest if bundle else '-'}",
             max_tier=tier.name.lower(),
-            domain=name if kinds else "",
-            targets=tuple(f"{kind}:*" for kind in kinds),
+            domain=name if patterns else "",
+            targets=patterns,
             waits_for=tuple(dict.fromkeys(one for one in waits if one)),
         )
 
@@ -313,8 +323,15 @@ class Everyday(Contracts, Policies):
         return f"No file in contracts says what the rules {plan.before.name} say, so none was changed."
 
 
-def _names(patterns: tuple[str, ...], kind: str) -> bool:
-    return any(pattern.startswith(f"{kind}:") for pattern in patterns)
+def _names(targets: tuple[str, ...], pattern: str) -> bool:
+    """Whether some of what the pattern stands for is among them."""
+    start, everything = pattern.removesuffix("*"), f"{pattern.partition(':')[0]}:*"
+    return any(target.startswith(start) or target == everything for target in targets)
+
+
+def _said(patterns: tuple[str, ...]) -> str:
+    """Whole kinds by their names alone."""
+    return ", ".join(pattern.removesuffix(":*") for pattern in patterns)
 
 
 def _breadth(said: str) -> Breadth:
