@@ -185,9 +185,20 @@ def test_answers(world: World, stream: bool, answer: dict[str, Any], code: int, 
     result = world.call()
     assert result.exit_code == code
     assert said in result.stdout
+    assert ("To see and answer it: callgate holds list" in result.stderr) is (code == 3)
     shown = world.call("git", "git_status", "--json")
     assert shown.exit_code == code
     assert json.loads(shown.stdout) == {"jsonrpc": "2.0", "id": 2, **answer}
+
+
+@pytest.mark.parametrize(
+    ("named", "said"), [("hold-01a2", "callgate holds show hold-01a2\n"), ("hold-1; reboot", "callgate holds list\n")]
+)
+def test_who_typed_it_is_told_how_to_answer(world: World, named: str, said: str) -> None:
+    result = gated("pending_approval")
+    result["structuredContent"]["approval_id"] = named
+    world.endpoint.answer = {"result": result}
+    assert world.call().stderr.endswith(f"To see and answer it: {said}")
 
 
 @pytest.mark.parametrize(

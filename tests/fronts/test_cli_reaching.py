@@ -1,6 +1,7 @@
 """Logins, homes and gates that a command finds or does not."""
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,11 @@ def test_login_keeps_tokens_and_logout_forgets(gate: FakeGate) -> None:
     result = run("token", "--runtime", "codex")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "callgate login --runtime codex" in result.stderr
+    helper = subprocess.run(
+        [folder.parent / "helpers" / "codex"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (helper.returncode, helper.stdout) == (1, "")
+    assert "callgate login --runtime codex" in helper.stderr
 
 
 def test_a_runtimes_name_cannot_leave_its_folder(gate: FakeGate) -> None:

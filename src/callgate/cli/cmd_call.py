@@ -1,6 +1,7 @@
 """``callgate call``: a tool call through the gate, governed like that of any assistant."""
 
 import json
+import re
 import sys
 from typing import Annotated, Any
 
@@ -18,6 +19,8 @@ from callgate.cli.token_store import OWN_RUNTIME, KeptToken, kept
 from callgate.flow.admin import TokenRequest
 
 app = sub_app("Calls.")
+
+_HOLD = re.compile(r"hold-[0-9a-f]{1,64}")
 
 _CODES = {"refused": Exit.NO, "pending_approval": Exit.PENDING, "failed": Exit.NO, "unknown": Exit.NO}
 
@@ -50,6 +53,11 @@ def call(
     else:
         _draw(found)
     code = _code(found)
+    if code is Exit.PENDING and not as_json:
+        # What stands above is for assistants; this is for whoever typed it. A target can answer the like: no text of
+        # its own becomes a command.
+        hold = str(_object_in(_object_in(found, "result"), "structuredContent").get("approval_id"))
+        screens.tell(f"To see and answer it: callgate holds {f'show {hold}' if _HOLD.fullmatch(hold) else 'list'}")
     if code:
         raise typer.Exit(code)
 

@@ -99,7 +99,6 @@ def _parsed(found: Any) -> KeptToken:
 
 
 def forget(runtime: str) -> None:
+    """The token. The program that prints its headers stays where clients look for it, and says how to sign in."""
     with contextlib.suppress(FileNotFoundError):
         token_file(runtime).unlink()
-    with contextlib.suppress(FileNotFoundError):
-        helper_file(runtime).unlink()
