@@ -57,7 +57,8 @@ def call(
         # What stands above is for assistants; this is for whoever typed it. A target can answer the like: no text of
         # its own becomes a command.
         hold = str(_object_in(_object_in(found, "result"), "structuredContent").get("approval_id"))
-        screens.tell(f"To see and answer it: callgate holds {f'show {hold}' if _HOLD.fullmatch(hold) else 'list'}")
+        look = f"callgate holds show {hold}" if _HOLD.fullmatch(hold) else "callgate holds list"
+        screens.tell(f"To see and answer it: {look}")
     if code:
         raise typer.Exit(code)
 
