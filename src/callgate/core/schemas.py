@@ -322,7 +322,7 @@ _CODES = {
     "format": "schema_format",
 }
 _SENTENCES = {
-    "type": "Wanted is: {types}.",
+    "type": "It has to be of type {types}.",
     "required": "The argument {property} is missing.",
     "enum": "Allowed is one of: {options}.",
     "const": "Only one value is allowed: {expected_value}.",

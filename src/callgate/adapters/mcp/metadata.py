@@ -31,7 +31,12 @@ class ResourceMetadata:
         said = _quotable(description)
         if code:
             parts += [f'error="{code}"', f'error_description="{said}"']
-        body = encode({"error": code or "unauthorized", "error_description": said or "Send a bearer token."})
+        body = encode(
+            {
+                "error": code or "unauthorized",
+                "error_description": said or "Send a bearer token. A person gets one with: callgate login",
+            }
+        )
         value = ("Bearer " + ", ".join(parts)).encode("ascii")
         return HttpReply(status, body, ((b"www-authenticate", value), (b"cache-control", b"no-store")))
 
