@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from callgate.flow.rows import put
+from callgate.flow.vote import said_yes
 from callgate.model.answer import Pending, Served
 from callgate.model.bundle import Domain, RoleBinding
 from callgate.model.errors import InputError
@@ -148,6 +149,19 @@ def test_a_question_named_twice_is_answered_once():
         assert len(await house.events("voted")) == 1
         await house.approve(pending.hold, "dan", questions=named)
         assert executed(house) == 1
+
+    run(check())
+
+
+def test_one_person_counts_once_whatever_address_the_gate_had():
+    async def check():
+        house = await team(quorum=2)
+        pending = await held(house)
+        hold = await house.approve(pending.hold, "ben")
+        (vote,) = hold.votes
+        (question,) = hold.questions
+        assert said_yes((vote, msgspec.structs.replace(vote, issuer="https://moved.example")), question) == 1
+        assert said_yes((vote, msgspec.structs.replace(vote, subject="dan")), question) == 2
 
     run(check())
 
