@@ -60,10 +60,10 @@ class Writer:
         """When the batch that is being written was taken; 0: none is."""
         self.tail = disk.tail
         """The durable head; never ahead of the disk."""
-        self._worker = threading.Thread(target=self._run, name="callgate-writer", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="callgate-writer", daemon=True)
 
     def start(self) -> None:
-        self._worker.start()
+        self._thread.start()
 
     def submit(self, unit: Unit, future: "asyncio.Future[Committed | Conflict]") -> None:
         """Queue a unit. Cancelling ``future`` does not take it back."""
@@ -110,7 +110,7 @@ class Writer:
 
     def join(self) -> None:
         """Block until all of that is done."""
-        self._worker.join()
+        self._thread.join()
 
     def _run(self) -> None:
         open_ = True
