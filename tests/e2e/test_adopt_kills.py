@@ -83,13 +83,16 @@ def test_killed_then_taken_back_and_killed_then_finished(tmp_path, place):
         gate.add("theirs", url=server.url, allow_private=True)
         words = ("adopt", "--root", str(tmp_path / "m"), *ACT, "--json")
 
+        def taken_back():
+            undone = gate.command("adopt", "--undo", *ACT, stdin=PASSPHRASE)
+            assert undone.returncode == 0, undone.stdout + undone.stderr
+            assert looked(files) == before
+            assert folders(tmp_path / "m") == were
+            assert names(gate) == ["theirs"]
+            assert secrets(gate) == []
+
         killed(gate, place, *words)
-        undone = gate.command("adopt", "--undo", *ACT, stdin=PASSPHRASE)
-        assert undone.returncode == 0, undone.stdout + undone.stderr
-        assert looked(files) == before
-        assert folders(tmp_path / "m") == were
-        assert names(gate) == ["theirs"]
-        assert secrets(gate) == []
+        taken_back()
         waits = [one["name"] for one in gate.get("policy")["files"] if one["state"] != "live"]
         assert waits == []
         if place not in LIVE:
@@ -116,9 +119,4 @@ def test_killed_then_taken_back_and_killed_then_finished(tmp_path, place):
             assert "callgate" in file.read_text()
         assert "callgate_await_approval" in (home / ".claude/settings.json").read_text()
 
-        undone = gate.command("adopt", "--undo", *ACT, stdin=PASSPHRASE)
-        assert undone.returncode == 0, undone.stdout + undone.stderr
-        assert looked(files) == before
-        assert folders(tmp_path / "m") == were
-        assert names(gate) == ["theirs"]
-        assert secrets(gate) == []
+        taken_back()

@@ -15,6 +15,7 @@ import msgspec
 from callgate import __version__
 from callgate.adapters.home.archive import FRAME, ArchiveHeader, ArchiveWriter, Derivation, Member
 from callgate.adapters.home.config import read_config
+from callgate.adapters.home.files import sync_folder
 from callgate.adapters.home.place import Home, check
 from callgate.adapters.identity.keyring import GATE_KEYS, PREVIOUS_ISSUER, TENANT_KEYS, Keyring, read_key
 from callgate.adapters.store.lock import HomeLock
@@ -266,8 +267,4 @@ def _fresh(file: Path, *, force: bool) -> Iterator[BinaryIO]:
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
-    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(file.parent)

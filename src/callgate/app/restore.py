@@ -12,6 +12,7 @@ import uvloop
 
 from callgate.adapters.home.archive import UNREADABLE, ArchiveReader, Member, damaged
 from callgate.adapters.home.config import read_config
+from callgate.adapters.home.files import sync_folder
 from callgate.adapters.home.place import Home, check_socket
 from callgate.adapters.identity.keyring import KEY_BYTES, Keyring, read_key, write_key
 from callgate.adapters.store.lock import HomeLock
@@ -286,10 +287,6 @@ def _settle(draft: Path) -> None:
 def _put_in_place(draft: Path, home: Path) -> None:
     try:
         draft.rename(home)  # over an empty folder, or to a name that is free: never over a home
-        handle = os.open(home.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        sync_folder(home.parent)
     except OSError as fault:
         raise ConfigError(f"The home cannot be put in place: {fault.strerror}.", file=str(home)) from fault

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from callgate.adapters.home.files import sync_folder
 from callgate.model.adopt import AdoptRecord
 from callgate.model.errors import ConfigError
 
@@ -124,7 +125,7 @@ class AdoptionStore:
             folder.mkdir(mode=0o700, exist_ok=not new)
             self._give(folder)
             if made:
-                _settle(folder.parent)
+                sync_folder(folder.parent)
         except OSError as fault:
             raise self._fault(fault) from fault
 
@@ -140,7 +141,7 @@ class AdoptionStore:
                 os.fsync(handle)
             self._give(fresh)
             fresh.replace(path)
-            _settle(path.parent)
+            sync_folder(path.parent)
         except OSError as fault:
             raise self._fault(fault) from fault
 
@@ -157,11 +158,3 @@ class AdoptionStore:
 def _half(path: Path) -> Path:
     """A file's name until all of it is written."""
     return path.with_name(f".{path.name}.new")
-
-
-def _settle(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -27,6 +27,15 @@ def read_folder(folder: Path, *suffixes: str) -> dict[str, bytes]:
     return found
 
 
+def sync_folder(folder: Path) -> None:
+    """Make the names in it durable. OSError."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 class FolderFiles:
     """Below one folder. See flow.ports.HomeFiles."""
 
